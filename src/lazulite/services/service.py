@@ -1,0 +1,88 @@
+"""What a service is: pure functions over resources, and the ARM types they own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from lazulite.forwarding.model import ForwardingModel
+from lazulite.resources.model import Kind, Resource, Violation
+from lazulite.resources.view import View
+
+
+class Lab(msgspec.Struct, frozen=True):
+    """What a service may know of where it runs; values, so that services stay pure."""
+
+    public_pool: tuple[str, ...] = ("198.18.0.0/15", "2001:2::/48")
+    """Prefixes that public addresses come from."""
+    dns_suffix: str = "cloudapp.azure.com"
+    regions: tuple[str, ...] = ()
+
+
+class Observations(msgspec.Struct, frozen=True):
+    """What the agent last reported, by entry name."""
+
+    guests: Mapping[str, str] = {}
+    """Guest name to ``running`` or an error sentence."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An action's answer to the client. ``slow`` answers 202 with a Location, as Azure does for this verb."""
+
+    body: Any = None
+    slow: bool = False
+
+
+class Write(msgspec.Struct, frozen=True):
+    """An action that stores a new version of the resource and answers when the network follows."""
+
+    resource: Resource[Any]
+
+
+class Run(msgspec.Struct, frozen=True):
+    """An action that runs a script in a guest; ``reply`` shapes (exit code, stdout, stderr) into the answer."""
+
+    guest: str
+    script: str
+    reply: Callable[[int, str, str], Any]
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What an action is given beside the resource."""
+
+    view: View
+    model: ForwardingModel
+    lab: Lab
+    now: str
+    """ISO 8601, UTC."""
+    body: Any = None
+    query: Mapping[str, str] = {}
+
+
+Action: TypeAlias = Callable[[Resource[Any], Context], Reply | Write | Run | Iterable[Violation]]
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One row of the service table in :mod:`lazulite.services`."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+    assign: Callable[[Resource[Any], Resource[Any] | None, View, Lab], Resource[Any]] = lambda new, old, view, lab: new
+    """Fill in what the service chooses (addresses, MACs, names), keeping what *old* had. Runs after decoding,
+    before :attr:`validate`; must not refuse anything: what cannot be assigned is left for validate to report."""
+    validate: Callable[[Resource[Any], View, Lab], Iterable[Violation]] = lambda resource, view, lab: ()
+    """Refuse a write before anything is stored. Yields every violation, never raises. References that dangle and
+    immutable properties are checked by the protocol layer, from the declarations."""
+    deletable: Callable[[Resource[Any], View], Iterable[Violation]] = lambda resource, view: ()
+    """Refuse a delete for reasons beyond being referenced."""
+    compile: Mapping[type, Callable[[Resource[Any], View], Iterable[Any]]] = {}
+    """Per model, the entries of each resource (or child) of it. Total: a dangling reference compiles to the
+    closed behaviour, never to an exception."""
+    status: Mapping[type, Callable[[Resource[Any], View, Observations], Mapping[str, Any]]] = {}
+    """Per model (children too), the read-only properties: wire name to JSON value."""
+    actions: Mapping[str, Action] = {}
+    """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded."""
+    collection_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}
+    """Verbs at subscription scope: ``locations/{location}/usages`` and the like; the placeholders come as a map."""
