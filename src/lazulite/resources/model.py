@@ -11,7 +11,7 @@ marker in ``Annotated`` says what happens to it::
         flow_timeout: Annotated[int, Bounds(4, 30)] = 4
 
 Field types: ``str int float bool``, ``Literal`` (compared without case, canonical case kept), ``IPAddress``,
-``IPNetwork``, ``Ref``, another model, ``Child[model]``, ``tuple[X, ...]``, ``dict[str, Any]``, ``Any`` and
+``IPNetwork``, ``Ref``, ``Link``, another model, ``Child[model]``, ``tuple[X, ...]``, ``dict[str, Any]``, ``Any`` and
 ``X | None``.
 """
 
@@ -73,6 +73,10 @@ class Ref(msgspec.Struct, frozen=True):
     @property
     def target(self) -> ResourceId:
         return ResourceId(self.id)
+
+
+class Link(Ref, frozen=True):
+    """A reference that the wire spells as a plain string, as ``networkProfile.networkInterfaces[].id`` does."""
 
 
 class Child(msgspec.Struct, Generic[P], frozen=True, rename="camel"):
@@ -143,6 +147,9 @@ class Kind(msgspec.Struct, frozen=True):
     creatable_children: frozenset[str] = frozenset()
     """Wire names of the ``Child`` properties that can be written at a path of their own (``subnets`` yes,
     ``ipConfigurations`` no: those are read there, and written through the parent)."""
+    computed_children: frozenset[str] = frozenset()
+    """Wire names of lists of named objects that ``status`` computes and that can be read, whole or by name, at a
+    path of their own (``defaultSecurityRules``)."""
     child_defaults: bool = True
     default_sku: Sku | None = None
     asynchronous: bool = True

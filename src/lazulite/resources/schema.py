@@ -24,6 +24,7 @@ from lazulite.resources.model import (
     Bounds,
     Child,
     Code,
+    Link,
     Marker,
     Ref,
     Violation,
@@ -41,7 +42,7 @@ class Shape(msgspec.Struct, frozen=True):
     """A field's type, taken apart."""
 
     kind: str
-    """``str int float bool literal address network ref model child list map any``"""
+    """``str int float bool literal address network ref link model child list map any``"""
     python: Any = None
     item: Shape | None = None
     choices: tuple[str, ...] = ()
@@ -127,6 +128,8 @@ def _plain(hint: Any) -> Shape:
         return Shape("any")
     if hint is Ref:
         return Shape("ref")
+    if hint is Link:
+        return Shape("link")
     if hint in (str, int, float, bool):
         return Shape(hint.__name__)
     if hint in _ADDRESS:
@@ -245,6 +248,12 @@ class Decoder:
         except ValueError:
             return self._wrong('a reference {"id": "<resource id>"}', value, path, code or "LinkedInvalidPropertyId")
 
+    def _link(self, shape: Shape, value: Any, path: str, code: str | None) -> Any:
+        try:
+            return Link(ResourceId.parse(value if isinstance(value, str) else "").text)
+        except ValueError:
+            return self._wrong("a resource id", value, path, code or "LinkedInvalidPropertyId")
+
     def _model(self, shape: Shape, value: Any, path: str, code: str | None) -> Any:
         result = self.model(shape.python, value, path)
         return _ABSENT if result is None else result
@@ -313,7 +322,7 @@ def encode(value: Any, *, secrets: bool = False) -> Any:
     """The wire form of typed properties; absent values are left out. *secrets* keeps secret ones (for the store)."""
     if isinstance(value, msgspec.Struct):
         if isinstance(value, Ref):
-            return {"id": value.id}
+            return value.id if isinstance(value, Link) else {"id": value.id}
         return {
             wire: encode(item, secrets=secrets)
             for wire, item, secret in _members(value)
@@ -347,9 +356,14 @@ def _layout(model: type) -> tuple[tuple[str, str, bool, bool], ...]:
 
 
 def carry_over(model: type, sent: Any, stored: Any) -> dict[str, Any]:
-    """The assigned and secret values of *stored*: what a PUT that leaves them out must not lose."""
+    """The assigned and secret values of *stored*, at any depth: what a PUT that leaves them out must not lose."""
     kept = {}
     for spec in fields(model).values():
-        if ASSIGNED.name in spec.markers or (SECRET.name in spec.markers and getattr(sent, spec.attribute) is None):
-            kept[spec.attribute] = getattr(stored, spec.attribute)
+        new, old = getattr(sent, spec.attribute), getattr(stored, spec.attribute)
+        if ASSIGNED.name in spec.markers or (SECRET.name in spec.markers and new is None):
+            kept[spec.attribute] = old
+        elif spec.shape.kind == "model" and new is not None and old is not None:
+            inner = carry_over(type(new), new, old)
+            if inner:
+                kept[spec.attribute] = msgspec.structs.replace(new, **inner)
     return kept

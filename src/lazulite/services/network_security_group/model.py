@@ -1,0 +1,72 @@
+"""``Microsoft.Network/networkSecurityGroups`` and ``applicationSecurityGroups``, API 2024-05-01."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from lazulite.resources.model import INERT, READ_ONLY, Bounds, Child, Kind, Properties, Ref
+
+
+class SecurityRule(Properties, frozen=True):
+    """A line of a security group. Each of the four fields is written singular or plural, never both."""
+
+    protocol: str
+    """``Tcp``, ``Udp``, ``Icmp``, ``Esp``, ``Ah`` or ``*`` in any case; echoed as it was sent."""
+    access: Literal["Allow", "Deny"]
+    direction: Literal["Inbound", "Outbound"]
+    priority: int
+    description: Annotated[str | None, INERT, Bounds(0, 140)] = None
+    source_port_range: str | None = None
+    source_port_ranges: tuple[str, ...] = ()
+    destination_port_range: str | None = None
+    destination_port_ranges: tuple[str, ...] = ()
+    source_address_prefix: str | None = None
+    source_address_prefixes: tuple[str, ...] = ()
+    destination_address_prefix: str | None = None
+    destination_address_prefixes: tuple[str, ...] = ()
+    source_application_security_groups: tuple[Ref, ...] = ()
+    destination_application_security_groups: tuple[Ref, ...] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class NetworkSecurityGroup(Properties, frozen=True):
+    security_rules: tuple[Child[SecurityRule], ...] = ()
+    flush_connection: Annotated[bool | None, INERT] = None
+    default_security_rules: Annotated[tuple[dict[str, Any], ...], READ_ONLY] = ()
+    network_interfaces: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    subnets: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    flow_logs: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    resource_guid: Annotated[str | None, READ_ONLY] = None
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class ApplicationSecurityGroup(Properties, frozen=True):
+    """A name for addresses: the ip configurations that reference it are its members."""
+
+    resource_guid: Annotated[str | None, READ_ONLY] = None
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+KINDS = (
+    Kind(
+        "Microsoft.Network/networkSecurityGroups",
+        NetworkSecurityGroup,
+        in_use=(
+            "InUseNetworkSecurityGroupCannotBeDeleted",
+            "Network security group {id} cannot be deleted because it is in use by the following resources: {users}. "
+            "In order to delete the Network security group, remove the association with the resource(s). To learn how "
+            "to do this, see aka.ms/deletensg.",
+        ),
+        creatable_children=frozenset({"securityRules"}),
+        computed_children=frozenset({"defaultSecurityRules"}),
+    ),
+    Kind(
+        "Microsoft.Network/applicationSecurityGroups",
+        ApplicationSecurityGroup,
+        in_use=(
+            "InUseApplicationSecurityGroupCannotBeDeleted",
+            "Application security group {id} cannot be deleted because it is in use by the following resources: "
+            "{users}.",
+        ),
+    ),
+)
