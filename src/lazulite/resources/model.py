@@ -46,6 +46,9 @@ IMMUTABLE = Marker("immutable")
 """Set at creation; another value later is ``PropertyChangeNotAllowed``."""
 SECRET = Marker("secret")
 """Stored, never returned."""
+UNSUPPORTED = Marker("unsupported")
+"""Azure acts on it, the lab does not, and to accept it in silence would lie about packets: any value but the
+default is refused by name."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -59,6 +62,12 @@ class Code(msgspec.Struct, frozen=True):
     """The error code Azure gives when this property's value has the wrong form."""
 
     code: str
+
+
+class Targets(msgspec.Struct, frozen=True):
+    """On a ``Ref`` or a list of them: the type its target must have, ``Microsoft.Network/routeTables``."""
+
+    kind: str
 
 
 class WeakRef(msgspec.Struct, frozen=True):

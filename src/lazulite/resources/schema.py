@@ -21,12 +21,14 @@ from lazulite.resources.model import (
     ASSIGNED,
     READ_ONLY,
     SECRET,
+    UNSUPPORTED,
     Bounds,
     Child,
     Code,
     Link,
     Marker,
     Ref,
+    Targets,
     Violation,
     WeakRef,
 )
@@ -59,6 +61,7 @@ class FieldSpec(msgspec.Struct, frozen=True):
     bounds: Bounds | None
     code: str | None
     weak: bool
+    targets: str | None = None
 
     @property
     def required(self) -> bool:
@@ -88,6 +91,7 @@ def fields(model: type) -> dict[str, FieldSpec]:
             next((m for m in extras if isinstance(m, Bounds)), None),
             next((m.code for m in extras if isinstance(m, Code)), None),
             any(isinstance(m, WeakRef) for m in extras),
+            next((m.kind for m in extras if isinstance(m, Targets)), None),
         )
     return specs
 
@@ -175,7 +179,20 @@ class Decoder:
         result = self.value(spec.shape, value, path, spec.code)
         if spec.bounds is not None and result is not _ABSENT:
             self._bounded(spec.bounds, result, path)
+        if spec.targets is not None and result is not _ABSENT:
+            self._targeted(spec.targets, result, path)
+        if UNSUPPORTED.name in spec.markers and result not in (_ABSENT, spec.default) and (spec.default or result):
+            self.refuse("FeatureNotSupported", f"{path} is not supported here: the lab does not act on it.", path)
         return result
+
+    def _targeted(self, kind: str, result: Ref | tuple[Ref, ...], path: str) -> None:
+        for ref in (result,) if isinstance(result, Ref) else result:
+            if ref.target.kind.lower() != kind.lower():
+                message = (
+                    f"Reference Id {ref.id} is referencing resource of a wrong type. The Id is expected to reference "
+                    f"resources of type {kind.partition('/')[2]}. Path {path}."
+                )
+                self.refuse("InvalidJsonReferenceWrongType", message, path)
 
     def _bounded(self, bounds: Bounds, value: Any, path: str) -> None:
         size = value if isinstance(value, int | float) else len(value)
