@@ -156,9 +156,6 @@ class Kind(msgspec.Struct, frozen=True):
     creatable_children: frozenset[str] = frozenset()
     """Wire names of the ``Child`` properties that can be written at a path of their own (``subnets`` yes,
     ``ipConfigurations`` no: those are read there, and written through the parent)."""
-    computed_children: frozenset[str] = frozenset()
-    """Wire names of lists of named objects that ``status`` computes and that can be read, whole or by name, at a
-    path of their own (``defaultSecurityRules``)."""
     child_defaults: bool = True
     default_sku: Sku | None = None
     asynchronous: bool = True

@@ -16,12 +16,12 @@ from lazulite.resources.model import (
     INERT,
     READ_ONLY,
     SECRET,
-    Code,
     Kind,
     Link,
     Properties,
     Ref,
     Sku,
+    Targets,
 )
 
 PowerState: TypeAlias = Literal["running", "stopped", "deallocated"]
@@ -90,7 +90,7 @@ class AttachmentProperties(Properties, frozen=True):
 class Attachment(Properties, frozen=True):
     """A network interface of a machine: ``{"id": "…", "properties": {"primary": true}}``."""
 
-    id: Annotated[Link, Code("LinkedInvalidPropertyId")]
+    id: Annotated[Link, Targets("Microsoft.Network/networkInterfaces")]
     properties: AttachmentProperties = AttachmentProperties()
 
 
@@ -125,7 +125,7 @@ class VirtualMachine(Properties, frozen=True):
     os_profile: OSProfile | None = None
     network_profile: NetworkProfile = NetworkProfile()
     diagnostics_profile: DiagnosticsProfile | None = None
-    availability_set: Annotated[Ref | None, IMMUTABLE] = None
+    availability_set: Annotated[Ref | None, IMMUTABLE, Targets("Microsoft.Compute/availabilitySets")] = None
     priority: Annotated[Literal["Regular", "Low", "Spot"] | None, INERT] = None
     eviction_policy: Annotated[Literal["Deallocate", "Delete"] | None, INERT] = None
     billing_profile: Annotated[dict[str, Any] | None, INERT] = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from lazulite.resources.model import INERT, READ_ONLY, Bounds, Child, Kind, Properties, Ref
+from lazulite.resources.model import INERT, READ_ONLY, Bounds, Child, Kind, Properties, Ref, Targets
+
+_APPLICATION_SECURITY_GROUP = Targets("Microsoft.Network/applicationSecurityGroups")
 
 
 class SecurityRule(Properties, frozen=True):
@@ -24,15 +26,15 @@ class SecurityRule(Properties, frozen=True):
     source_address_prefixes: tuple[str, ...] = ()
     destination_address_prefix: str | None = None
     destination_address_prefixes: tuple[str, ...] = ()
-    source_application_security_groups: tuple[Ref, ...] = ()
-    destination_application_security_groups: tuple[Ref, ...] = ()
+    source_application_security_groups: Annotated[tuple[Ref, ...], _APPLICATION_SECURITY_GROUP] = ()
+    destination_application_security_groups: Annotated[tuple[Ref, ...], _APPLICATION_SECURITY_GROUP] = ()
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
 class NetworkSecurityGroup(Properties, frozen=True):
     security_rules: tuple[Child[SecurityRule], ...] = ()
     flush_connection: Annotated[bool | None, INERT] = None
-    default_security_rules: Annotated[tuple[dict[str, Any], ...], READ_ONLY] = ()
+    default_security_rules: Annotated[tuple[Child[SecurityRule], ...], READ_ONLY] = ()
     network_interfaces: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     subnets: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     flow_logs: Annotated[tuple[Ref, ...], READ_ONLY] = ()
@@ -58,7 +60,6 @@ KINDS = (
             "to do this, see aka.ms/deletensg.",
         ),
         creatable_children=frozenset({"securityRules"}),
-        computed_children=frozenset({"defaultSecurityRules"}),
     ),
     Kind(
         "Microsoft.Network/applicationSecurityGroups",

@@ -46,7 +46,7 @@ REGIONS = _words(
     "MexicoCentral NewZealandNorth NorthCentralUS NorthEurope NorwayEast NorwayWest PolandCentral QatarCentral "
     "SouthAfricaNorth SouthAfricaWest SouthCentralUS SouthIndia SoutheastAsia SpainCentral SwedenCentral SwedenSouth "
     "SwitzerlandNorth SwitzerlandWest UAECentral UAENorth UKSouth UKWest WestCentralUS WestEurope WestIndia WestUS "
-    "WestUS2 WestUS3"
+    "WestUS2 WestUS3 Local"
 )
 """Regions a tag can name. A region's place here is its slice: new ones go to the end (at most 64)."""
 
