@@ -1,0 +1,88 @@
+"""The wire form of resources: envelope, encoded properties, and what services compute when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazulite.arm.backend import Backend
+from lazulite.arm.catalogue import Address, Catalogue
+from lazulite.arm.operations import Operations
+from lazulite.resources.ids import ResourceId
+from lazulite.resources.model import Resource
+from lazulite.resources.schema import encode
+from lazulite.resources.view import View, children
+
+
+class Representation:
+    """Shows resources as a client reads them."""
+
+    def __init__(self, backend: Backend, catalogue: Catalogue, operations: Operations) -> None:
+        self._backend = backend
+        self._catalogue = catalogue
+        self._operations = operations
+        self._status = {m: f for s in catalogue.services for m, f in s.status.items()}
+
+    def resource(self, address: Address, root: Resource[Any]) -> dict[str, Any]:
+        """The resource or child at *address*, which must be there, in the document *root*."""
+        if not address.steps:
+            return self._root(address.kind.name, root)
+        wires = "/".join(s.spec.wire for s in address.steps)
+        part = self._part(root.id, address)
+        shown: dict[str, Any] = {"name": part.id.name}
+        self._stamp(shown, part.id, f"{address.kind.name}/{wires}", root)
+        if part.zones:
+            shown["zones"] = list(part.zones)
+        return shown | {"properties": self._properties(part, shown["type"], root)}
+
+    def summary(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
+        """An entry of the list of all resources: the envelope alone."""
+        shown: dict[str, Any] = {"id": resource.id.text, "name": resource.id.name, "type": type_name}
+        return shown | self._envelope(resource)
+
+    def _root(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
+        shown: dict[str, Any] = {"name": resource.id.name}
+        self._stamp(shown, resource.id, type_name, resource)
+        shown |= self._envelope(resource)
+        return shown | {"properties": self._properties(resource, type_name, resource)}
+
+    def _part(self, root: ResourceId, address: Address) -> Resource[Any]:
+        part = root
+        for step in address.steps:
+            part = part.child(step.spec.wire, step.name)
+        return self._backend.store.snapshot.resources[part.key]
+
+    @staticmethod
+    def _stamp(shown: dict[str, Any], resource_id: ResourceId, type_name: str, root: Resource[Any]) -> None:
+        shown |= {"id": resource_id.text, "etag": root.etag, "type": type_name}
+
+    @staticmethod
+    def _envelope(resource: Resource[Any]) -> dict[str, Any]:
+        members: dict[str, Any] = {
+            "location": resource.location,
+            "tags": resource.tags or None,
+            "sku": resource.sku and {k: v for k, v in encode(resource.sku).items() if v is not None},
+            "zones": list(resource.zones) or None,
+        }
+        return {k: v for k, v in members.items() if v is not None} | resource.envelope
+
+    def _properties(self, part: Resource[Any], type_name: str, root: Resource[Any]) -> dict[str, Any]:
+        shown: dict[str, Any] = {"provisioningState": self._operations.state(root.id.key, part.id.key)}
+        shown |= encode(part.properties)
+        places: dict[str, int] = {}
+        for wire, child in children(part.properties):
+            entry = shown[wire][places.get(wire, 0)]
+            places[wire] = places.get(wire, 0) + 1
+            self._complete(entry, part.id.child(wire, child.name), f"{type_name}/{wire}", root)
+        return shown | self._computed(part)
+
+    def _complete(self, entry: dict[str, Any], child: ResourceId, type_name: str, root: Resource[Any]) -> None:
+        part = self._backend.store.snapshot.resources[child.key]
+        self._stamp(entry, part.id, type_name, root)
+        entry["properties"] = self._properties(part, type_name, root)
+
+    def _computed(self, part: Resource[Any]) -> Mapping[str, Any]:
+        status = self._status.get(type(part.properties))
+        if status is None:
+            return {}
+        return status(part, View(self._backend.store.snapshot), self._backend.observations)

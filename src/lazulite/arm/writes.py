@@ -1,0 +1,228 @@
+"""Writes: decode, assign, check everything, commit. One path for every resource type, and for templates.
+
+Nothing here waits: between reading the snapshot and committing no other request runs, so a check holds until the
+commit it was made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from lazulite.arm import checks, envelope, scopes
+from lazulite.arm.backend import Backend
+from lazulite.arm.catalogue import Address, Catalogue
+from lazulite.arm.errors import ArmError, child_not_found, parent_not_found, refused, resource_not_found
+from lazulite.arm.operations import Operation, Operations
+from lazulite.arm.replacement import carried, changed_immutables, find_child, merged, parts, with_child
+from lazulite.resources.ids import ResourceId
+from lazulite.resources.model import Child, Resource, Violation
+from lazulite.resources.schema import encode
+from lazulite.resources.view import View
+
+NO_CONDITIONS: Mapping[str, str] = {}
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a write did. ``resource`` is the document as stored, ``None`` after a delete."""
+
+    address: Address
+    operation: Operation
+    resource: Resource[Any] | None = None
+    created: bool = False
+
+
+class Writes:
+    """Changes documents. Every method raises :class:`ArmError` when refused, and then nothing is stored."""
+
+    def __init__(self, backend: Backend, catalogue: Catalogue, operations: Operations) -> None:
+        self._backend = backend
+        self._catalogue = catalogue
+        self._operations = operations
+
+    def put(
+        self, resource_id: ResourceId, body: Any, conditions: Mapping[str, str] = NO_CONDITIONS, version: str = ""
+    ) -> Written:
+        """Create or replace the resource or child at *resource_id*. *conditions* are the request's headers."""
+        address = self._address(resource_id, version)
+        if address.steps:
+            return self._put_child(resource_id, address, body, conditions)
+        old = self._backend.store.snapshot.get(address.root.key)
+        checks.precondition(conditions, old.etag if old is not None else None)
+        new, violations = envelope.decode(address.kind, address.root, body)
+        if new is None or violations:
+            raise refused(violations)
+        return self._replace(address, new, old)
+
+    def patch(
+        self, resource_id: ResourceId, body: Any, conditions: Mapping[str, str] = NO_CONDITIONS, version: str = ""
+    ) -> Written:
+        """Replace the tags; merge everything else of *body* into the resource."""
+        address = self._address(resource_id, version)
+        root = self._backend.store.snapshot.get(address.root.key)
+        if root is None:
+            raise resource_not_found(resource_id)
+        checks.precondition(conditions, root.etag)
+        if not isinstance(body, dict):
+            raise refused([Violation("InvalidRequestContent", "The request content must be a JSON object.")])
+        stored = _stored_body(root) if not address.steps else self._stored_child(resource_id, address, root)
+        tags = {k: v for k, v in body.items() if k.lower() == "tags"}
+        rest = {k: v for k, v in body.items() if k.lower() != "tags"}
+        return self.put(resource_id, merged(stored, rest) | tags, NO_CONDITIONS, version)
+
+    def delete(
+        self, resource_id: ResourceId, conditions: Mapping[str, str] = NO_CONDITIONS, version: str = ""
+    ) -> Written | None:
+        """``None`` when there is nothing to delete."""
+        address = self._address(resource_id, version, parent=False)
+        snapshot = self._backend.store.snapshot
+        old = snapshot.get(address.root.key)
+        if old is None or resource_id.key not in snapshot.resources:
+            checks.precondition({k: v for k, v in conditions.items() if k == "if-match"}, None)
+            return None
+        checks.precondition(conditions, old.etag)
+        if address.steps:
+            return self._put_in_parent(address, old, None)
+        doomed = [old, *self._nested(address, old)]
+        self._refuse_removal(address, doomed)
+        return self.commit(address, {r.id.key: None for r in doomed}, old)
+
+    def check(self, resource_id: ResourceId, body: Any) -> list[Violation]:
+        """Form and declared checks of a PUT, without references and without storing."""
+        try:
+            address = self._catalogue.address(resource_id)
+        except ArmError as error:
+            return [Violation(error.code, error.message, error.target)]
+        if address.steps:
+            return envelope.decode_child(address.model, resource_id.name, body)[1]
+        new, violations = envelope.decode(address.kind, address.root, body)
+        old = self._backend.store.snapshot.get(address.root.key)
+        if new is not None and old is not None:
+            violations += checks.same_location(new, old)
+        return violations
+
+    def commit(self, address: Address, changes: Mapping[str, Resource[Any] | None], subject: Resource[Any]) -> Written:
+        """Store *changes*, which are all about *subject*, and open the operation that follows them."""
+        store = self._backend.store
+        created = subject.id.key not in store.snapshot.resources
+        operation = self._operations.prepare(subject.id, store.snapshot.revision + 1)
+        snapshot, touched = store.commit(changes, self._operations.records(operation))
+        self._backend.committed(snapshot, touched)
+        self._operations.follow(operation)
+        return Written(address, operation, snapshot.get(subject.id.key), created)
+
+    def _address(self, resource_id: ResourceId, version: str, *, parent: bool = True) -> Address:
+        """Where *resource_id* can be written; raises the errors of scope, type and missing parent."""
+        snapshot = self._backend.store.snapshot
+        address = self._catalogue.address(resource_id, version)
+        scopes.scope_of(snapshot, resource_id)
+        if resource_id.group is None:
+            message = f"A resource of type '{address.kind.name}' must be in a resource group."
+            raise ArmError(400, "ResourceGroupNotSpecified", message)
+        if not address.writable:
+            message = f"'{address.type_name}' is written through its parent, not at a path of its own."
+            raise ArmError(405, "MethodNotAllowed", message)
+        if parent and "/" in address.kind.name.partition("/")[2] and address.root.parent.key not in snapshot.resources:
+            raise parent_not_found(address.root)
+        return address
+
+    def _replace(self, address: Address, new: Resource[Any], old: Resource[Any] | None) -> Written:
+        moved = list(checks.same_location(new, old)) if old is not None else []
+        if moved:
+            raise refused(moved)
+        identity = old.id if old is not None else self._canonical(address)
+        guid = old.guid if old is not None else self._backend.new_id()
+        kept = carried(new.properties, old.properties if old is not None else None)
+        new = msgspec.structs.replace(new, id=identity, guid=guid, properties=kept)
+        return self._store(address, new, old)
+
+    def _store(self, address: Address, new: Resource[Any], old: Resource[Any] | None) -> Written:
+        snapshot, lab = self._backend.store.snapshot, self._backend.lab
+        service, view = self._catalogue.service(address.kind), View(snapshot)
+        new = service.assign(new, old, view, lab)
+        violations = list(checks.dangling(new, old, snapshot))
+        if old is not None:
+            violations += changed_immutables(new.properties, old.properties)
+            violations += self._removals(address, new, old)
+        violations += service.validate(new, view, lab)
+        if violations:
+            raise refused(violations)
+        return self.commit(address, {new.id.key: new}, new)
+
+    def _removals(self, address: Address, new: Resource[Any], old: Resource[Any]) -> list[Violation]:
+        """What speaks against the children that *new* leaves out."""
+        left = {part.key for part, _ in parts(new.id, new.properties)}
+        gone = [part for part, _ in parts(old.id, old.properties) if part.key not in left]
+        inside = old.id.key + "/"
+        found = checks.in_use(
+            address.kind, gone, lambda k: k == old.id.key or k.startswith(inside), self._backend.store.snapshot
+        )
+        return list(found)
+
+    def _put_child(
+        self, resource_id: ResourceId, address: Address, body: Any, conditions: Mapping[str, str]
+    ) -> Written:
+        root = self._backend.store.snapshot.get(address.root.key)
+        if root is None:
+            raise parent_not_found(resource_id)
+        known = find_child(root.properties, address.steps)
+        checks.precondition(conditions, root.etag if known is not None else None)
+        child, violations = envelope.decode_child(address.model, resource_id.name, body)
+        if child is None or violations:
+            raise refused(violations)
+        written = self._put_in_parent(address, root, child)
+        return msgspec.structs.replace(written, created=known is None)
+
+    def _put_in_parent(self, address: Address, root: Resource[Any], child: Child[Any] | None) -> Written:
+        properties = with_child(root.properties, address.steps[0], child)
+        new = msgspec.structs.replace(root, properties=carried(properties, root.properties))
+        return self._store(address, new, root)
+
+    def _stored_child(self, resource_id: ResourceId, address: Address, root: Resource[Any]) -> dict[str, Any]:
+        child = find_child(root.properties, address.steps)
+        if child is None:
+            raise child_not_found(resource_id)
+        stored: dict[str, Any] = encode(child, secrets=True)
+        return stored
+
+    def _canonical(self, address: Address) -> ResourceId:
+        """The id of a new resource: scope and parent in the case they were created with, types in their own."""
+        namespace, *types = address.kind.name.split("/")
+        names = address.root.text.split("/")[-2 * len(types) + 1 :: 2]
+        if len(types) > 1:
+            parent = self._backend.store.snapshot.resources[address.root.parent.key]
+            return parent.id.child(types[-1], names[-1])
+        scope = scopes.scope_of(self._backend.store.snapshot, address.root).id
+        return ResourceId(f"{scope.text}/providers/{namespace}/{types[0]}/{names[0]}")
+
+    def _nested(self, address: Address, root: Resource[Any]) -> list[Resource[Any]]:
+        """Documents of their own that stand below *root* and go with it."""
+        if not self._catalogue.nested(address.kind):
+            return []
+        return scopes.members(self._backend.store.snapshot, root.id)
+
+    def _refuse_removal(self, address: Address, doomed: list[Resource[Any]]) -> None:
+        """Raise what speaks against deleting *doomed*, a resource and what goes with it."""
+        snapshot, root = self._backend.store.snapshot, doomed[0]
+        inside = root.id.key + "/"
+        gone = [part for r in doomed for part, _ in parts(r.id, r.properties)]
+        violations = list(
+            checks.in_use(address.kind, gone, lambda k: k == root.id.key or k.startswith(inside), snapshot)
+        )
+        violations += self._catalogue.service(address.kind).deletable(root, View(snapshot))
+        if violations:
+            raise refused(violations)
+
+
+def _stored_body(resource: Resource[Any]) -> dict[str, Any]:
+    """A body that would write *resource* as it is."""
+    members: dict[str, Any] = {
+        "location": resource.location,
+        "tags": resource.tags,
+        "sku": resource.sku and encode(resource.sku),
+        "zones": list(resource.zones) or None,
+        "properties": encode(resource.properties, secrets=True),
+    }
+    return {k: v for k, v in members.items() if v is not None} | resource.envelope

@@ -1,0 +1,119 @@
+"""The store: one transaction a revision, a journal of what each wrote, and the snapshot of the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from lazulite.resources.model import Resource
+from lazulite.resources.view import Registry, Snapshot
+from lazulite.store import form
+from lazulite.store.documents import StoredDocuments, write_documents
+from lazulite.store.form import StoreError
+from lazulite.store.schema import JOURNAL, RESOURCE, connect
+
+__all__ = ["Change", "Store", "StoreError"]
+
+_DELETE = delete(RESOURCE).where(RESOURCE.c.key == bindparam("gone"))
+_PRUNE_EVERY = 256
+"""Revisions between two cuts of the journal, so that no single commit pays for it."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One row of the journal. ``operation`` is ``write`` or ``delete``; ``at`` is ISO 8601, UTC."""
+
+    revision: int
+    id: str
+    operation: str
+    at: str
+
+
+class Store:
+    """Documents and their journal. One process owns a store; its methods are called from one thread."""
+
+    def __init__(
+        self,
+        url: str,
+        registry: Registry,
+        *,
+        journal_limit: int = 10_000,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Open *url* (``sqlite:///path``), creating it when it is new.
+
+        *journal_limit* is how many revisions the journal keeps. Raises :class:`StoreError` when a document can not
+        be read.
+        """
+        self._engine = connect(url)
+        self._registry = registry
+        self._limit = journal_limit
+        self._now = now
+        self.documents = StoredDocuments(self._engine)
+        self.snapshot = self._load()
+
+    def commit(
+        self,
+        changes: Mapping[str, Resource[Any] | None],
+        documents: Mapping[tuple[str, str], Any | None] | None = None,
+    ) -> tuple[Snapshot, set[Any]]:
+        """Write whole resources by id key (``None`` deletes) and *documents* by area and key, all or nothing.
+
+        When it returns the write outlives the process. Gives the new snapshot, in which the written resources carry
+        its revision, and the read keys that the change invalidates.
+        """
+        revision = self.snapshot.revision + 1
+        written = {k: r and msgspec.structs.replace(r, revision=revision) for k, r in changes.items()}
+        with self._engine.begin() as connection:
+            self._write(connection, revision, written)
+            if documents:
+                write_documents(connection, documents)
+            if revision % _PRUNE_EVERY == 0:
+                connection.execute(delete(JOURNAL).where(JOURNAL.c.revision <= revision - self._limit))
+        self.snapshot, touched = self.snapshot.with_changes(revision, written)
+        return self.snapshot, touched
+
+    def since(self, revision: int) -> Iterator[Change]:
+        """What was written after *revision*, oldest first, as far back as the journal goes."""
+        columns = JOURNAL.c
+        query = (
+            select(columns.revision, columns.id, columns.operation, columns.at)
+            .where(columns.revision > revision)
+            .order_by(columns.revision, columns.key)
+        )
+        with self._engine.connect() as connection:
+            yield from (Change(*row) for row in connection.execute(query))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _load(self) -> Snapshot:
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(RESOURCE.c.key, RESOURCE.c.document)).all()
+            revision = connection.execute(select(func.max(JOURNAL.c.revision))).scalar() or 0
+        resources = {key: form.read(document, self._registry) for key, document in rows}
+        return Snapshot().with_changes(revision, resources)[0]
+
+    def _write(self, connection: Connection, revision: int, changes: Mapping[str, Resource[Any] | None]) -> None:
+        if not changes:
+            raise ValueError("a commit without changes would have no row in the journal")
+        at = self._now().isoformat()
+        connection.execute(_DELETE, [{"gone": k} for k in changes])
+        rows = [{"key": k, "document": form.write(r, self._registry)} for k, r in changes.items() if r is not None]
+        if rows:
+            connection.execute(insert(RESOURCE), rows)
+        connection.execute(insert(JOURNAL), [self._entry(revision, k, r, at) for k, r in changes.items()])
+
+    def _entry(self, revision: int, key: str, resource: Resource[Any] | None, at: str) -> dict[str, Any]:
+        known = resource or self.snapshot.get(key)
+        operation = "delete" if resource is None else "write"
+        return {
+            "revision": revision,
+            "key": key,
+            "id": known.id.text if known else key,
+            "operation": operation,
+            "at": at,
+        }
