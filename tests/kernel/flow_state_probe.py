@@ -1,0 +1,47 @@
+"""Is what the data plane takes for granted of the kernel true of this kernel? One line a fact, exit code 1 on a lie.
+
+Run it natively (``python3 tests/kernel/flow_state_probe.py [SCENARIO...]``) and under Debian 12's kernel
+(``tests/kernel/run python3 tests/kernel/flow_state_probe.py``). It needs ``ip``, ``nft`` and the right to make namespaces.
+"""
+
+import platform
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from flow_facts import Fact, flow_facts
+from lab import isolate
+from packets import IPV4, IPV6
+from swap_facts import swap_facts
+
+SCENARIOS: dict[str, Callable[[], Iterator[Fact]]] = {
+    "flow state, IPv4": partial(flow_facts, IPV4),
+    "flow state, IPv6": partial(flow_facts, IPV6),
+    "swap": swap_facts,
+}
+
+
+def probe(scenario: str) -> int:
+    """Print the facts of one scenario; how many are not so. A scenario that breaks down counts as one."""
+    wrong = 0
+    try:
+        for claim, holds, detail in SCENARIOS[scenario]():
+            print("PASS" if holds else "FAIL", f"{scenario}: {claim}", f"({detail})" if detail else "", flush=True)
+            wrong += not holds
+    except Exception:
+        print("FAIL", f"{scenario}: broke down", flush=True)
+        traceback.print_exc()
+        wrong += 1
+    return wrong
+
+
+def main(wanted: list[str]) -> int:
+    isolate()
+    print(f"kernel {platform.release()}", flush=True)
+    chosen = [name for name in SCENARIOS if not wanted or any(word in name for word in wanted)]
+    return min(1, sum(probe(name) for name in chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
