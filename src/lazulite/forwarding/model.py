@@ -78,6 +78,9 @@ class Port(Entry, frozen=True):
     """Whether it may send from, and be sent, addresses that are not its own."""
     egress: tuple[str, ...] = ()
     ingress: tuple[str, ...] = ()
+    own_list: bool = False
+    """Whether one of the lists is the port's own, asked first on the way out and last on the way in; the other one is
+    its subnet's."""
     routes: str = ""
     """Name of the route table for what the workload sends."""
     public: tuple[PublicAddress, ...] = ()
