@@ -44,7 +44,7 @@ class Shape(msgspec.Struct, frozen=True):
     """A field's type, taken apart."""
 
     kind: str
-    """``str int float bool literal address network ref link model child list map any``"""
+    """``str int float bool literal address network ref model child list map any``"""
     python: Any = None
     item: Shape | None = None
     choices: tuple[str, ...] = ()
@@ -130,10 +130,8 @@ def _shape(hint: Any) -> Shape:
 def _plain(hint: Any) -> Shape:
     if hint is Any:
         return Shape("any")
-    if hint is Ref:
-        return Shape("ref")
-    if hint is Link:
-        return Shape("link")
+    if hint in (Ref, Link):
+        return Shape("ref", python=hint)
     if hint in (str, int, float, bool):
         return Shape(hint.__name__)
     if hint in _ADDRESS:
@@ -257,6 +255,8 @@ class Decoder:
         return result
 
     def _ref(self, shape: Shape, value: Any, path: str, code: str | None) -> Any:
+        if shape.python is Link:
+            return self._link(value, path, code)
         text = value.get("id", value.get("Id")) if isinstance(value, dict) else None
         try:
             if not isinstance(text, str):
@@ -265,7 +265,7 @@ class Decoder:
         except ValueError:
             return self._wrong('a reference {"id": "<resource id>"}', value, path, code or "LinkedInvalidPropertyId")
 
-    def _link(self, shape: Shape, value: Any, path: str, code: str | None) -> Any:
+    def _link(self, value: Any, path: str, code: str | None) -> Any:
         try:
             return Link(ResourceId.parse(value if isinstance(value, str) else "").text)
         except ValueError:
@@ -373,14 +373,9 @@ def _layout(model: type) -> tuple[tuple[str, str, bool, bool], ...]:
 
 
 def carry_over(model: type, sent: Any, stored: Any) -> dict[str, Any]:
-    """The assigned and secret values of *stored*, at any depth: what a PUT that leaves them out must not lose."""
+    """The assigned and secret values of *stored*: what a PUT that leaves them out must not lose."""
     kept = {}
     for spec in fields(model).values():
-        new, old = getattr(sent, spec.attribute), getattr(stored, spec.attribute)
-        if ASSIGNED.name in spec.markers or (SECRET.name in spec.markers and new is None):
-            kept[spec.attribute] = old
-        elif spec.shape.kind == "model" and new is not None and old is not None:
-            inner = carry_over(type(new), new, old)
-            if inner:
-                kept[spec.attribute] = msgspec.structs.replace(new, **inner)
+        if ASSIGNED.name in spec.markers or (SECRET.name in spec.markers and getattr(sent, spec.attribute) is None):
+            kept[spec.attribute] = getattr(stored, spec.attribute)
     return kept

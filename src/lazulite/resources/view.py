@@ -131,7 +131,7 @@ def references(properties: Any) -> Iterator[tuple[Ref, bool]]:
         value = getattr(properties, attribute)
         if value is None:
             continue
-        if kind in ("ref", "link"):
+        if kind == "ref":
             yield value, weak
         elif kind == "model":
             yield from references(value)
@@ -150,8 +150,8 @@ def _reference_fields(model: type) -> tuple[tuple[str, str, bool], ...]:
         shape = spec.shape
         kind = shape.kind
         if kind == "list" and shape.item is not None:
-            kind = "list" if shape.item.kind in ("ref", "link", "model") else ""
-        if kind in ("ref", "link", "model", "list") and not spec.ignored_on_input:
+            kind = "list" if shape.item.kind in ("ref", "model") else ""
+        if kind in ("ref", "model", "list") and not spec.ignored_on_input:
             found.append((spec.attribute, kind, spec.weak))
     return tuple(found)
 
