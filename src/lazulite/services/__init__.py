@@ -1,0 +1,12 @@
+"""The table of services: a room each, a row each."""
+
+from lazulite.services.public_ip_address import SERVICE as PUBLIC_IP_ADDRESS
+from lazulite.services.route_table import SERVICE as ROUTE_TABLE
+from lazulite.services.service import Service
+from lazulite.services.virtual_network import SERVICE as VIRTUAL_NETWORK
+
+SERVICES: tuple[Service, ...] = (
+    VIRTUAL_NETWORK,
+    ROUTE_TABLE,
+    PUBLIC_IP_ADDRESS,
+)
