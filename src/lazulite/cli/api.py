@@ -1,0 +1,148 @@
+"""A small ARM client: one kept-alive HTTPS connection, errors as :class:`Failure`, operations awaited."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from lazulite.cli.errors import Failure
+from lazulite.cli.lab import Connection
+
+API_VERSION = "2024-05-01"
+_POLL_S = 0.05
+
+
+class Reply:
+    """Status, folded header names and decoded body of one answer."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: Any) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+
+class Client:
+    """Speaks to one lab. Not for several threads at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        parts = urlsplit(connection.endpoint)
+        trust = ssl.create_default_context(cafile=connection.ca)
+        self._http = http.client.HTTPSConnection(parts.hostname or "", parts.port, context=trust, timeout=120)
+
+    @property
+    def subscription(self) -> str:
+        return f"/subscriptions/{self.connection.subscription}"
+
+    def exchange(self, method: str, path: str, body: Any = None) -> Reply:
+        """One request and its answer, whatever its status."""
+        headers = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body).encode()
+        target = _versioned(path)
+        try:
+            self._http.request(method, target, content, headers)
+            response = self._http.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            self._http.close()  # the server closed a connection that stood idle
+            self._http.request(method, target, content, headers)
+            response = self._http.getresponse()
+        except OSError as error:
+            raise Failure(
+                f"The lab does not answer at {self.connection.endpoint}: {error}.", "lazulite status"
+            ) from error
+        content_read = response.read()
+        return Reply(
+            response.status,
+            {k.lower(): v for k, v in response.getheaders()},
+            json.loads(content_read) if content_read else None,
+        )
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """The decoded body of a successful answer, once the operation it may have started is over."""
+        reply = self.exchange(method, path, body)
+        _refuse(reply)
+        operation = reply.headers.get("azure-asyncoperation")
+        location = reply.headers.get("location")
+        if operation:
+            self._await_operation(operation)
+        elif reply.status == 202 and location:
+            return self._await_result(location)
+        return self.get(path) if operation and method in ("PUT", "PATCH") else reply.body
+
+    def get(self, path: str) -> Any:
+        reply = self.exchange("GET", path)
+        _refuse(reply)
+        return reply.body
+
+    def put(self, path: str, body: Any) -> Any:
+        return self.request("PUT", path, body)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.request("POST", path, {} if body is None else body)
+
+    def delete(self, path: str) -> None:
+        self.request("DELETE", path)
+
+    def every(self, path: str) -> Iterator[Any]:
+        """Each item of a collection, over all its pages."""
+        page = self.get(path)
+        yield from page["value"]
+        while page.get("nextLink"):
+            page = self.get(_relative(page["nextLink"]))
+            yield from page["value"]
+
+    def _await_operation(self, url: str) -> None:
+        while True:
+            reply = self.exchange("GET", _relative(url))
+            _refuse(reply)
+            if reply.body["status"] in ("Succeeded", "Failed", "Canceled"):
+                break
+            time.sleep(_pause(reply))
+        if reply.body["status"] != "Succeeded":
+            raise failure(reply.body.get("error") or {"code": reply.body["status"], "message": "The operation ended."})
+
+    def _await_result(self, url: str) -> Any:
+        reply = self.exchange("GET", _relative(url))
+        while reply.status == 202:
+            time.sleep(_pause(reply))
+            reply = self.exchange("GET", _relative(url))
+        _refuse(reply)
+        return reply.body
+
+
+def _versioned(path: str) -> str:
+    """*path* with an api-version, which every ARM request needs."""
+    if "api-version=" in path:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}api-version={API_VERSION}"
+
+
+def _relative(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _pause(reply: Reply) -> float:
+    """Seconds until the next poll, as the service asks."""
+    milliseconds = reply.headers.get("x-ms-retry-after-ms")
+    return float(milliseconds) / 1000 if milliseconds else _POLL_S
+
+
+def _refuse(reply: Reply) -> None:
+    if reply.status >= 400:
+        error = reply.body.get("error") if isinstance(reply.body, dict) else None
+        raise failure(error or {"code": str(reply.status), "message": str(reply.body)}, 3 if reply.status == 404 else 1)
+
+
+def failure(error: dict[str, Any], code: int = 1) -> Failure:
+    """ARM's error envelope as a :class:`Failure`: ``(Code) message``, each detail on a line of its own."""
+    details = tuple(_sentence(d) for d in error.get("details") or ())
+    return Failure(_sentence(error), code=code, details=details)
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    target = f" [{error['target']}]" if error.get("target") else ""
+    return f"({error.get('code')}) {error.get('message')}{target}"

@@ -1,0 +1,136 @@
+"""``up`` and ``down``: the processes of a lab."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from lazulite.cli.api import Client
+from lazulite.cli.errors import Failure
+from lazulite.cli.lab import Connection, alive, option, stored_connection
+from lazulite.cli.session import Session, lab_command
+
+_ANSWER_S = 60.0
+"""How long a controller may take to answer; loading a large store is the slow part."""
+_END_S = 30.0
+
+
+@lab_command("up")
+@click.option("--detach", "-d", is_flag=True, help="Return once the lab answers; it keeps running.")
+@click.option("--port", type=int, default=0, help="Port of the API on 127.0.0.1. Default: the last one, or a free one.")
+@click.option("--http-port", type=int, default=0, help="Plain HTTP for metadata and managed identities.")
+@click.option("--memory", is_flag=True, help="Without packets: the network exists as a model only.")
+def up_command(session: Session, detach: bool, port: int, http_port: int, memory: bool) -> None:
+    """Start a lab, or find that it runs. Its state is as it was.
+
+    In the foreground Ctrl-C stops it again; with --detach it stays until `lazulite down`.
+    """
+    running = stored_connection(session.directory)
+    if running is not None and alive(running.pid):
+        show_started(session, running, "runs already")
+        return
+    process = start(session.directory, session.lab, port, http_port, memory)
+    show_started(session, await_answer(session.directory, process), "runs")
+    if not detach:
+        _attend(session, process)
+
+
+def start(where: Path, lab: str, port: int = 0, http_port: int = 0, memory: bool = False) -> subprocess.Popen[bytes]:
+    """Start the controller of *lab*; its output goes to ``controller.log`` in the lab's directory."""
+    where.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [sys.executable, "-m", "lazulite.daemon", "--lab", lab, "--directory", str(where)]
+    command += ["--port", str(port), "--http-port", str(http_port), *(["--memory"] if memory else [])]
+    with (where / "controller.log").open("ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def await_answer(where: Path, process: subprocess.Popen[bytes]) -> Connection:
+    """The connection, once the API answers. Raises :class:`Failure` with the log's end when it never does."""
+    until = time.monotonic() + _ANSWER_S
+    while time.monotonic() < until and process.poll() is None:
+        found = stored_connection(where)
+        if found is not None and found.pid == process.pid:
+            Client(found).get("/lazulite/status")
+            return found
+        time.sleep(0.02)
+    process.kill()
+    last = (where / "controller.log").read_text().strip().splitlines()[-8:]
+    raise Failure("The lab did not start.", "lazulite doctor", details=tuple(last))
+
+
+def show_started(session: Session, found: Connection, what: str) -> None:
+    chosen = option(session.lab)
+    text = (
+        f"The lab {session.lab!r} {what} at {found.endpoint}\n"
+        f'  eval "$(lazulite env{chosen})"    then az, an SDK or curl talk to it\n'
+        f"  lazulite deploy FILE{chosen}       deploy an ARM template\n"
+        f"  lazulite demo{chosen}              a hub-and-spoke network, proven with packets\n"
+        f"  lazulite down{chosen}              stop it"
+    )
+    session.emit(
+        {"lab": session.lab, "endpoint": found.endpoint, "metadata": found.metadata, "pid": found.pid}, lambda: text
+    )
+
+
+def _attend(session: Session, process: subprocess.Popen[bytes]) -> None:
+    """Stay until the controller ends or Ctrl-C asks to stop the lab."""
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        stop(session.directory)
+        return
+    raise Failure("The controller ended.", f"see {session.directory / 'controller.log'}", code=code or 1)
+
+
+@lab_command("down")
+@click.option("--purge", is_flag=True, help="Remove the lab's state too.")
+def down_command(session: Session, purge: bool) -> None:
+    """Stop a lab: every process, interface and rule of it goes. Its state stays unless --purge."""
+    stopped = stop(session.directory)
+    if purge and session.directory.exists():
+        shutil.rmtree(session.directory)
+    text = (
+        f"The lab {session.lab!r} "
+        + ("is stopped" if stopped else "did not run")
+        + (", its state removed." if purge else ".")
+    )
+    session.emit({"lab": session.lab, "stopped": stopped, "purged": purge}, lambda: text)
+
+
+def stop(where: Path) -> bool:
+    """End the controller, then the anchor and so everything below it; whether anything ran."""
+    controller, anchor = stored_connection(where), _anchor(where)
+    ended = [
+        _end(pid, number)
+        for pid, number in ((controller.pid if controller else None, signal.SIGTERM), (anchor, signal.SIGKILL))
+        if pid is not None
+    ]
+    (where / "connection.json").unlink(missing_ok=True)
+    return any(ended)
+
+
+def _anchor(where: Path) -> int | None:
+    """The process whose death takes the lab's namespaces along."""
+    try:
+        return int((where / "anchor.pid").read_text().split()[0])
+    except FileNotFoundError:
+        return None
+
+
+def _end(pid: int, number: signal.Signals) -> bool:
+    if not alive(pid):
+        return False
+    os.kill(pid, number)
+    until = time.monotonic() + _END_S
+    while alive(pid):
+        if time.monotonic() > until:
+            raise Failure(f"Process {pid} does not end.", f"kill -9 {pid}")
+        time.sleep(0.01)
+    return True

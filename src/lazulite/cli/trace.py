@@ -1,0 +1,118 @@
+"""``trace``: the way of a packet through the model, every stage quoted, and on demand the packet itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from lazulite.cli.api import Client
+from lazulite.cli.errors import Failure
+from lazulite.cli.guest import run
+from lazulite.cli.inside import program
+from lazulite.cli.session import Session, lab_command
+
+
+@lab_command("trace")
+@click.argument("source")
+@click.argument("destination", metavar="DESTINATION[:PORT]")
+@click.option("--proto", type=click.Choice(["tcp", "udp", "icmp"]), help="Default: tcp with a port, icmp without.")
+@click.option("--packet", is_flag=True, help="Send the real packet too, and say whether both agree.")
+def trace_command(session: Session, source: str, destination: str, proto: str | None, packet: bool) -> None:
+    """Show how a packet from SOURCE (a VM or client) to DESTINATION (a name or an address) fares, and why.
+
+    Exit code 0 when it passes, 1 when it does not, 4 when --packet and the model disagree.
+    """
+    host, port = parse_destination(destination)
+    protocol = proto or ("tcp" if port else "icmp")
+    answer = ask(session.client, source, host, protocol, port)
+    if packet:
+        answer["packet"] = send(session.client, source, [(answer["forward"]["flow"]["dst"], protocol, port)])[0]
+    session.emit(answer, lambda: _story(answer))
+    if packet and answer["packet"]["passes"] != answer["passes"]:
+        sys.exit(4)
+    sys.exit(0 if answer["passes"] else 1)
+
+
+def parse_destination(text: str) -> tuple[str, int]:
+    """``host``, ``host:port``, ``[v6]:port`` or a bare IPv6 address. Raises :class:`Failure`."""
+    if text.count(":") > 1 and not text.startswith("["):
+        return text, 0
+    host, colon, port = text.rpartition(":") if ":" in text.rpartition("]")[2] else (text, "", "")
+    if colon and not (port.isdigit() and 0 < int(port) < 65536):
+        raise Failure(f"{port!r} is no port.", code=2)
+    return host.strip("[]"), int(port or 0)
+
+
+def ask(client: Client, source: str, destination: str, protocol: str, port: int) -> dict[str, Any]:
+    """The model's answer: ``passes``, ``decided``, ``forward`` and ``reply``."""
+    flow = {"from": source, "to": destination, "protocol": protocol, "port": port}
+    answer: dict[str, Any] = client.post("/lazulite/trace", flow)
+    return answer
+
+
+def send(
+    client: Client, source: str, probes: list[tuple[str, str, int]], timeout_s: float = 1.5
+) -> list[dict[str, Any]]:
+    """Real packets from *source*, all at once: per (address, protocol, port) whether it passes and what was seen."""
+    wanted = [{"to": to, "protocol": how, "port": port, "timeout_s": timeout_s} for to, how, port in probes]
+    done = run(client, source, program("probe"), timeout_s + 20, json.dumps(wanted))
+    if done.returncode != 0:
+        raise Failure(
+            f"Nothing could be sent from {source}.", "lazulite status", details=tuple(done.stderr.splitlines()[-3:])
+        )
+    results: list[dict[str, Any]] = json.loads(done.stdout)
+    return results
+
+
+def _story(answer: dict[str, Any]) -> Any:
+    from rich.console import Group
+
+    lines = [*_way("packet", answer["forward"])]
+    if answer["reply"] is not None:
+        lines += _way("answer", answer["reply"])
+    colour = "green" if answer["passes"] else "red"
+    lines.append(f"[{colour}]{'passes' if answer['passes'] else 'does not pass'}[/]: {decision(answer)}")
+    if "packet" in answer:
+        same = answer["packet"]["passes"] == answer["passes"]
+        lines.append(
+            f"the real packet: {answer['packet']['detail']}, "
+            + ("as the model says" if same else "[red]unlike the model[/]")
+        )
+    return Group(*lines)
+
+
+def _way(what: str, trace: dict[str, Any]) -> list[str]:
+    lines = [f"{what} {flow_text(trace['flow'])}"]
+    for hop in trace["hops"]:
+        lines.append(f"  {hop['label']}" + (f" in {hop['vrf']}" if hop["vrf"] else ""))
+        lines += [f"    {_step(s)}" for s in hop["steps"]]
+    return [*lines, f"  {trace['disposition']}"]
+
+
+def _step(step: dict[str, Any]) -> str:
+    said = f": {step['detail']}" if step["detail"] else ""
+    return f"{step['stage']}: {step['action']}{said}" + (f"  ({short(step['origin'])})" if step["origin"] else "")
+
+
+def flow_text(flow: dict[str, Any]) -> str:
+    port = f":{flow['dst_port']}" if flow["protocol"] in ("tcp", "udp") else ""
+    return f"{flow['protocol']} {flow['src']} > {flow['dst']}{port}"
+
+
+def decision(answer: dict[str, Any]) -> str:
+    """Who decided, in the user's own names."""
+    decided = answer["decided"]
+    if decided is None:
+        return "nothing had a say"
+    return short(decided["origin"]) or decided["detail"] or decided["stage"]
+
+
+def short(origin: str) -> str:
+    """The last two names of an ARM id, which is how people know a rule or a route: ``nsg-web/allow-http``."""
+    if not origin.startswith("/subscriptions/"):
+        return origin
+    names = origin.rpartition("/providers/")[2].split("/")[2::2]
+    return "/".join(names[-2:])

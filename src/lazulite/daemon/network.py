@@ -1,0 +1,140 @@
+"""Keeps the network at the last commit: compiles what a commit touched, pushes what came out different."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from lazulite.compiler.engine import Compiler
+from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.forwarding.model import EntryKey, ForwardingModel
+from lazulite.incremental import Delta
+from lazulite.resources.view import Snapshot
+from lazulite.services.service import Service
+
+_LOG = logging.getLogger(__name__)
+
+
+class Fabric(Protocol):
+    """Whoever makes packets follow the model. Every method raises ``ConnectionError`` once it is lost.
+
+    Refusals are everything the machine refuses by then, not only what this call brought.
+    """
+
+    async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
+        """Become the model that *entries* are, leaving alone what is right already."""
+
+    async def apply(self, revision: int, delta: ModelDelta) -> list[Refusal]: ...
+
+    async def run(self, guest: str, script: str) -> tuple[int, str, str]: ...
+
+    async def counters(self) -> dict[str, tuple[int, int]]: ...
+
+
+class Network:
+    """The compiled model, and how far the fabric follows it. Belongs to one event loop."""
+
+    def __init__(self, services: Iterable[Service], connect: Callable[[], AbstractAsyncContextManager[Fabric]]) -> None:
+        self._compiler = Compiler(services)
+        self._connect = connect
+        self._fabric: Fabric | None = None
+        self._pending: dict[EntryKey, Any] = {}
+        """What the fabric has not been told; ``None`` for what is gone."""
+        self._sent: dict[EntryKey, Any] = {}
+        """What the fabric has been told last."""
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self.wanted = 0
+        self.applied = -1
+        self.refusals: list[Refusal] = []
+
+    @property
+    def model(self) -> ForwardingModel:
+        return self._compiler.model
+
+    @property
+    def connected(self) -> bool:
+        return self._fabric is not None
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Compile everything: the first snapshot after a start."""
+        self._compiler.advance(snapshot)
+        self.wanted = snapshot.revision
+
+    def committed(self, snapshot: Snapshot, touched: Collection[Any]) -> None:
+        """Compile what *touched* can reach. Several commits may go out as one push."""
+        delta = self._compiler.advance(snapshot, touched)
+        self._pending |= delta.changed
+        self._pending |= dict.fromkeys(delta.removed)
+        self.wanted = snapshot.revision
+        self._wake.set()
+
+    async def settled(self, revision: int) -> list[Refusal]:
+        """Everything the fabric refuses, once it follows *revision* or a later one."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: self.applied >= revision)
+        return self.refusals
+
+    async def run(self, guest: str, script: str) -> tuple[int, str, str]:
+        """Raises ``ConnectionError`` while there is no fabric."""
+        return await self._reached().run(guest, script)
+
+    async def counters(self) -> dict[str, tuple[int, int]]:
+        """Packets and bytes by the origin of the deciding rule. Raises ``ConnectionError`` while there is no fabric."""
+        return await self._reached().counters()
+
+    def _reached(self) -> Fabric:
+        if self._fabric is None:
+            raise ConnectionError("the agent does not answer")
+        return self._fabric
+
+    async def follow(self) -> None:
+        """Push for ever; a fabric that is lost is connected to again and told everything."""
+        while True:
+            try:
+                async with self._connect() as fabric:
+                    await self._adopt(fabric)
+                    self._fabric = fabric
+                    async for delta in self._deltas():
+                        await self._push(fabric, delta)
+            except ConnectionError as error:
+                _LOG.warning("fabric lost: %s", error)
+            finally:
+                self._fabric = None
+
+    async def _adopt(self, fabric: Fabric) -> None:
+        entries, revision = list(self.model), self.wanted
+        self._pending.clear()
+        self._sent = {e.key: e for e in entries}
+        await self._reached_revision(revision, await fabric.adopt(revision, entries))
+
+    async def _deltas(self) -> AsyncIterator[tuple[int, ModelDelta]]:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            yield self.wanted, self._take()
+
+    def _take(self) -> ModelDelta:
+        """What is pending, against what the fabric knows: changes that cancelled out are not in it."""
+        delta: ModelDelta = Delta()
+        for key, now in self._pending.items():
+            was = self._sent.get(key)
+            if now is None and was is not None:
+                delta.removed[key] = self._sent.pop(key)
+            elif now is not None and now != was:
+                delta.changed[key] = self._sent[key] = now
+        self._pending.clear()
+        return delta
+
+    async def _push(self, fabric: Fabric, what: tuple[int, ModelDelta]) -> None:
+        revision, delta = what
+        refusals = await fabric.apply(revision, delta) if delta else self.refusals
+        await self._reached_revision(revision, refusals)
+
+    async def _reached_revision(self, revision: int, refusals: list[Refusal]) -> None:
+        async with self._progress:
+            self.applied, self.refusals = revision, refusals
+            self._progress.notify_all()
