@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from error_facts import error_facts, lifetime_facts
 from flow_facts import Fact, flow_facts
 from lab import isolate
 from packets import IPV4, IPV6
@@ -19,6 +20,10 @@ SCENARIOS: dict[str, Callable[[], Iterator[Fact]]] = {
     "flow state, IPv4": partial(flow_facts, IPV4),
     "flow state, IPv6": partial(flow_facts, IPV6),
     "swap": swap_facts,
+    "ICMP errors, IPv4": partial(error_facts, IPV4),
+    "ICMP errors, IPv6": partial(error_facts, IPV6),
+    "no hop shown, IPv4": partial(lifetime_facts, IPV4),
+    "no hop shown, IPv6": partial(lifetime_facts, IPV6),
 }
 
 

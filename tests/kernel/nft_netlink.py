@@ -18,6 +18,7 @@ IIFNAME, OIFNAME = 6, 7
 ACCEPT = 1
 NO_CHECKSUM, INTERNET_CHECKSUM = 0, 1
 
+_NETLINK_NETFILTER = 12
 _NESTED = 0x8000
 _NEWRULE = 0x0A06
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
@@ -84,7 +85,7 @@ def append_rule(family: str, table: str, chain: str, expressions: Iterable[bytes
         _message(_NEWRULE, _REQUEST | _ACK | _CREATE | _APPEND, 1, body),
         _message(_BATCH_END, _REQUEST, 2, subsystem),
     )
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_NETFILTER) as kernel:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as kernel:
         kernel.bind((0, 0))
         kernel.settimeout(10)
         kernel.send(b"".join(messages))
