@@ -221,6 +221,17 @@ class Guest(Entry, frozen=True):
     origin: str = ""
 
 
+class Script(Entry, frozen=True):
+    """Something to run once in a guest after it started: once per ``guid`` of the script and of the guest."""
+
+    label: str
+    guest: str
+    body: str
+    """Base64 of what ``/bin/sh`` is to run."""
+    guid: str = ""
+    origin: str = ""
+
+
 class InternetHost(Entry, frozen=True):
     """A host on the simulated Internet."""
 
@@ -231,7 +242,7 @@ class InternetHost(Entry, frozen=True):
     origin: str = ""
 
 
-AnyEntry: TypeAlias = Vrf | Port | AddressSet | AccessList | RouteTable | Peering | Guest | InternetHost
+AnyEntry: TypeAlias = Vrf | Port | AddressSet | AccessList | RouteTable | Peering | Guest | Script | InternetHost
 E = TypeVar("E", bound=Entry)
 
 

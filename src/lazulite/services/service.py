@@ -26,6 +26,8 @@ class Observations(msgspec.Struct, frozen=True):
 
     guests: Mapping[str, str] = {}
     """Guest name to ``running`` or an error sentence."""
+    scripts: Mapping[str, tuple[int, str, str]] = {}
+    """Script name to exit code, standard output and standard error, once it has ended."""
 
 
 class Reply(msgspec.Struct, frozen=True):
