@@ -65,6 +65,10 @@ class Catalogue:
     def service(self, kind: Kind) -> Service:
         return self._services.get(kind.name.lower(), _NO_SERVICE)
 
+    def objects(self, service: Service) -> bool:
+        """Whether *service* ever refuses a delete for reasons of its own."""
+        return service.deletable is not _NO_SERVICE.deletable
+
     def address(self, resource_id: ResourceId, api_version: str = "") -> Address:
         """Raises the error that names the namespace or the type nobody here answers for."""
         kind, depth = self._document(resource_id, api_version)

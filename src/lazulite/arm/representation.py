@@ -74,7 +74,8 @@ class Representation:
             entry = shown[wire][places.get(wire, 0)]
             places[wire] = places.get(wire, 0) + 1
             self._complete(entry, part.id.child(wire, child.name), f"{type_name}/{wire}", root)
-        return shown | self._computed(part)
+        shown.update(self._computed(part))
+        return shown
 
     def _complete(self, entry: dict[str, Any], child: ResourceId, type_name: str, root: Resource[Any]) -> None:
         part = self._backend.store.snapshot.resources[child.key]

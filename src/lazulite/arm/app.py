@@ -1,0 +1,130 @@
+"""The ASGI application: HTTP in, :class:`Request` to the router, HTTP out. Nothing here knows a path."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from lazulite.arm.backend import Backend
+from lazulite.arm.errors import ArmError
+from lazulite.arm.message import CONTENT_LIMIT, Request, Response
+from lazulite.arm.router import Router
+
+_LOG = logging.getLogger(__name__)
+_QUERY_FIELDS = 100
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Api:
+    """The protocol on top of *backend*. Close it (or let the server's lifespan do so) to stop its operations."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.router = Router(backend)
+        self._resuming: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request, response = await self._exchange(scope, receive)
+            await self._send(scope["method"], request, response, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1002})
+
+    async def close(self) -> None:
+        if self._resuming is not None:
+            self._resuming.cancel()
+        await self.router.operations.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._resuming = asyncio.get_running_loop().create_task(self._resume())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _resume(self) -> None:
+        try:
+            await self.router.operations.resume()
+        except Exception:
+            _LOG.exception("what was stored before the start could not be followed")
+
+    async def _exchange(self, scope: Message, receive: Receive) -> tuple[dict[str, str], Response]:
+        """The request's headers and the answer to it."""
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        try:
+            content = await _content(headers, receive)
+            return headers, await self.router.answer(_request(scope, headers, content))
+        except ArmError as error:
+            return headers, Response(error.status, error.envelope(), error.headers)
+        except Exception:
+            _LOG.exception("method=%s path=%s", scope["method"], scope["path"])
+            error = ArmError(500, "InternalServerError", "The request failed for a reason of ours; see the log.")
+            return headers, Response(500, error.envelope())
+
+    async def _send(self, method: str, asked: dict[str, str], response: Response, send: Send) -> None:
+        content = b"" if method == "HEAD" else response.content()
+        headers = self._common(asked) | dict(response.headers)
+        if content:
+            headers["Content-Type"] = "application/json; charset=utf-8"
+        # A HEAD says nothing of a body, and 204 must not.
+        if method != "HEAD" and response.status != 204:
+            headers["Content-Length"] = str(len(content))
+        raw = [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in headers.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        await send({"type": "http.response.body", "body": content})
+
+    def _common(self, asked: dict[str, str]) -> dict[str, str]:
+        """Headers of every answer, as recorded of Azure ("Common headers")."""
+        request_id = self._backend.new_id()
+        headers = {
+            "Cache-Control": "no-cache",
+            "Pragma": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            "x-ms-request-id": request_id,
+            "x-ms-correlation-request-id": request_id,
+            "x-ms-routing-request-id": f"LOCAL:{self._backend.now():%Y%m%dT%H%M%SZ}:{request_id}",
+        }
+        sent = asked.get("x-ms-client-request-id")
+        if sent is not None and asked.get("x-ms-return-client-request-id", "").lower() == "true":
+            headers["x-ms-client-request-id"] = sent
+        return headers
+
+
+def _request(scope: Message, headers: dict[str, str], content: bytes) -> Request:
+    path = "/" + "/".join(s for s in scope["path"].split("/") if s)
+    try:
+        fields = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_QUERY_FIELDS)
+    except ValueError:
+        raise ArmError(400, "InvalidQueryString", f"More than {_QUERY_FIELDS} query parameters.") from None
+    return Request(scope["method"], path, {k.lower(): v for k, v in fields}, headers, content)
+
+
+async def _content(headers: dict[str, str], receive: Receive) -> bytes:
+    """The body. Raises the 413 of one that is too long, as soon as that is known."""
+    length = headers.get("content-length", "0")
+    if length.isdigit() and int(length) > CONTENT_LIMIT:
+        raise _too_long()
+    content = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ArmError(400, "RequestAborted", "The client went away before its request was complete.")
+        content += message.get("body", b"")
+        if len(content) > CONTENT_LIMIT:
+            raise _too_long()
+        if not message.get("more_body"):
+            return bytes(content)
+
+
+def _too_long() -> ArmError:
+    message = f"The request content is longer than the {CONTENT_LIMIT} bytes that are allowed."
+    return ArmError(413, "RequestContentTooLarge", message)

@@ -1,0 +1,112 @@
+"""The target of template deployments that run in this process: the same generic path, the same checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazulite.arm import scopes
+from lazulite.arm.actions import Actions
+from lazulite.arm.backend import Backend
+from lazulite.arm.catalogue import Catalogue
+from lazulite.arm.errors import resource_not_found, unknown_type
+from lazulite.arm.operations import Operation
+from lazulite.arm.replacement import parts
+from lazulite.arm.representation import Representation
+from lazulite.arm.writes import Writes
+from lazulite.resources.ids import ResourceId
+from lazulite.resources.model import Resource, Violation
+from lazulite.resources.view import references
+from lazulite.services.service import Reply
+
+
+class InProcessTarget:
+    """Implements :class:`lazulite.arm.target.Target`."""
+
+    def __init__(
+        self, backend: Backend, catalogue: Catalogue, shown: Representation, writes: Writes, actions: Actions
+    ) -> None:
+        self._backend = backend
+        self._catalogue = catalogue
+        self._shown = shown
+        self._writes = writes
+        self._actions = actions
+
+    async def put(self, resource_id: ResourceId, body: Mapping[str, Any], api_version: str) -> Mapping[str, Any]:
+        written = self._writes.put(resource_id, body, version=api_version)
+        await written.operation.finish()
+        assert written.resource is not None
+        # Another writer may have been quicker than the network: what is shown is what is there now.
+        root = self._backend.store.snapshot.get(written.address.root.key)
+        if root is None or (written.address.steps and resource_id.key not in self._backend.store.snapshot.resources):
+            raise resource_not_found(resource_id)
+        return self._shown.resource(written.address, root)
+
+    async def get(self, resource_id: ResourceId, api_version: str) -> Mapping[str, Any] | None:
+        snapshot = self._backend.store.snapshot
+        if resource_id.key not in snapshot.resources:
+            return None
+        address = self._catalogue.address(resource_id, api_version)
+        return self._shown.resource(address, snapshot.resources[address.root.key])
+
+    async def delete(self, resource_id: ResourceId) -> None:
+        written = self._writes.delete(resource_id)
+        if written is not None:
+            await written.operation.finish()
+
+    async def action(self, resource_id: ResourceId, verb: str, body: Any, api_version: str) -> Any:
+        address = self._catalogue.address(resource_id, api_version)
+        action = self._actions.find(address, verb)
+        if action is None:
+            raise unknown_type(f"{address.type_name}/{verb}", api_version)
+        part = self._backend.store.snapshot.get(resource_id.key)
+        if part is None:
+            raise resource_not_found(resource_id)
+        result = self._actions.perform(action, address, part, body, {"api-version": api_version})
+        return result.body if isinstance(result, Reply) else await _result(result)
+
+    def listing(self, group: ResourceId) -> list[ResourceId]:
+        """Tracked resources, those that refer to others before what they refer to."""
+        snapshot = self._backend.store.snapshot
+        tracked = {
+            r.id.key: r.id
+            for r in scopes.members(snapshot, group)
+            if self._catalogue.registry.models[type(r.properties)].tracked
+        }
+        users: dict[str, set[str]] = {key: set() for key in tracked}
+        for key in tracked:
+            for used in _uses(snapshot.resources[key], tracked) - {key}:
+                users[used].add(key)
+        ordered: list[ResourceId] = []
+        while users:
+            # Among those that only each other use (a cycle of weak references), the first by name goes first.
+            free = [k for k, who in users.items() if not who & users.keys()] or [min(users)]
+            for key in free:
+                del users[key]
+                ordered.append(tracked[key])
+        return ordered
+
+    def known(self, kind: str) -> bool:
+        return self._catalogue.known(kind)
+
+    def check(self, resource_id: ResourceId, body: Mapping[str, Any]) -> list[Violation]:
+        return self._writes.check(resource_id, body)
+
+
+def _uses(resource: Resource[Any], tracked: Mapping[str, ResourceId]) -> set[str]:
+    """The tracked documents that *resource* refers to, or stands below."""
+    targets = [r.target.key for _, p in parts(resource.id, resource.properties) for r, _ in references(p)]
+    found = {_root(t, tracked) for t in [*targets, resource.id.key.rpartition("/")[0]]}
+    return {key for key in found if key is not None}
+
+
+def _root(key: str, tracked: Mapping[str, ResourceId]) -> str | None:
+    """The tracked document that the resource or child at *key* is part of."""
+    while key and key not in tracked:
+        key = key.rpartition("/")[0]
+    return key or None
+
+
+async def _result(operation: Operation) -> Any:
+    await operation.finish()
+    return operation.body

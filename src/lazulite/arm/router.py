@@ -1,0 +1,170 @@
+"""Which room answers a path. Paths compare without case."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lazulite.arm import operation_requests, scopes
+from lazulite.arm.actions import Actions
+from lazulite.arm.authority import Authority
+from lazulite.arm.backend import Backend
+from lazulite.arm.catalogue import Catalogue
+from lazulite.arm.discovery import Discovery
+from lazulite.arm.errors import ArmError, method_not_allowed
+from lazulite.arm.group_requests import GroupRequests
+from lazulite.arm.in_process import InProcessTarget
+from lazulite.arm.message import Request, Response
+from lazulite.arm.operations import Operations
+from lazulite.arm.paging import one_page, page, resource_filter
+from lazulite.arm.representation import Representation
+from lazulite.arm.resource_requests import ResourceRequests
+from lazulite.arm.tokens import Tokens
+from lazulite.arm.writes import Writes
+from lazulite.resources.ids import ResourceId
+
+_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})?)?", re.IGNORECASE)
+_CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
+"""First segments of what needs a token and an api-version."""
+_STUBBED = "microsoft.authorization"
+"""Locks, assignments and definitions are listed as empty, so that clients that look for them go on."""
+
+
+class Router:
+    """Takes a request to its answer. Raises :class:`ArmError`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        catalogue = Catalogue(backend.services, backend.registry)
+        self._catalogue = catalogue
+        self.operations = Operations(backend)
+        self.tokens = Tokens(backend)
+        shown = Representation(backend, catalogue, self.operations)
+        writes = Writes(backend, catalogue, self.operations)
+        actions = Actions(backend, catalogue, self.operations, writes)
+        self.target = InProcessTarget(backend, catalogue, shown, writes, actions)
+        self._shown = shown
+        self._authority = Authority(backend, self.tokens)
+        self._discovery = Discovery(backend, catalogue)
+        self._groups = GroupRequests(backend, catalogue, writes)
+        self._resources = ResourceRequests(backend, catalogue, shown, writes, actions)
+
+    async def answer(self, request: Request) -> Response:
+        path = request.folded
+        if path[0] not in _CONTROL_PLANE:
+            return self._open(request)
+        authority = f"{self._backend.base_url}/{self._backend.tenants[0].id}"
+        self.tokens.authenticate(request.headers.get("authorization", ""), authority)
+        _require_version(request)
+        if path[0] == "subscriptions" and len(path) > 1:
+            return await self._subscription(request)
+        if path[0] == "providers" and len(path) < 3:
+            return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
+        if len(path) == 1:
+            _only_get(request)
+            return self._discovery.tenants() if path[0] == "tenants" else self._discovery.subscriptions()
+        raise _no_route(request)
+
+    def _open(self, request: Request) -> Response:
+        """What is answered without a token."""
+        if request.folded == ["metadata", "endpoints"]:
+            return self._discovery.clouds(request)
+        answer = self._authority.answer(request)
+        if answer is None:
+            raise _no_route(request)
+        return answer
+
+    async def _subscription(self, request: Request) -> Response:
+        path = request.folded
+        if len(path) == 2:
+            _only_get(request)
+            return self._discovery.subscription(request)
+        if path[2] == "resourcegroups":
+            return await self._group(request)
+        if path[2] == "providers" and len(path) > 3:
+            return await self._provider(request, 3)
+        if path[2] == "operationresults" and len(path) == 4:
+            return await operation_requests.result(self.operations, request, empty_status=200)
+        if len(path) == 3:
+            return self._subscription_list(request)
+        raise _no_route(request)
+
+    def _subscription_list(self, request: Request) -> Response:
+        _only_get(request)
+        name = request.folded[2]
+        if name == "locations":
+            return self._discovery.locations(request)
+        if name == "providers":
+            return self._discovery.providers(request)
+        if name == "resources":
+            return self._all_resources(request, 2)
+        if name == "tagnames":
+            scopes.subscription(self._backend.store.snapshot, request.segments[1])
+            return one_page([])
+        raise _no_route(request)
+
+    async def _group(self, request: Request) -> Response:
+        path = request.folded
+        if len(path) == 3:
+            return self._groups.listing(request)
+        if len(path) == 4:
+            return self._groups.answer(request)
+        if path[4] == "providers" and len(path) > 5:
+            return await self._provider(request, 5)
+        if path[4:] == ["resources"]:
+            _only_get(request)
+            return self._all_resources(request, 4)
+        raise _no_route(request)
+
+    async def _provider(self, request: Request, namespace: int) -> Response:
+        path = request.folded
+        if path[-2] == "operations" and path[namespace + 1 : namespace + 2] == ["locations"]:
+            return await operation_requests.status(self.operations, request)
+        if path[-2] == "operationresults" and path[namespace + 1 : namespace + 2] == ["locations"]:
+            return await operation_requests.result(self.operations, request)
+        last = max(i for i, p in enumerate(path[:-1]) if p == "providers") + 1
+        if path[last] == _STUBBED:
+            return self._authorization(request, last)
+        if namespace == 3 and path[4:] in ([], ["register"], ["unregister"]):
+            return self._discovery.provider(request)
+        return await self._resources.answer(request, namespace)
+
+    def _authorization(self, request: Request, namespace: int) -> Response:
+        _only_get(request)
+        if (len(request.segments) - namespace) % 2:
+            raise ArmError(404, "NotFound", f"'{request.path}' was not found.")
+        return one_page([])
+
+    def _all_resources(self, request: Request, depth: int) -> Response:
+        """``…/resources``: every tracked resource of a subscription or a group."""
+        snapshot = self._backend.store.snapshot
+        scope = scopes.scope_of(snapshot, ResourceId("/" + "/".join(request.segments[:depth]))).id
+        kinds = self._catalogue.registry.models
+        wanted = resource_filter(request.query.get("$filter", ""))
+        tracked = (r for r in scopes.members(snapshot, scope) if kinds[type(r.properties)].tracked)
+        found = [r for r in tracked if wanted(r)]
+
+        def show(resource: Any) -> Any:
+            return self._shown.summary(kinds[type(resource.properties)].name, resource)
+
+        return page(request, self._backend.base_url, found, show)
+
+
+def _require_version(request: Request) -> None:
+    """Every version is served alike, but one must be named, and look like one."""
+    version = request.api_version
+    if not version:
+        message = "The api-version query parameter (?api-version=) is required for all requests."
+        raise ArmError(400, "MissingApiVersionParameter", message)
+    if not _API_VERSION.fullmatch(version):
+        message = f"The api-version '{version}' is invalid. It must be a date, with or without '-preview' behind it."
+        raise ArmError(400, "InvalidApiVersionParameter", message)
+
+
+def _only_get(request: Request) -> None:
+    if request.method != "GET":
+        raise method_not_allowed(request.method, request.path)
+
+
+def _no_route(request: Request) -> ArmError:
+    return ArmError(404, "NotFound", f"There is nothing at '{request.path}'.")
