@@ -1,12 +1,20 @@
 """The table of services: a room each, a row each."""
 
+from lazulite.services.compute import SERVICE as COMPUTE
+from lazulite.services.lab import SERVICE as LAB
+from lazulite.services.network_security_group import SERVICE as NETWORK_SECURITY_GROUP
 from lazulite.services.public_ip_address import SERVICE as PUBLIC_IP_ADDRESS
 from lazulite.services.route_table import SERVICE as ROUTE_TABLE
 from lazulite.services.service import Service
+from lazulite.services.storage import SERVICE as STORAGE
 from lazulite.services.virtual_network import SERVICE as VIRTUAL_NETWORK
 
 SERVICES: tuple[Service, ...] = (
     VIRTUAL_NETWORK,
     ROUTE_TABLE,
     PUBLIC_IP_ADDRESS,
+    NETWORK_SECURITY_GROUP,
+    COMPUTE,
+    STORAGE,
+    LAB,
 )

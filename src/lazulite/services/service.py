@@ -61,6 +61,7 @@ class Context(msgspec.Struct, frozen=True):
     """ISO 8601, UTC."""
     body: Any = None
     query: Mapping[str, str] = {}
+    observations: Observations = Observations()
 
 
 Action: TypeAlias = Callable[[Resource[Any], Context], Reply | Write | Run | Iterable[Violation]]

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import TypeAlias
 
 from lazulite.resources.view import View
+from lazulite.services.lab.model import Client
 from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Lab
@@ -54,8 +55,9 @@ def _held(view: View) -> Iterator[IPNetwork]:
 
 def _addresses(view: View) -> Iterator[IPAddress]:
     public = (a.properties.held_address for a in view.all(PublicIPAddress))
+    clients = (c.properties.ip_address for c in view.all(Client))
     outbound = (v.properties.default_outbound_address for v in view.all(VirtualNetwork))
-    return (a for every in (public, outbound) for a in every if a is not None)
+    return (a for every in (public, clients, outbound) for a in every if a is not None)
 
 
 def _range(prefix: IPNetwork) -> _Range:

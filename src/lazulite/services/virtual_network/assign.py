@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lazulite.resources.model import Child, Resource
 from lazulite.resources.view import View
-from lazulite.services.public_ip_address.pool import free_address
+from lazulite.services.public_ip_address import pool
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.addresses import free, occupants
 from lazulite.services.virtual_network.model import (
@@ -34,7 +34,7 @@ def network(
     new: Resource[VirtualNetwork], old: Resource[VirtualNetwork] | None, view: View, lab: Lab
 ) -> Resource[VirtualNetwork]:
     """Give it an outbound address; remember what this write severs and bring the links it is about up to date."""
-    address = new.properties.default_outbound_address or free_address(lab, view, 4)
+    address = new.properties.default_outbound_address or pool.free_address(lab, view, 4)
     properties = replace(
         new.properties,
         default_outbound_address=address if isinstance(address, IPv4Address) else None,

@@ -1,0 +1,42 @@
+"""Virtual machines: what sends and receives the packets."""
+
+from lazulite.services.compute import actions, catalogue
+from lazulite.services.compute.assign import assign
+from lazulite.services.compute.compile import guest, script
+from lazulite.services.compute.model import KINDS, AvailabilitySet, Disk, Extension, VirtualMachine
+from lazulite.services.compute.status import availability_set_status, disk_status, extension_status, machine_status
+from lazulite.services.compute.validate import validate
+from lazulite.services.service import Service
+
+_MACHINE = "microsoft.compute/virtualmachines"
+_IMAGES = "locations/{location}/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
+
+SERVICE = Service(
+    name="compute",
+    kinds=KINDS,
+    assign=assign,
+    validate=validate,
+    compile={VirtualMachine: guest, Extension: script},
+    status={
+        VirtualMachine: machine_status,
+        Extension: extension_status,
+        AvailabilitySet: availability_set_status,
+        Disk: disk_status,
+    },
+    actions={
+        f"{_MACHINE}/start": actions.start,
+        f"{_MACHINE}/poweroff": actions.power_off,
+        f"{_MACHINE}/deallocate": actions.deallocate,
+        f"{_MACHINE}/restart": actions.restart,
+        f"{_MACHINE}/redeploy": actions.restart,
+        f"{_MACHINE}/runcommand": actions.run_command,
+        f"{_MACHINE}/instanceview": actions.instance_view,
+    },
+    collection_actions={
+        "locations/{location}/vmSizes": catalogue.sizes,
+        "locations/{location}/usages": catalogue.usages,
+        "skus": catalogue.skus,
+        _IMAGES: catalogue.image_versions,
+        f"{_IMAGES}/{{version}}": catalogue.image,
+    },
+)

@@ -1,0 +1,27 @@
+"""``Lazulite.Lab``: what a lab has and Azure does not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from lazulite.resources.model import INERT, READ_ONLY, Bounds, Code, Kind, Properties
+from lazulite.values import IPAddress
+
+
+class Client(Properties, frozen=True):
+    """``clients``: a host on the simulated Internet. Where it is decides nothing before a service asks for it."""
+
+    country: Annotated[str, INERT]
+    """ISO 3166-1, two letters."""
+    latitude: Annotated[float | None, INERT, Bounds(-90, 90)] = None
+    longitude: Annotated[float | None, INERT, Bounds(-180, 180)] = None
+    ip_address: Annotated[IPAddress | None, Code("InvalidIPAddressFormat")] = msgspec.field(
+        default=None, name="ipAddress"
+    )
+    """Of either IP version; the lowest free IPv4 address of the pool when the client names none."""
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+KINDS = (Kind("Lazulite.Lab/clients", Client, located=False),)

@@ -1,0 +1,65 @@
+"""What a lab client cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Any
+
+from lazulite.resources.model import Resource, Violation
+from lazulite.resources.view import View
+from lazulite.services.lab.model import Client
+from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
+from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
+from lazulite.services.service import Lab
+from lazulite.services.virtual_network.model import VirtualNetwork
+from lazulite.values import IPAddress
+
+_COUNTRY_CODES = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
+    "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO "
+    "FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE "
+    "JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO "
+    "MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW "
+    "PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM "
+    "TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW"
+)
+COUNTRIES = frozenset(_COUNTRY_CODES.split())
+"""Source: ISO 3166-1, officially assigned alpha-2 codes."""
+
+
+def validate(client: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
+    said: Client = client.properties
+    if said.country.upper() not in COUNTRIES:
+        message = f"{said.country} is not a country code of ISO 3166-1 (two letters)."
+        yield Violation("InvalidParameter", message, "properties.country")
+    if (said.latitude is None) is not (said.longitude is None):
+        message = "latitude and longitude go together."
+        yield Violation("InvalidParameter", message, "properties.latitude")
+    if said.ip_address is None:
+        message = "No address of the lab's public pool is free."
+        yield Violation("PublicIPAddressPoolExhausted", message, "properties.ipAddress")
+    else:
+        yield from _address(client, said.ip_address, view, lab)
+
+
+def _address(client: Resource[Any], address: IPAddress, view: View, lab: Lab) -> Iterator[Violation]:
+    if not any(address in ip_network(pool) for pool in lab.public_pool):
+        message = f"{address} is not in the lab's public pool ({', '.join(lab.public_pool)})."
+        yield Violation("IPAddressNotInPool", message, "properties.ipAddress")
+    elif address in SERVICES_4 or address in SERVICES_6:
+        message = f"{address} is among the addresses of simulated Azure services ({SERVICES_4}, {SERVICES_6})."
+        yield Violation("IPAddressInReservedRange", message, "properties.ipAddress")
+    for holder in _holders(address, view):
+        if holder.id != client.id:
+            message = f"{address} is already allocated to resource {holder.id}."
+            yield Violation("IPAddressIsAllocated", message, "properties.ipAddress")
+
+
+def _holders(address: IPAddress, view: View) -> Iterator[Resource[Any]]:
+    """Who has a public address already."""
+    yield from (c for c in view.all(Client) if c.properties.ip_address == address)
+    yield from (p for p in view.all(PublicIPAddress) if p.properties.held_address == address)
+    yield from (v for v in view.all(VirtualNetwork) if v.properties.default_outbound_address == address)
+    prefixes = (p for p in view.all(PublicIPPrefix) if p.properties.held_prefix is not None)
+    yield from (p for p in prefixes if address in p.properties.held_prefix)

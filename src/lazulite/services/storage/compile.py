@@ -1,0 +1,1 @@
+"""Storage accounts do nothing to packets: no service of theirs listens yet."""
