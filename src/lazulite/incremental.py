@@ -43,10 +43,14 @@ class Trace:
 
 
 class Delta(msgspec.Struct, Generic[K, V]):
-    """Entries that are new or different, and the keys that are gone with their last value."""
+    """Entries that are new or different, and the keys that are gone with their last value.
+
+    ``before`` holds the former value of each changed entry that is not new.
+    """
 
     changed: dict[K, V] = msgspec.field(default_factory=dict)
     removed: dict[K, V] = msgspec.field(default_factory=dict)
+    before: dict[K, V] = msgspec.field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.changed or self.removed)
@@ -178,4 +182,6 @@ class Incremental(Generic[K, V]):
             )
             if old != value:
                 self.entries[key] = delta.changed[key] = value
+                if old is not None:
+                    delta.before[key] = old
         return delta

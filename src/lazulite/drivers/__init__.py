@@ -1,1 +1,1 @@
-"""drivers."""
+"""Drivers make a machine do what the forwarding model says."""

@@ -1,0 +1,95 @@
+"""The Linux driver: what is wanted comes from :mod:`realise`, what happens is done by :mod:`kernel`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.drivers.linux import flows, names, readback
+from lazulite.drivers.linux.handles import Handles, raise_limit
+from lazulite.drivers.linux.kernel import Change, Kernel
+from lazulite.drivers.linux.realise import Realiser
+from lazulite.drivers.linux.state import Item, Key, Veth
+from lazulite.forwarding.model import AccessList, Port
+from lazulite.forwarding.stages import STAGES
+from lazulite.incremental import Delta
+
+
+class LinuxDriver:
+    """Runs inside the lab's own namespaces, in one thread, which it moves between network namespaces as it works."""
+
+    capabilities: Mapping[str, str] = {s.name: s.drivers["linux"] for s in STAGES}
+
+    def __init__(self) -> None:
+        raise_limit()
+        self._handles = Handles()
+        self._kernel = Kernel(self._handles)
+        self._realiser = Realiser()
+
+    def close(self) -> None:
+        self._handles.close()
+
+    def apply(self, delta: ModelDelta) -> list[Refusal]:
+        """Make the difference in the kernel and read back every object it touched."""
+        former = [
+            self._realiser.model.get(Port, name) for kind, name in (*delta.changed, *delta.removed) if kind == "Port"
+        ]
+        changes = self._with_links(self._realiser.advance(delta.changed.values(), delta.removed.values()))
+        refusals = self._perform(changes)
+        self._forget_flows(port for port in former if port is not None)
+        return refusals
+
+    def adopt(self, entries: list[Any]) -> list[Refusal]:
+        """Sweep and complete whatever an earlier run left."""
+        self._realiser = Realiser()
+        self._realiser.advance(entries, ())
+        wanted, actual = self._realiser.wanted, readback.actual(self._handles)
+        changes: list[Change] = [
+            (k, actual.get(k), item) for k, item in wanted.items() if k not in actual or actual[k].spec != item.spec
+        ]
+        changes += [(k, item, None) for k, item in actual.items() if k not in wanted]
+        return self._perform(changes)
+
+    def counters(self) -> Mapping[str, tuple[int, int]]:
+        """Packets and bytes, by the origin of a rule or by ``drop:`` and the reason of the fixed ruleset."""
+        origins = {
+            names.counter(r.origin): r.origin for a in self._realiser.model.all(AccessList).values() for r in a.rules
+        }
+        found = readback.counters(self._handles).items()
+        return {origins.get(name, name.replace("drop_", "drop:", 1)): value for name, value in found}
+
+    def _perform(self, changes: list[Change]) -> list[Refusal]:
+        refusals = self._kernel.apply(changes)
+        known = {r.origin for r in refusals}
+        try:
+            return refusals + [r for r in readback.missing(self._handles, changes) if r.origin not in known]
+        finally:
+            self._handles.release()
+
+    def _with_links(self, delta: Delta[Key, Item]) -> list[Change]:
+        """The changes, and again all that hangs on a link that is made anew: the kernel drops it with the link."""
+        changes: list[Change] = [(k, delta.before.get(k), item) for k, item in delta.changed.items()]
+        changes += [(k, item, None) for k, item in delta.removed.items()]
+        remade = {
+            end
+            for key, old in delta.before.items()
+            if isinstance(old.spec, Veth)
+            for end in ((key[0], key[2]), (old.spec.far_namespace, old.spec.far_name))
+        }
+        if remade:
+            changes += [
+                (k, None, item)
+                for k, item in self._realiser.wanted.items()
+                if k not in delta.changed and (k[0], getattr(item.spec, "interface", None)) in remade
+            ]
+        return changes
+
+    def _forget_flows(self, ports: Iterable[Port]) -> None:
+        """A port that went away or lost an address keeps no flow state of it."""
+        for port in ports:
+            now = self._realiser.model.get(Port, port.name)
+            kept = now.addresses if now is not None and now.guid == port.guid and now.guest == port.guest else ()
+            lost = [a for a in port.addresses if a not in kept]
+            if lost and port.guest is not None and self._handles.exists(names.router(port.vrf)):
+                flows.forget(self._handles.netfilter(names.router(port.vrf)), names.nic(port.guid), lost)

@@ -1,0 +1,226 @@
+"""Makes the kernel hold items: one batch of netlink messages and one nft transaction a namespace.
+
+What the kernel refuses is reported at its origin and stops nothing else: netlink answers for each message, and a
+refused transaction is bisected down to the item that it is about, with the rest applied.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from lazulite.drivers.driver import Refusal
+from lazulite.drivers.linux import netlink, nftext, skeleton
+from lazulite.drivers.linux.handles import Handles
+from lazulite.drivers.linux.libnftables import NftError
+from lazulite.drivers.linux.state import (
+    Address,
+    Chain,
+    Declared,
+    Element,
+    Item,
+    KernelRoute,
+    Key,
+    ListBody,
+    MarkRule,
+    Namespace,
+    Neighbour,
+    Skeleton,
+    Veth,
+)
+
+Change: TypeAlias = tuple[Key, Item | None, Item | None]
+"""What, as it is now, as it shall be."""
+_NFT = (Declared, Element, Chain, ListBody)
+_ROUTING = (Address, Neighbour, KernelRoute, MarkRule)
+_ALREADY_SO = {3, 19, 2, 17, 99, 22}
+"""Removing what is gone (ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL) is done: a link takes what hangs on it along."""
+
+
+class Kernel:
+    """Applies changes in an order in which nothing dangles and nothing is ever open that shall be closed.
+
+    Namespaces, then links, then filters, then addresses and routes; removals run the other way round. An interface
+    whose filters are not there yet drops everything, because the fixed ruleset does.
+    """
+
+    def __init__(self, handles: Handles) -> None:
+        self._handles = handles
+        self.refusals: list[Refusal] = []
+
+    def apply(self, changes: Sequence[Change]) -> list[Refusal]:
+        self.refusals = []
+        gone = {key[0] for key, _, new in changes if key[1] == "Namespace" and new is None}
+        kept = [c for c in changes if c[0][0] not in gone or c[0][1] in ("Namespace", "Veth")]
+        kinds: dict[type, list[Change]] = defaultdict(list)
+        for change in kept:
+            spec = (change[2] or change[1]).spec  # type: ignore[union-attr]
+            kinds[type(spec)].append(change)
+        self._namespaces(kinds[Namespace])
+        self._skeletons(kinds[Skeleton])
+        self._links([c for c in kinds[Veth] if c[2] is not None])
+        self._each_namespace([c for kind in _NFT for c in kinds[kind]], self._filters)
+        self._each_namespace([c for kind in _ROUTING for c in kinds[kind]], self._routing)
+        self._unlink([c for c in kinds[Veth] if c[2] is None], gone)
+        for name in sorted(gone):
+            self._handles.remove(name)
+        return self.refusals
+
+    def _refuse(self, item: Item | None, message: str) -> None:
+        self.refusals.append(Refusal(item.origin if item else "", message))
+
+    def _each_namespace(self, changes: list[Change], act: Callable[[str, list[Change]], None]) -> None:
+        by_name: dict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            by_name[change[0][0]].append(change)
+        for name, part in by_name.items():
+            if self._handles.exists(name):
+                act(name, part)
+            else:
+                for _, _, new in part:
+                    self._refuse(new, f"the namespace {name} does not exist") if new else None
+
+    def _namespaces(self, changes: list[Change]) -> None:
+        for key, _, new in changes:
+            if new is not None and not self._handles.exists(key[0]):
+                assert isinstance(new.spec, Namespace)
+                try:
+                    self._handles.create(key[0], new.spec.role)
+                except OSError as error:
+                    self._refuse(new, f"namespace {key[0]}: {error}")
+
+    def _skeletons(self, changes: list[Change]) -> None:
+        for key, old, new in changes:
+            if new is None or not self._handles.exists(key[0]):
+                continue
+            assert isinstance(new.spec, Skeleton)
+            try:
+                if old is None:
+                    self._handles.build(key[0], new.spec)
+                elif new.spec.role == "router":
+                    for version in (4, 6):
+                        text = skeleton.router_again(version, new.spec.idle_s)
+                        self._handles.nft(key[0]).run(text)
+            except (NftError, OSError) as error:
+                self._refuse(new, f"ruleset of {key[0]}: {error}")
+
+    def _links(self, changes: list[Change]) -> None:
+        """Create links; one that shall be different is made anew. Both ends come up before anyone uses them."""
+        self._unlink([c for c in changes if c[1] is not None])
+        near: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
+        far: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
+        for (name, _, interface), _, new in changes:
+            assert new is not None
+            assert isinstance(new.spec, Veth)
+            if not (self._handles.exists(name) and self._handles.exists(new.spec.far_namespace)):
+                self._refuse(new, f"link {interface}: a namespace is missing")
+                continue
+            near[name] += [(m, new) for m in self._near(name, interface, new.spec)]
+            far[new.spec.far_namespace] += [(m, new) for m in _far(new.spec)]
+        for messages in (near, far):
+            for name, part in messages.items():
+                self._send(name, part)
+
+    def _near(self, name: str, interface: str, spec: Veth) -> list[bytes]:
+        here, there = self._handles.route(name), self._handles.route(spec.far_namespace)
+        near = netlink.End(interface, here.reserve(interface), spec.mac)
+        far = netlink.End(spec.far_name, there.reserve(spec.far_name), spec.far_mac)
+        proxy = int(not spec.noarp)
+        return [
+            netlink.veth(near, far, self._handles.descriptor(spec.far_namespace), spec.mtu),
+            netlink.configure(interface, spec.alias, rp_filter=0, send_redirects=0, proxy_arp=proxy),
+            *([netlink.no_proxy_delay(near.index)] if proxy else []),
+            netlink.set_up(interface, noarp=spec.noarp),
+        ]
+
+    def _unlink(self, changes: list[Change], gone: Collection[str] = ()) -> None:
+        """Delete links; those of namespaces that go take care of themselves."""
+        for (name, _, interface), old, _ in changes:
+            if self._handles.exists(name) and name not in gone:
+                self._send(name, [(netlink.delete_link(interface), old)], removing=True)
+                self._handles.route(name).forget(interface)
+            if old is not None and isinstance(old.spec, Veth) and self._handles.exists(old.spec.far_namespace):
+                self._handles.route(old.spec.far_namespace).forget(old.spec.far_name)
+
+    def _send(self, name: str, messages: Sequence[tuple[bytes, Item | None]], *, removing: bool = False) -> None:
+        results = self._handles.route(name).send([m for m, _ in messages])
+        for (_, item), error in zip(messages, results, strict=True):
+            if error is not None and not (removing and error.errno in _ALREADY_SO):
+                self._refuse(item, f"{name}: {error.strerror}")
+
+    def _routing(self, name: str, changes: list[Change]) -> None:
+        """Additions and changes before removals, so that a route never has a gap."""
+        route = self._handles.route(name)
+        puts: list[tuple[bytes, Item | None]] = []
+        drops: list[tuple[bytes, Item | None]] = []
+        for key, old, new in changes:
+            try:
+                if new is not None:
+                    puts += [(m, new) for m in _put(route, key, new)]
+                if old is not None and (new is None or _identity(old.spec) != _identity(new.spec)):
+                    drops.append((_drop(route, key, old), old))
+            except OSError as error:
+                if new is not None:
+                    self._refuse(new, f"{name}: {error.strerror or error}")
+        self._send(name, puts)
+        self._send(name, drops, removing=True)
+
+    def _filters(self, name: str, changes: list[Change]) -> None:
+        self._transact(name, nftext.ordered(changes))
+
+    def _transact(self, name: str, changes: list[Change]) -> None:
+        try:
+            self._handles.nft(name).run(nftext.transaction(changes))
+        except NftError as error:
+            if len(changes) == 1:
+                key, old, new = changes[0]
+                self._refuse(new or old, f"{name} {key[1]} {key[2]}: {error}")
+                return
+            middle = len(changes) // 2
+            self._transact(name, changes[:middle])
+            self._transact(name, changes[middle:])
+
+
+def _far(spec: Veth) -> Iterable[bytes]:
+    yield netlink.configure(spec.far_name, rp_filter=0, send_redirects=0)
+    yield netlink.set_up(spec.far_name, noarp=spec.noarp)
+
+
+def _identity(spec: Any) -> Any:
+    """Of routes and neighbours the kernel keeps one a key and replaces it; addresses and rules are themselves."""
+    return None if isinstance(spec, KernelRoute | Neighbour) else spec
+
+
+def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
+    spec, parts = item.spec, key[2].split("|")
+    match spec:
+        case Address():
+            yield netlink.address(route.index(spec.interface), parts[0])
+        case Neighbour():
+            yield netlink.neighbour(route.index(spec.interface), parts[1], spec.mac)
+        case KernelRoute():
+            index = route.index(spec.interface) if spec.interface else 0
+            yield netlink.route(parts[1], int(parts[0]), spec.kind, index, spec.via)
+        case MarkRule():
+            yield netlink.rule(_FAMILIES[parts[0]], int(parts[1]), spec.table, _PRIORITY)
+
+
+def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
+    spec, parts = item.spec, key[2].split("|")
+    match spec:
+        case Address():
+            return netlink.delete_address(route.index(spec.interface), parts[0])
+        case Neighbour():
+            return netlink.delete_neighbour(route.index(spec.interface), parts[1])
+        case KernelRoute():
+            return netlink.delete_route(parts[1], int(parts[0]), spec.kind)
+        case MarkRule():
+            return netlink.delete_rule(_FAMILIES[parts[0]], int(parts[1]), spec.table, _PRIORITY)
+        case _:
+            raise TypeError(spec)
+
+
+_FAMILIES = {"4": 2, "6": 10}
+_PRIORITY = 100
+"""Of our rules: before the main table's 32766."""

@@ -1,0 +1,98 @@
+"""Names of kernel objects: pure functions of entry names, so that a restarted agent computes the same ones.
+
+A name starts with what it is and ends with a digest; interface names fit the kernel's 15 characters.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from hashlib import blake2s
+
+INTERNET = "internet"
+"""Namespace of the simulated Internet."""
+EDGE_LINK = "edge"
+"""In a router: the link to its edge. In an edge: ``inside`` and ``outside``."""
+INSIDE, OUTSIDE = "inside", "outside"
+GATEWAY_MAC = "12:34:56:78:9a:bc"
+"""The one MAC address that Azure's fabric answers every ARP request with."""
+GATEWAY_6 = "fe80::1234:5678:9abc"
+"""First hop of every subnet for IPv6: Azure's router advertises itself under this link-local address."""
+ARP_TABLE = 2
+"""Route table in which every address lies elsewhere, so that proxy ARP answers for all of them."""
+
+
+@lru_cache(maxsize=1 << 17)
+def digest(text: str, length: int = 10) -> str:
+    return blake2s(text.encode()).hexdigest()[:length]
+
+
+@lru_cache(maxsize=1 << 17)
+def _namespace(prefix: str, name: str) -> str:
+    label = re.sub(r"[^A-Za-z0-9-]", "-", name.rsplit("/", 1)[-1])[:24]
+    return f"{prefix}.{label}.{digest(name)}"
+
+
+def router(vrf: str) -> str:
+    """Namespace of the router of a VRF."""
+    return _namespace("router", vrf)
+
+
+def edge(vrf: str) -> str:
+    """Namespace where the addresses of a VRF are translated to public ones."""
+    return _namespace("edge", vrf)
+
+
+def guest(name: str) -> str:
+    """Namespace of a guest or of a host on the Internet."""
+    return _namespace("guest", name)
+
+
+def nic(guid: str) -> str:
+    """Router-side interface of a port; a new incarnation of a port has a new one."""
+    return f"n{digest(guid)}"
+
+
+def peer(remote_vrf: str) -> str:
+    """Interface of a router towards the router of a peered VRF."""
+    return f"p{digest(remote_vrf)}"
+
+
+def uplink(vrf: str) -> str:
+    """Interface of the Internet towards an edge."""
+    return f"e{digest(vrf)}"
+
+
+def client(guid: str) -> str:
+    """Interface of the Internet towards a host on it."""
+    return f"c{digest(guid)}"
+
+
+@lru_cache(maxsize=1 << 16)
+def table(name: str) -> int:
+    """Kernel table number, and packet mark, of a route table: 24 bits above the reserved numbers."""
+    return 0x1000000 | int(digest(name, 6), 16)
+
+
+@lru_cache(maxsize=1 << 16)
+def steering_table(vrf: str, address: str) -> int:
+    """Table and mark of an appliance that is a next hop for peered VRFs."""
+    return 0x2000000 | int(digest(f"{vrf} {address}", 6), 16)
+
+
+def steering_mac(vrf: str, address: str) -> str:
+    """Destination MAC by which a packet on a peering link says which appliance it goes to."""
+    raw = digest(f"{vrf} {address}", 10)
+    return "06:" + ":".join(raw[i : i + 2] for i in range(0, 10, 2))
+
+
+def access_list(name: str) -> str:
+    return f"a{digest(name)}"
+
+
+def address_set(name: str) -> str:
+    return f"s{digest(name)}"
+
+
+def counter(origin: str) -> str:
+    return f"k{digest(origin, 16)}"

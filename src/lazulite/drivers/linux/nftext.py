@@ -1,0 +1,86 @@
+"""Changes of nft items as one transaction's text: rendering, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lazulite.drivers.linux.skeleton import TABLE
+from lazulite.drivers.linux.state import Chain, Declared, Element, Item, Key, ListBody
+
+Change = tuple[Key, Item | None, Item | None]
+_ORDER = {"Declared": 0, "ListBody": 1, "Chain": 2, "Element": 3}
+FILLED = {"default_snat"}
+"""Chains of the fixed ruleset that an item fills; they are emptied, never deleted."""
+
+
+def ordered(changes: Iterable[Change]) -> list[Change]:
+    """What others hang on is made first and removed last; interface elements switch in between."""
+    made = sorted((c for c in changes if c[2] is not None), key=lambda c: (_ORDER[c[0][1]], c[0][2]))
+    gone = sorted((c for c in changes if c[2] is None), key=lambda c: (-_ORDER[c[0][1]], c[0][2]))
+    return made + gone
+
+
+def transaction(changes: Iterable[Change]) -> str:
+    """The nft commands of *changes*, in the order given; adjacent elements of one set share a command."""
+    lines: list[str] = []
+    for change in changes:
+        for command in _commands(change):
+            lines.append(command)
+    return "\n".join(lines) + "\n"
+
+
+def _commands(change: Change) -> Iterable[str]:
+    key, old, new = change
+    family, _, name = key[2].partition("|")
+    spec = (new or old).spec  # type: ignore[union-attr]
+    table = f"{family} {TABLE}"
+    match spec:
+        case Declared():
+            yield _declared(table, name, spec, new is not None)
+        case Element():
+            yield from _element(table, name, old, new)
+        case Chain():
+            yield from _chain(table, name, old, new)
+        case ListBody():
+            yield spec.create if new is not None else spec.remove
+
+
+def _declared(table: str, name: str, spec: Declared, wanted: bool) -> str:
+    kind, _, element = spec.declaration.partition(" ")
+    if not wanted:
+        return f"delete {kind} {table} {name}"
+    return f"add {kind} {table} {name}" + (f" {{ type {element}; }}" if element else "")
+
+
+def _element(table: str, name: str, old: Item | None, new: Item | None) -> Iterable[str]:
+    """A map keeps one value a key: a new one replaces the old inside the transaction."""
+    where, _, element = name.partition("|")
+    quoted = _quoted(element)
+    if old is not None:
+        yield f"delete element {table} {where} {{ {quoted} }}"
+    if new is not None:
+        assert isinstance(new.spec, Element)
+        value = f" : {new.spec.value}" if new.spec.value else ""
+        yield f"add element {table} {where} {{ {quoted}{value} }}"
+
+
+def _quoted(element: str) -> str:
+    """Interface names are quoted; addresses and MACs are not."""
+    first, dot, rest = element.partition(" . ")
+    word = f'"{first}"' if first[0].isalpha() and ":" not in first else first
+    return word + dot + rest
+
+
+def _chain(table: str, name: str, old: Item | None, new: Item | None) -> Iterable[str]:
+    if new is None:
+        yield f"flush chain {table} {name}"
+        if name not in FILLED:
+            yield f"delete chain {table} {name}"
+        return
+    assert isinstance(new.spec, Chain)
+    hook = f" {{ type {new.spec.hook}; }}" if new.spec.hook else ""
+    yield f"add chain {table} {name}{hook}"
+    if old is not None or name in FILLED:
+        yield f"flush chain {table} {name}"
+    for rule in new.spec.rules:
+        yield f"add rule {table} {name} {rule}"

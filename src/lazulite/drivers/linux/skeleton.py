@@ -1,0 +1,329 @@
+"""The fixed part of each namespace's ruleset: rendering, no I/O. What varies hangs on its sets, maps and chains.
+
+One text for both IP versions, with the few words that differ filled in. A packet of a workload passes ``out`` in the
+prerouting hook of its router, a packet to one passes ``in`` in the postrouting hook; both are before and after any
+address translation, because translation happens in another namespace. The flow tables hold *(interface, local,
+remote)*, so state belongs to the interface although one set serves the whole router: a packet that crosses an
+appliance meets, and needs, an entry of each interface it passes.
+"""
+
+# ruff: noqa: E501 -- the ruleset is easier to check as the lines that nft lists
+from __future__ import annotations
+
+import re
+
+from lazulite.drivers.linux import nfnetlink
+from lazulite.drivers.linux.names import ARP_TABLE, INSIDE, OUTSIDE
+
+TABLE = "lz"
+VERSION = "1"
+"""Part of what is read back: a restarted agent of another version rebuilds the table."""
+CLOSING_TIMEOUT_S = 30
+"""How long a TCP flow stays known after a FIN or RST; long enough for the last acknowledgements."""
+FRAGMENT_TIMEOUT_S = 5
+FLOWS = 1 << 19
+"""Entries a flow table holds, near Azure's 500,000 flows an interface.
+Source: facts/virtual-network.md, "Published limits" (azure-virtual-network-limits)."""
+
+_RAW_CHAINS = {"raise_hops", "related_out", "related_in"}
+"""Filled by :func:`router_rules`."""
+
+DYNAMIC_SETS = frozenset(
+    {"tcp_flows", "tcp_closing", "udp_flows", "echo_sent", "echo_received", "other_flows"}
+    | {"fragments_out", "fragments_in", "hops"}
+)
+"""Filled by packets (and, for ``hops``, by this file)."""
+
+_FAMILIES = {
+    4: {
+        "ip": "ip",
+        "type": "ipv4_addr",
+        "icmp": "icmp",
+        "fragment": "ip frag-off & 0x1fff != 0",
+        "first": "ip frag-off & 0x3fff == 0x2000",
+        "fragment_key": "ip protocol . ip id",
+        "errors": "destination-unreachable, time-exceeded, parameter-problem",
+        "hop": "ip ttl",
+    },
+    6: {
+        "ip": "ip6",
+        "type": "ipv6_addr",
+        "icmp": "icmpv6",
+        "fragment": "frag frag-off != 0",
+        "first": "frag frag-off 0 frag more-fragments 1",
+        "fragment_key": "frag id",
+        "errors": "destination-unreachable, packet-too-big, time-exceeded, parameter-problem",
+        "hop": "ip6 hoplimit",
+    },
+}
+
+_ROUTER = """\
+table {ip} lz {{
+  comment "{version}"
+  set own {{ type ifname . {type}; }}
+  set nics {{ type ifname; }}
+  set forwarders {{ type ifname; }}
+  map marks {{ type ifname : mark; }}
+  map links {{ type ifname : verdict; }}
+  map egress_nic {{ type ifname : verdict; }}
+  map egress_subnet {{ type ifname : verdict; }}
+  map ingress_subnet {{ type ifname : verdict; }}
+  map ingress_nic {{ type ifname : verdict; }}
+  map hops {{ typeof {hop} : {hop}; elements = {{ {hops} }}; }}
+{tables}
+  counter drop_source {{ }}
+  counter drop_destination {{ }}
+  counter drop_fragment {{ }}
+  counter drop_link {{ }}
+  counter drop_peering_access {{ }}
+  counter drop_peering_forwarded {{ }}
+  chain raise_hops {{ }}
+  chain related_out {{ }}
+  chain related_in {{ }}
+  chain list_missing {{ drop; }}
+{out}
+{into}
+  chain prerouting {{
+    type filter hook prerouting priority -450; policy drop;
+    jump raise_hops
+    iifname @nics goto out
+    iifname vmap @links
+    iifname "lo" accept
+    counter name drop_link drop
+  }}
+  chain postrouting {{
+    type filter hook postrouting priority 300; policy accept;
+    oifname @nics goto in
+  }}
+}}
+"""
+
+_TABLES = """\
+  set tcp_flows {{ typeof iifname . {ip} saddr . tcp sport . {ip} daddr . tcp dport; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set tcp_closing {{ typeof iifname . {ip} saddr . tcp sport . {ip} daddr . tcp dport; flags dynamic,timeout; timeout {closing}s; size {flows}; }}
+  set udp_flows {{ typeof iifname . {ip} saddr . udp sport . {ip} daddr . udp dport; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set echo_sent {{ typeof iifname . {ip} saddr . {ip} daddr . {icmp} id; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set echo_received {{ typeof iifname . {ip} saddr . {ip} daddr . {icmp} id; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set other_flows {{ typeof iifname . {ip} saddr . {ip} daddr . meta l4proto; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set fragments_out {{ typeof iifname . {ip} saddr . {ip} daddr . {fragment_key}; flags dynamic,timeout; timeout {fragments}s; size {flows}; }}
+  set fragments_in {{ typeof iifname . {ip} saddr . {ip} daddr . {fragment_key}; flags dynamic,timeout; timeout {fragments}s; size {flows}; }}
+"""
+
+_DIRECTION = """\
+  chain accepted_{way} {{
+    {first} update @fragments_{way} {{ {if} . {ip} saddr . {ip} daddr . {fragment_key} }}
+    accept
+  }}
+  chain tcp_close_{way} {{
+    update @tcp_closing {{ {tcp} }}
+    delete @tcp_flows {{ {tcp} }}
+    goto accepted_{way}
+  }}
+  chain tcp_known_{way} {{
+    tcp flags & (fin | rst) != 0 goto tcp_close_{way}
+    update @tcp_flows {{ {tcp} timeout {idle}s }}
+    goto accepted_{way}
+  }}
+  chain tcp_closing_{way} {{
+    update @tcp_closing {{ {tcp} }}
+    goto accepted_{way}
+  }}
+  chain tcp_{way} {{
+    tcp flags & (syn | ack) == syn return
+    {tcp} @tcp_flows goto tcp_known_{way}
+    {tcp} @tcp_closing goto tcp_closing_{way}
+  }}
+  chain udp_known_{way} {{
+    update @udp_flows {{ {udp} timeout {idle}s }}
+    goto accepted_{way}
+  }}
+  chain udp_{way} {{
+    {udp} @udp_flows goto udp_known_{way}
+  }}
+  chain icmp_{way} {{
+    {icmp} type echo-request {echo} @echo_{requests} update @echo_{requests} {{ {echo} timeout {idle}s }} goto accepted_{way}
+    {icmp} type echo-reply {echo} @echo_{replies} update @echo_{replies} {{ {echo} timeout {idle}s }} goto accepted_{way}
+    {icmp} type {{ {errors} }} jump related_{way}
+  }}
+  chain other_{way} {{
+    {other} @other_flows update @other_flows {{ {other} timeout {idle}s }} goto accepted_{way}
+  }}
+  chain admit_tcp_{way} {{
+    update @tcp_flows {{ {tcp} timeout {idle}s }}
+    goto accepted_{way}
+  }}
+  chain admit_udp_{way} {{
+    update @udp_flows {{ {udp} timeout {idle}s }}
+    goto accepted_{way}
+  }}
+  chain admit_icmp_{way} {{
+    {icmp} type echo-request update @echo_{requests} {{ {echo} timeout {idle}s }}
+    goto accepted_{way}
+  }}
+  chain admit_{way} {{
+    meta l4proto vmap {{ tcp : goto admit_tcp_{way}, udp : goto admit_udp_{way}, {l4icmp} : goto admit_icmp_{way} }}
+    update @other_flows {{ {other} timeout {idle}s }}
+    goto accepted_{way}
+  }}
+  chain fragment_{way} {{
+    {if} . {ip} saddr . {ip} daddr . {fragment_key} @fragments_{way} accept
+    counter name drop_fragment drop
+  }}
+  chain {way} {{
+    {if} . {ip} {local} != @own {if} != @forwarders counter name drop_{local_check} drop
+{mark}    {fragment} goto fragment_{way}
+    meta l4proto vmap {{ tcp : jump tcp_{way}, udp : jump udp_{way}, {l4icmp} : jump icmp_{way} }}
+    meta l4proto != {{ tcp, udp, {l4icmp} }} jump other_{way}
+    {if} vmap @{lists[0]}
+    {if} vmap @{lists[1]}
+    goto admit_{way}
+  }}
+"""
+
+_ARP = f"""\
+table arp lz {{
+  set own {{ type ifname . ipv4_addr; }}
+  chain input {{
+    type filter hook input priority 0; policy accept;
+    iifname . arp daddr ip @own drop
+    meta mark set {ARP_TABLE}
+  }}
+}}
+"""
+
+_EDGE = """\
+table {ip} lz {{
+  comment "{version}"
+  map to_private {{ type {type} : {type}; }}
+  map to_public {{ type {type} : {type}; }}
+  set default_outbound {{ type {type}; }}
+  map hops {{ typeof {hop} : {hop}; elements = {{ {hops} }}; }}
+  counter drop_untranslated {{ }}
+  counter drop_unsolicited {{ }}
+  chain raise_hops {{ }}
+  chain default_snat {{ }}
+  chain first {{
+    type filter hook prerouting priority -450; policy accept;
+    jump raise_hops
+  }}
+  chain prerouting {{
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname "{outside}" dnat to {ip} daddr map @to_private
+  }}
+  chain forward {{
+    type filter hook forward priority 0; policy drop;
+    ct state invalid drop
+    iifname "{inside}" oifname "{outside}" accept
+    iifname "{outside}" oifname "{inside}" ct status snat,dnat accept
+    counter name drop_unsolicited drop
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "{outside}" snat to {ip} saddr map @to_public
+    oifname "{outside}" {ip} saddr @default_outbound goto default_snat
+  }}
+  chain last {{
+    type filter hook postrouting priority 300; policy accept;
+    oifname "{outside}" ct status & (snat | dnat) == 0 counter name drop_untranslated drop
+  }}
+}}
+"""
+
+
+def _hops() -> str:
+    """Each TTL to the next one; 255 stays, so a loop through routers still ends."""
+    return ", ".join(f"{n} : {n + 1}" for n in range(1, 255))
+
+
+def router(version: int, idle_s: int) -> str:
+    """The table of one IP version in a router; *idle_s* is the flow timeout of the virtual network."""
+    words = _FAMILIES[version]
+    sizes = {"closing": CLOSING_TIMEOUT_S, "fragments": FRAGMENT_TIMEOUT_S, "flows": FLOWS}
+    return _ROUTER.format(
+        **words,
+        version=VERSION,
+        hops=_hops(),
+        tables=_TABLES.format(**words, **sizes),
+        out=_direction(version, idle_s, "out"),
+        into=_direction(version, idle_s, "in"),
+    )
+
+
+def _direction(version: int, idle_s: int, way: str) -> str:
+    words = _FAMILIES[version]
+    ip, icmp = words["ip"], words["icmp"]
+    sent = way == "out"
+    interface = "iifname" if sent else "oifname"
+    local, remote = ("saddr", "daddr") if sent else ("daddr", "saddr")
+    near, far = ("sport", "dport") if sent else ("dport", "sport")
+
+    def ports(protocol: str) -> str:
+        return f"{interface} . {ip} {local} . {protocol} {near} . {ip} {remote} . {protocol} {far}"
+
+    return _DIRECTION.format(
+        **words,
+        **{"if": interface},
+        way=way,
+        idle=idle_s,
+        local=local,
+        local_check="source" if sent else "destination",
+        tcp=ports("tcp"),
+        udp=ports("udp"),
+        echo=f"{interface} . {ip} {local} . {ip} {remote} . {icmp} id",
+        other=f"{interface} . {ip} {local} . {ip} {remote} . meta l4proto",
+        requests="sent" if sent else "received",
+        replies="received" if sent else "sent",
+        l4icmp="icmp" if version == 4 else "ipv6-icmp",
+        lists=("egress_nic", "egress_subnet") if sent else ("ingress_subnet", "ingress_nic"),
+        mark="    meta mark set iifname map @marks\n" if sent else "",
+    )
+
+
+def router_again(version: int, idle_s: int) -> str:
+    """The same for a router that stands: its rules are replaced at once, its sets and their elements stay."""
+    text = router(version, idle_s)
+    ip = _FAMILIES[version]["ip"]
+    chains = [c for c in re.findall(r"^  chain (\w+) \{", text, re.MULTILINE) if c not in _RAW_CHAINS]
+    return "\n".join(f"flush chain {ip} {TABLE} {c}" for c in chains) + "\n" + text
+
+
+def edge(version: int) -> str:
+    """The table of one IP version in an edge."""
+    return _EDGE.format(**_FAMILIES[version], version=VERSION, hops=_hops(), inside=INSIDE, outside=OUTSIDE)
+
+
+def arp() -> str:
+    """Answer every ARP request of a workload but those for its own addresses."""
+    return _ARP
+
+
+def steering() -> str:
+    """Where a packet on a peering link that names an appliance gets the mark of that appliance."""
+    return "table netdev lz {\n  map steer { type ether_addr : mark; }\n}\n"
+
+
+def router_rules(version: int) -> list[bytes]:
+    """The router's rules that the nft language cannot say."""
+    family = nfnetlink.FAMILY_4 if version == 4 else nfnetlink.FAMILY_6
+    rules = [nfnetlink.raise_hop_limit(family, TABLE, "raise_hops", "hops")]
+    for way in ("out", "in"):
+        sent = way == "out"
+        for protocol, table in ((6, "tcp_flows"), (6, "tcp_closing"), (17, "udp_flows")):
+            rules.append(nfnetlink.quoted_flow(family, TABLE, f"related_{way}", protocol, table, sent=sent))
+        echo = "echo_received" if sent else "echo_sent"
+        rules.append(nfnetlink.quoted_echo(family, TABLE, f"related_{way}", echo, sent=sent))
+    return rules
+
+
+def edge_rules(version: int) -> list[bytes]:
+    family = nfnetlink.FAMILY_4 if version == 4 else nfnetlink.FAMILY_6
+    return [nfnetlink.raise_hop_limit(family, TABLE, "raise_hops", "hops")]
+
+
+def _declared(word: str) -> frozenset[str]:
+    texts = [router(4, 240), edge(4), arp(), steering()]
+    return frozenset(n for text in texts for n in re.findall(rf"^  {word} (\w+) \{{", text, re.MULTILINE))
+
+
+FIXED_CHAINS = _declared("chain")
+FIXED_SETS = _declared("(?:set|map)")

@@ -1,0 +1,125 @@
+"""What the driver wants a machine to hold: one item for each kernel object, by namespace, kind and name."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from lazulite.drivers.linux.netlink import ROUTE_BLACKHOLE, ROUTE_THROW, ROUTE_UNICAST
+
+Key: TypeAlias = tuple[str, str, str]
+"""Namespace, kind, name."""
+
+
+class Namespace(msgspec.Struct, frozen=True):
+    """A network namespace; ``role`` decides its settings: ``router edge internet guest``."""
+
+    role: str
+
+
+class Skeleton(msgspec.Struct, frozen=True):
+    """The fixed ruleset of a router (with its flow timeout) or an edge."""
+
+    role: str
+    idle_s: int = 0
+
+
+class Veth(msgspec.Struct, frozen=True):
+    """A link; the item's namespace and name are the near end. ``noarp`` ends carry routed packets with no neighbours.
+
+    The kernel shows one end at a time, so the near end carries the whole specification as its alias.
+    """
+
+    mac: str
+    far_namespace: str
+    far_name: str
+    far_mac: str
+    noarp: bool = False
+    label: str = ""
+    mtu: int = 1500
+
+    @property
+    def alias(self) -> str:
+        arp = "noarp" if self.noarp else "arp"
+        return " ".join((self.far_namespace, self.far_name, self.far_mac, arp, str(self.mtu), self.label))[:255]
+
+    @staticmethod
+    def read(mac: str, alias: str) -> Veth | None:
+        """The specification that an interface's alias tells, or ``None`` when it is no near end of ours."""
+        parts = alias.split(" ", 5)
+        if len(parts) < 6:
+            return None
+        space, name, far_mac, arp, mtu, label = parts
+        return Veth(mac, space, name, far_mac, arp == "noarp", label, int(mtu))
+
+
+class Address(msgspec.Struct, frozen=True):
+    interface: str
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    interface: str
+    mac: str
+
+
+class KernelRoute(msgspec.Struct, frozen=True):
+    kind: int
+    interface: str = ""
+    via: str = ""
+
+
+class MarkRule(msgspec.Struct, frozen=True):
+    """Packets with this mark use that table."""
+
+    table: int
+
+
+class Element(msgspec.Struct, frozen=True):
+    """An element of an nft set, or of a map where there is a value."""
+
+    value: str = ""
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """A named nft object without content of its own that others hang on: a counter or a set."""
+
+    declaration: str
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """A chain and its rules, replaced as a whole."""
+
+    rules: tuple[str, ...]
+    hook: str = ""
+
+
+class ListBody(msgspec.Struct, frozen=True):
+    """A rendered access list."""
+
+    create: str
+    remove: str
+
+
+Spec: TypeAlias = (
+    Namespace | Skeleton | Veth | Address | Neighbour | KernelRoute | MarkRule | Element | Declared | Chain | ListBody
+)
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One wanted object. ``origin`` is whose it is, for the report when the kernel refuses it."""
+
+    spec: Spec
+    origin: str = ""
+
+
+def key(namespace: str, spec: Spec, *name: object) -> Key:
+    return namespace, type(spec).__name__, "|".join(map(str, name))
+
+
+BLACKHOLE = KernelRoute(ROUTE_BLACKHOLE)
+THROW = KernelRoute(ROUTE_THROW)
+
+
+def towards(interface: str, via: str = "") -> KernelRoute:
+    return KernelRoute(ROUTE_UNICAST, interface, via)
