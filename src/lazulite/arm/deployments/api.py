@@ -1,0 +1,257 @@
+"""The REST surface of ``Microsoft.Resources/deployments`` in a resource group.
+
+Statuses and shapes: recorded answers, and azure-cli 2.91.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from lazulite.arm.deployments.deployment import Order, Prepared, Setting, check_links, prepare
+from lazulite.arm.deployments.history import History
+from lazulite.arm.deployments.preflight import check
+from lazulite.arm.deployments.record import (
+    ACTIVE,
+    duration,
+    envelope,
+    fixed_properties,
+    timestamp,
+)
+from lazulite.arm.deployments.run import Network, Run, active
+from lazulite.arm.deployments.what_if import changes
+from lazulite.arm.errors import ArmError, bad_content, method_not_allowed
+from lazulite.arm.message import EMPTY, RETRY_HINTS, Response
+from lazulite.arm.target import Target
+from lazulite.resources.ids import ResourceId
+
+HOLD_S = 2.0
+"""How long a poll of a running deployment is held. It ends at once with the deployment, so no client sleeps past it."""
+_MAX_NAME = 64
+_NAME = re.compile(r"[\w.()-]+")
+_MODES = {"incremental": "Incremental", "complete": "Complete"}
+_FILTER = re.compile(r"provisioningState\s+eq\s+'(\w+)'", re.IGNORECASE)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request, below ``{group}/providers/Microsoft.Resources/deployments``."""
+
+    method: str
+    scope: ResourceId
+    path: Sequence[str]
+    query: Mapping[str, str]
+    body: Any
+    group: Mapping[str, Any]
+    subscription: Mapping[str, Any]
+
+    @property
+    def id(self) -> ResourceId:
+        return ResourceId(f"{self.scope}/providers/Microsoft.Resources/deployments/{self.path[0]}")
+
+
+class Deployments:
+    """Answers every request about deployments, and keeps them running in between.
+
+    *environment* is what the template function ``environment()`` returns; its ``resourceManager`` starts the
+    addresses that clients poll. *clock* gives aware times, *new_id* fresh GUIDs.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        history: History,
+        environment: Mapping[str, Any],
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._network = Network(target, history, clock, new_id, {})
+        self._environment = environment
+
+    async def handle(
+        self,
+        method: str,
+        scope: ResourceId,
+        path: Sequence[str],
+        query: Mapping[str, str],
+        body: Any,
+        group: Mapping[str, Any],
+        subscription: Mapping[str, Any],
+    ) -> Response:
+        """The answer to *method* on *path* (the segments after ``/deployments``). Raises :class:`ArmError`."""
+        call = Call(method.upper(), scope, path, query, body, group, subscription)
+        if scope.group is None:
+            message = f"Deployments to the scope '{scope}' are not supported; deploy to a resource group."
+            raise ArmError(400, "InvalidDeploymentScope", message)
+        if path:
+            _check_name(path[0])
+        answer = self._route(call)
+        if answer is None:
+            raise method_not_allowed(call.method, "/".join(("deployments", *path)))
+        return await answer(call)
+
+    def _route(self, call: Call) -> Callable[[Call], Awaitable[Response]] | None:
+        below = call.path[1].lower() if len(call.path) > 1 else ""
+        routes: dict[tuple[int, str, str], Callable[[Call], Awaitable[Response]]] = {
+            (0, "GET", ""): self._list,
+            (1, "PUT", ""): self._put,
+            (1, "GET", ""): self._get,
+            (1, "HEAD", ""): self._head,
+            (1, "DELETE", ""): self._delete,
+            (2, "POST", "validate"): self._validate,
+            (2, "POST", "whatif"): self._what_if,
+            (2, "POST", "cancel"): self._cancel,
+            (2, "POST", "exporttemplate"): self._export,
+            (2, "GET", "operations"): self._operations,
+            (3, "GET", "operations"): self._operation,
+            (3, "GET", "operationstatuses"): self._status,
+        }
+        return routes.get((len(call.path), call.method, below))
+
+    async def _put(self, call: Call) -> Response:
+        if call.id in self._network.live:
+            raise active(call.id)
+        prepared = await self._checked(call)
+        if call.id in self._network.live:  # another request of the same name was faster while this one was checked
+            raise active(call.id)
+        known = self._network.history.get(call.id) is not None
+        run = Run(prepared[0], self._network, self._network.new_id())
+        run.start()
+        return Response(200 if known else 201, run.record.wire(), self._poll_headers(call))
+
+    def _poll_headers(self, call: Call) -> dict[str, str]:
+        base = str(self._environment.get("resourceManager", "")).rstrip("/")
+        version = call.query.get("api-version", "")
+        token = self._network.new_id().replace("-", "")
+        address = f"{base}{call.id}/operationStatuses/{token}?api-version={version}"
+        return {"Azure-AsyncOperation": address, **RETRY_HINTS}
+
+    async def _checked(self, call: Call) -> list[Prepared]:
+        """The deployment that the body asks for, with those nested in it. Raises what speaks against it."""
+        order = _order(call)
+        setting = Setting(self._environment, self._network.clock(), self._network.new_id)
+        return await check(self._network.target, prepare(order, setting))
+
+    async def _validate(self, call: Call) -> Response:
+        family = await self._checked(call)
+        now = self._network.clock()
+        resources = [{"id": p.id.text} for each in family for _, p in each.deployed]
+        properties = fixed_properties(family[0]) | {
+            "provisioningState": "Succeeded",
+            "timestamp": timestamp(now),
+            "duration": duration(now, now),
+            "correlationId": self._network.new_id(),
+            "validatedResources": resources,
+        }
+        return Response(200, envelope(call.id, properties))
+
+    async def _what_if(self, call: Call) -> Response:
+        family = await self._checked(call)
+        settings = call.body["properties"].get("whatIfSettings") or {}
+        ids_only = str(settings.get("resultFormat", "")).lower() == "resourceidonly"
+        found = await changes(self._network.target, family, ids_only=ids_only)
+        return Response(200, {"status": "Succeeded", "properties": {"changes": found}})
+
+    async def _list(self, call: Call) -> Response:
+        found = [self._current(record)["deployment"] for record in reversed(self._network.history.list(call.scope))]
+        wanted = _FILTER.search(call.query.get("$filter", ""))
+        if wanted:
+            found = [d for d in found if d["properties"]["provisioningState"].lower() == wanted[1].lower()]
+        top = call.query.get("$top", "")
+        return Response(200, {"value": found[: int(top)] if top.isdecimal() else found})
+
+    async def _get(self, call: Call) -> Response:
+        return Response(200, self._record(call)["deployment"])
+
+    async def _head(self, call: Call) -> Response:
+        return Response(404 if self._network.history.get(call.id) is None else 204, EMPTY)
+
+    async def _delete(self, call: Call) -> Response:
+        if call.id in self._network.live:
+            raise active(call.id)
+        self._network.history.delete(call.id)
+        return Response(204, EMPTY)
+
+    async def _cancel(self, call: Call) -> Response:
+        self._record(call)
+        run = self._network.live.get(call.id)
+        if run is None:
+            message = f"The deployment '{call.id.name}' is not running, so it can not be canceled."
+            raise ArmError(409, "DeploymentCannotBeCancelled", message)
+        run.cancel()
+        return Response(204, EMPTY)
+
+    async def _export(self, call: Call) -> Response:
+        return Response(200, {"template": self._record(call)["template"]})
+
+    async def _operations(self, call: Call) -> Response:
+        return Response(200, {"value": self._record(call)["operations"]})
+
+    async def _operation(self, call: Call) -> Response:
+        for operation in self._record(call)["operations"]:
+            if operation["operationId"].lower() == call.path[2].lower():
+                return Response(200, operation)
+        message = f"The deployment operation '{call.path[2]}' could not be found."
+        raise ArmError(404, "DeploymentOperationNotFound", message)
+
+    async def _status(self, call: Call) -> Response:
+        run = self._network.live.get(call.id)
+        if run is not None:
+            await asyncio.wait({run.task}, timeout=HOLD_S)
+        properties = self._record(call)["deployment"]["properties"]
+        state = properties["provisioningState"]
+        if state in ACTIVE:
+            return Response(200, {"status": "Running"}, RETRY_HINTS)
+        error = {"error": properties["error"]} if "error" in properties else {}
+        return Response(200, {"status": state, **error})
+
+    def _record(self, call: Call) -> Mapping[str, Any]:
+        record = self._network.history.get(call.id)
+        if record is None:
+            raise ArmError(404, "DeploymentNotFound", f"Deployment '{call.id.name}' could not be found.")
+        return self._current(record)
+
+    def _current(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record as of now: live ones from the run, and an active one without a run has been cut off."""
+        deployment = record["deployment"]
+        run = self._network.live.get(ResourceId(deployment["id"]))
+        if run is not None:
+            return run.record.document()
+        if deployment["properties"]["provisioningState"] not in ACTIVE:
+            return record
+        error = {
+            "code": "DeploymentInterrupted",
+            "message": "The lab was stopped while this deployment ran. Deploy it again: what is there stays as it is.",
+        }
+        properties = deployment["properties"] | {"provisioningState": "Failed", "error": error}
+        return {**record, "deployment": {**deployment, "properties": properties}}
+
+
+def _check_name(name: str) -> None:
+    if len(name) > _MAX_NAME:
+        message = f"The deployment name '{name[:80]}' has {len(name)} characters; the limit is '{_MAX_NAME}'."
+        raise ArmError(400, "DeploymentNameLengthLimitExceeded", message)
+    if not _NAME.fullmatch(name):
+        message = (
+            f"The deployment name '{name}' is not valid: it may have letters, digits, underscores, hyphens, dots "
+            "and parentheses."
+        )
+        raise ArmError(400, "DeploymentNameInvalidCharacters", message)
+
+
+def _order(call: Call) -> Order:
+    """What the body of a PUT, a validation or a what-if asks for."""
+    properties = call.body.get("properties") if isinstance(call.body, dict) else None
+    if not isinstance(properties, dict):
+        raise bad_content("it has no 'properties'.")
+    mode = _MODES.get(str(properties.get("mode")).lower())
+    if mode is None:
+        raise bad_content(f"The mode '{properties.get('mode')}' is neither 'Incremental' nor 'Complete'.")
+    if properties.get("onErrorDeployment") is not None:
+        raise ArmError(400, "OnErrorDeploymentNotSupported", "Deploying something else on error is not supported.")
+    check_links(properties)
+    return Order(call.id, mode, properties.get("template"), properties.get("parameters"), call.group, call.subscription)

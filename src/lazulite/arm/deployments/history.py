@@ -1,0 +1,43 @@
+"""Where deployments are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from lazulite.resources.ids import ResourceId
+
+CAPACITY = 800
+"""Deployments of one scope that are kept; the oldest go first. Source: "View deployment history"."""
+
+
+class History(Protocol):
+    """Deployments by id, as JSON. A put is durable when it returns."""
+
+    def get(self, deployment: ResourceId) -> Mapping[str, Any] | None: ...
+
+    def put(self, deployment: ResourceId, record: Mapping[str, Any]) -> None: ...
+
+    def delete(self, deployment: ResourceId) -> None: ...
+
+    def list(self, group: ResourceId) -> list[Mapping[str, Any]]:
+        """The records of *group*, oldest first."""
+
+
+class MemoryHistory:
+    """A history that ends with the process."""
+
+    def __init__(self) -> None:
+        self._records: dict[ResourceId, Mapping[str, Any]] = {}
+
+    def get(self, deployment: ResourceId) -> Mapping[str, Any] | None:
+        return self._records.get(deployment)
+
+    def put(self, deployment: ResourceId, record: Mapping[str, Any]) -> None:
+        self._records[deployment] = record
+
+    def delete(self, deployment: ResourceId) -> None:
+        self._records.pop(deployment, None)
+
+    def list(self, group: ResourceId) -> list[Mapping[str, Any]]:
+        return [record for deployment, record in self._records.items() if deployment.scope == group]

@@ -1,0 +1,179 @@
+"""What a deployment would change. Source: "ARM template deployment what-if operation" and recorded answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lazulite.arm.deployments.deployment import Prepared
+from lazulite.arm.deployments.plan import Planned
+from lazulite.arm.deployments.run import goes_with_complete
+from lazulite.arm.target import Target
+from lazulite.resources.ids import ResourceId
+
+_COMPUTED = {"etag", "provisioningstate", "resourceguid", "uniqueid", "vmid", "timecreated", "systemdata"}
+"""Members that services compute wherever they stand: no part of what a template decides."""
+_REPLACED_WHOLE = {"tags"}
+"""Maps whose missing entries a write removes; in other objects what is left out keeps its value."""
+_API_VERSION = "2024-05-01"
+"""To read resources that the template does not have."""
+_HIDDEN = "*******"
+
+
+async def changes(target: Target, family: Sequence[Prepared], *, ids_only: bool) -> list[dict[str, Any]]:
+    """Every change, in the order of ids. *family*: the deployment, then those nested in it."""
+    found: dict[ResourceId, dict[str, Any]] = {}
+    for prepared in family:
+        for position, planned in prepared.deployed:
+            if not planned.is_deployment:
+                body = _hide(prepared.drafts[position].body, prepared.bound.secrets)
+                found[planned.id] = await _written(target, planned, body, ids_only)
+    root = family[0].order
+    for resource in target.listing(root.group_id):
+        if resource not in found and goes_with_complete(resource):
+            found[resource] = await _left(target, resource, root.mode == "Complete", ids_only)
+    return [found[resource] for resource in sorted(found)]
+
+
+async def _written(target: Target, planned: Planned, body: Mapping[str, Any], ids_only: bool) -> dict[str, Any]:
+    live = await target.get(planned.id, planned.api_version)
+    change: dict[str, Any] = {"resourceId": planned.id.text}
+    if ids_only:
+        return change | {"changeType": "Create" if live is None else "Deploy"}
+    after = {"apiVersion": planned.api_version, **_identity(planned.id), **body}
+    if live is None:
+        return change | {"changeType": "Create", "after": after}
+    before = {"apiVersion": planned.api_version, **_identity(planned.id), **_cleaned(live)}
+    merged = _merged(before, after)
+    delta = list(_delta(before, merged, ""))
+    kind = "Modify" if delta else "NoChange"
+    return change | {"changeType": kind, "before": before, "after": merged, "delta": delta}
+
+
+async def _left(target: Target, resource: ResourceId, complete: bool, ids_only: bool) -> dict[str, Any]:
+    change = {"resourceId": resource.text, "changeType": "Delete" if complete else "Ignore"}
+    live = None if ids_only else await target.get(resource, _API_VERSION)
+    return change if live is None else change | {"before": {**_identity(resource), **_cleaned(live)}}
+
+
+def _identity(resource: ResourceId) -> dict[str, Any]:
+    names = "/".join(resource.path.split("/")[2::2])
+    return {"id": resource.text, "name": names, "type": resource.kind}
+
+
+def _cleaned(live: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource without what its service computes. Its identity comes from its id."""
+    own = {k: v for k, v in live.items() if k.lower() not in ("id", "name", "type")}
+    return {k: v for k, v in _without_computed(own).items() if v is not None}
+
+
+def _without_computed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_computed(v) for k, v in value.items() if k.lower() not in _COMPUTED}
+    return [_without_computed(v) for v in value] if isinstance(value, list) else value
+
+
+def _hide(value: Any, secrets: Sequence[Any]) -> Any:
+    """*value* without the values of secure parameters."""
+    if any(value == secret and value is not None for secret in secrets):
+        return _HIDDEN
+    if isinstance(value, dict):
+        return {k: _hide(v, secrets) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_hide(v, secrets) for v in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, _HIDDEN) if isinstance(secret, str) else value
+    return value
+
+
+def _merged(before: Any, after: Any) -> Any:
+    """*after* with what it leaves out as it is: a write keeps the live value of an omitted property."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return _merged_objects(before, after)
+    if isinstance(before, list) and isinstance(after, list):
+        partners = _partners(before, after)
+        return [_merged(before[p], v) if p is not None else v for v, p in zip(after, partners, strict=True)]
+    return before if _equal(before, after) else after
+
+
+def _merged_objects(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    spelled = {name.lower(): name for name in before}
+    given = {spelled.get(name.lower(), name): value for name, value in after.items()}
+    result = {}
+    for name in [*before, *(n for n in given if n not in before)]:
+        if name not in given or given[name] is None:
+            result[name] = before.get(name)
+        elif name.lower() in _REPLACED_WHOLE or name not in before:
+            result[name] = given[name]
+        else:
+            result[name] = _merged(before[name], given[name])
+    return result
+
+
+def _partners(before: Sequence[Any], after: Sequence[Any]) -> list[int | None]:
+    """For each element of *after* its place in *before*: elements with names are the same when those are."""
+    free = dict.fromkeys(range(len(before)))
+    found: list[int | None] = []
+    for value in after:
+        partner = next((i for i in free if _same_element(before[i], value)), None)
+        if partner is not None:
+            del free[partner]
+        found.append(partner)
+    return found
+
+
+def _same_element(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in ("name", "id"):
+            if key in one and key in other:
+                return _equal(one[key], other[key])
+        return _equal(one, _merged(one, other))
+    return _equal(one, other)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether a service takes the two for the same value: it reads words without case and numbers from text."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(v, other[k]) for k, v in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict | list) or isinstance(other, dict | list) or one is None or other is None:
+        return one is other
+    return _folded(one) == _folded(other)
+
+
+def _folded(value: Any) -> str:
+    """``East US`` and ``eastus`` are one region; every other word differs by more than spaces."""
+    return str(value).lower().replace(" ", "")
+
+
+def _delta(before: Any, after: Any, path: str) -> Iterator[dict[str, Any]]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in [*before, *(n for n in after if n not in before)]:
+            at = f"{path}.{name}" if path else name
+            if name not in after:
+                yield {"path": at, "propertyChangeType": "Delete", "before": before[name]}
+            elif name not in before:
+                yield {"path": at, "propertyChangeType": "Create", "after": after[name]}
+            else:
+                yield from _delta(before[name], after[name], at)
+    elif isinstance(before, list) and isinstance(after, list):
+        children = list(_elements(before, after))
+        if children:
+            yield {"path": path, "propertyChangeType": "Array", "before": before, "after": after, "children": children}
+    elif not _equal(before, after):
+        yield {"path": path, "propertyChangeType": "Modify", "before": before, "after": after}
+
+
+def _elements(before: Sequence[Any], after: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    partners = _partners(before, after)
+    for index in (i for i in range(len(before)) if i not in partners):
+        yield {"path": str(index), "propertyChangeType": "Delete", "before": before[index]}
+    for index, partner in enumerate(partners):
+        if partner is None:
+            yield {"path": str(index), "propertyChangeType": "Create", "after": after[index]}
+            continue
+        inner = list(_delta(before[partner], after[index], ""))
+        if inner:
+            yield {"path": str(index), "propertyChangeType": "Modify", "children": inner}
