@@ -67,8 +67,8 @@ class Api:
             return headers, Response(error.status, error.envelope(), error.headers)
         except Exception:
             _LOG.exception("method=%s path=%s", scope["method"], scope["path"])
-            error = ArmError(500, "InternalServerError", "The request failed for a reason of ours; see the log.")
-            return headers, Response(500, error.envelope())
+            ours = ArmError(500, "InternalServerError", "The request failed for a reason of ours; see the log.")
+            return headers, Response(500, ours.envelope())
 
     async def _send(self, method: str, asked: dict[str, str], response: Response, send: Send) -> None:
         content = b"" if method == "HEAD" else response.content()

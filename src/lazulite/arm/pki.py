@@ -1,0 +1,144 @@
+"""The lab's own certificate authority, and the certificate its server shows on loopback.
+
+Clients verify strictly (Python 3.13 wants KeyUsage and key identifiers), so the certificates carry them. The bundle
+holds the public roots too: ``REQUESTS_CA_BUNDLE`` is read by every Python program of a shell, not only by ours.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import certifi
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_AUTHORITY_LIFE = timedelta(days=3650)
+_SERVER_LIFE = timedelta(days=397)
+"""The longest that browsers accept of a server certificate."""
+_RENEW_BEFORE = timedelta(days=30)
+_SKEW = timedelta(days=1)
+_PEM = serialization.Encoding.PEM
+
+
+class Files(msgspec.Struct, frozen=True):
+    """Where everything is, below one directory."""
+
+    authority: Path
+    authority_key: Path
+    certificate: Path
+    key: Path
+    bundle: Path
+    """Public roots and ours."""
+
+
+def ensure(directory: Path, now: datetime) -> Files:
+    """The certificates in *directory*: made when there are none, the server's renewed before it ends.
+
+    The authority is kept as long as it is valid, so that what a shell was told to trust stays right.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    names = ("ca.pem", "ca.key", "server.crt", "server.key", "bundle.pem")
+    files = Files(*(directory / n for n in names))
+    if not _valid(files.authority, files.authority_key, now):
+        _found_authority(files, now)
+        files.certificate.unlink(missing_ok=True)
+    if not _valid(files.certificate, files.key, now):
+        _issue(files, now)
+    roots = Path(certifi.where()).read_bytes()
+    _write(files.bundle, roots + b"\n" + files.authority.read_bytes())
+    return files
+
+
+def _valid(certificate: Path, key: Path, now: datetime) -> bool:
+    if not (certificate.exists() and key.exists()):
+        return False
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return found.not_valid_before_utc <= now < found.not_valid_after_utc - _RENEW_BEFORE
+
+
+def _found_authority(files: Files, now: datetime) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("Lazulite lab authority")
+    certificate = (
+        _builder(name, name, key.public_key(), now, _AUTHORITY_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    _write_key(files.authority_key, key)
+    _write(files.authority, certificate.public_bytes(_PEM))
+
+
+def _issue(files: Files, now: datetime) -> None:
+    authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
+    signer = serialization.load_pem_private_key(files.authority_key.read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    hosts: list[x509.GeneralName] = [x509.DNSName("localhost")]
+    hosts += [x509.IPAddress(ip_address(a)) for a in ("127.0.0.1", "::1")]
+    certificate = (
+        _builder(_name("localhost"), authority.subject, key.public_key(), now, _SERVER_LIFE)
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage("digital_signature"), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    _write_key(files.key, key)
+    _write(files.certificate, certificate.public_bytes(_PEM) + files.authority.read_bytes())
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + life)
+    )
+
+
+def _usage(*allowed: str) -> x509.KeyUsage:
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{n: n in allowed for n in names})
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    form = serialization.PrivateFormat.PKCS8
+    _write(path, key.private_bytes(_PEM, form, serialization.NoEncryption()), mode=0o600)
+
+
+def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Whole or not at all, and never readable by more than *mode* allows."""
+    draft = path.with_suffix(path.suffix + ".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+    draft.replace(path)
