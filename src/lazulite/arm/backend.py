@@ -31,6 +31,9 @@ class Documents(Protocol):
 
     def delete(self, area: str, key: str) -> None: ...
 
+    def keys(self, area: str) -> list[str]:
+        """Keys of *area*, oldest first."""
+
     def area(self, area: str) -> Mapping[str, Any]:
         """Everything in *area*, oldest first."""
 

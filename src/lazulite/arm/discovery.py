@@ -29,17 +29,17 @@ class Discovery:
 
     def clouds(self, request: Request) -> Response:
         """``/metadata/endpoints``: the AAD flavour, which is what Terraform and ``az cloud register`` read."""
-        cloud = self._cloud()
+        cloud = self.cloud()
         return Response(200, [cloud] if request.api_version == _ARRAY_VERSION else cloud)
 
     def tenants(self) -> Response:
         return one_page(_tenant(t) for t in self._backend.tenants)
 
     def subscriptions(self) -> Response:
-        return one_page(_subscription(s) for s in scopes.subscriptions(self._backend.store.snapshot))
+        return one_page(show_subscription(s) for s in scopes.subscriptions(self._backend.store.snapshot))
 
     def subscription(self, request: Request) -> Response:
-        return Response(200, _subscription(self._holder(request)))
+        return Response(200, show_subscription(self._holder(request)))
 
     def locations(self, request: Request) -> Response:
         return one_page(locations.listing(self._holder(request).id.text))
@@ -81,7 +81,8 @@ class Discovery:
             "resourceTypes": [_resource_type(n) for n in names],
         }
 
-    def _cloud(self) -> dict[str, Any]:
+    def cloud(self) -> dict[str, Any]:
+        """The endpoints of this cloud; also what the template function ``environment()`` gives."""
         base = self._backend.base_url
         graph, suffix = f"{base}/graph", "lazulite.test"
         return {
@@ -129,7 +130,7 @@ def _tenant(tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def _subscription(subscription: Resource[scopes.Subscription]) -> dict[str, Any]:
+def show_subscription(subscription: Resource[scopes.Subscription]) -> dict[str, Any]:
     return {
         "id": subscription.id.text,
         "subscriptionId": subscription.id.subscription,

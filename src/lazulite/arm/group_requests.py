@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,11 +20,16 @@ from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import Snapshot, View
 
 
+Along = Callable[[ResourceId], Mapping[tuple[str, str], None]]
+
+
 class GroupRequests:
     """``/subscriptions/{s}/resourcegroups[/{g}]``."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue, writes: Writes) -> None:
+    def __init__(self, backend: Backend, catalogue: Catalogue, writes: Writes, along: Along) -> None:
+        """*along* names the documents that go when a group does."""
         self._backend = backend
+        self._along = along
         self._catalogue = catalogue
         self._writes = writes
 
@@ -92,7 +98,8 @@ class GroupRequests:
         if violations:
             raise refused(violations)
         gone: dict[str, Resource[Any] | None] = dict.fromkeys([*(r.id.key for r in members), group.id.key])
-        written = self._writes.commit(Address(scopes.RESOURCE_GROUP, group.id), gone, group)
+        history = self._along(group.id)
+        written = self._writes.commit(Address(scopes.RESOURCE_GROUP, group.id), gone, group, history)
         place = f"{self._backend.base_url}/subscriptions/{group.id.subscription}/operationresults"
         location = f"{place}/{written.operation.name}?api-version={request.api_version}"
         return Response(202, headers={"Location": location, **RETRY_HINTS})

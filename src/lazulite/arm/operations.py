@@ -67,7 +67,7 @@ class Operations:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._known: dict[str, Operation] = {}
-        self._names = dict.fromkeys(backend.store.documents.area(_AREA))
+        self._names = dict.fromkeys(backend.store.documents.keys(_AREA))
         """In the order they were opened."""
         self._open: dict[str, int] = {}
         """How many operations are open on a resource, by id key."""

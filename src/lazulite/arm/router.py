@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lazulite.arm import operation_requests, scopes
@@ -10,6 +12,7 @@ from lazulite.arm.actions import Actions
 from lazulite.arm.authority import Authority
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
+from lazulite.arm.deployment_requests import DeploymentRequests, records
 from lazulite.arm.discovery import Discovery
 from lazulite.arm.errors import ArmError, method_not_allowed
 from lazulite.arm.group_requests import GroupRequests
@@ -29,6 +32,8 @@ _CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
 _STUBBED = "microsoft.authorization"
 """Locks, assignments and definitions are listed as empty, so that clients that look for them go on."""
 
+Mount = Callable[[Request], Awaitable[Response]]
+
 
 class Router:
     """Takes a request to its answer. Raises :class:`ArmError`."""
@@ -39,6 +44,8 @@ class Router:
         self._catalogue = catalogue
         self.operations = Operations(backend)
         self.tokens = Tokens(backend)
+        self.mounts: dict[str, Callable[[Request], Awaitable[Response]]] = {}
+        """First path segment, folded, to a further room of the process. Its callers need a token like ARM's."""
         shown = Representation(backend, catalogue, self.operations)
         writes = Writes(backend, catalogue, self.operations)
         actions = Actions(backend, catalogue, self.operations, writes)
@@ -46,15 +53,21 @@ class Router:
         self._shown = shown
         self._authority = Authority(backend, self.tokens)
         self._discovery = Discovery(backend, catalogue)
-        self._groups = GroupRequests(backend, catalogue, writes)
+        self._groups = GroupRequests(backend, catalogue, writes, lambda g: records(backend.store.documents, g))
+        self._deployments = DeploymentRequests(backend, self._discovery, self.target)
+        self.mounts: dict[str, Mount] = {}
+        """Further rooms by the first segment of their paths; their callers are authenticated too."""
         self._resources = ResourceRequests(backend, catalogue, shown, writes, actions)
 
     async def answer(self, request: Request) -> Response:
         path = request.folded
-        if path[0] not in _CONTROL_PLANE:
+        room = self.mounts.get(path[0])
+        if room is None and path[0] not in _CONTROL_PLANE:
             return self._open(request)
         authority = f"{self._backend.base_url}/{self._backend.tenants[0].id}"
         self.tokens.authenticate(request.headers.get("authorization", ""), authority)
+        if room is not None:
+            return await room(request)
         _require_version(request)
         if path[0] == "subscriptions" and len(path) > 1:
             return await self._subscription(request)
@@ -109,6 +122,8 @@ class Router:
             return self._groups.listing(request)
         if len(path) == 4:
             return self._groups.answer(request)
+        if path[4] == "deployments":
+            return await self._deployments.answer(request, 4)
         if path[4] == "providers" and len(path) > 5:
             return await self._provider(request, 5)
         if path[4:] == ["resources"]:
@@ -118,6 +133,8 @@ class Router:
 
     async def _provider(self, request: Request, namespace: int) -> Response:
         path = request.folded
+        if path[namespace : namespace + 2] == ["microsoft.resources", "deployments"]:
+            return await self._deployments.answer(request, namespace + 1)
         if path[-2] == "operations" and path[namespace + 1 : namespace + 2] == ["locations"]:
             return await operation_requests.status(self.operations, request)
         if path[-2] == "operationresults" and path[namespace + 1 : namespace + 2] == ["locations"]:

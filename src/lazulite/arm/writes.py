@@ -108,7 +108,7 @@ class Writes:
         store = self._backend.store
         created = subject.id.key not in store.snapshot.resources
         operation = self._operations.prepare(subject.id, store.snapshot.revision + 1)
-        snapshot, touched = store.commit(changes, self._operations.records(operation))
+        snapshot, touched = store.commit(changes, self._operations.records(operation) | dict(documents or {}))
         self._backend.committed(snapshot, touched)
         self._operations.follow(operation)
         return Written(address, operation, snapshot.get(subject.id.key), created)

@@ -31,6 +31,11 @@ class StoredDocuments:
         with self._engine.begin() as connection:
             write_documents(connection, {(area, key): None})
 
+    def keys(self, area: str) -> list[str]:
+        query = select(DOCUMENT.c.key).where(DOCUMENT.c.area == area).order_by(DOCUMENT.c.position)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
     def area(self, area: str) -> Mapping[str, Any]:
         query = select(DOCUMENT.c.key, DOCUMENT.c.body).where(DOCUMENT.c.area == area).order_by(DOCUMENT.c.position)
         with self._engine.connect() as connection:

@@ -1,0 +1,75 @@
+"""Where :mod:`lazulite.arm.deployments` meets the router: its requests, and its records in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazulite.arm import scopes
+from lazulite.arm.backend import Backend, Documents
+from lazulite.arm.deployments import Deployments
+from lazulite.arm.deployments.history import CAPACITY
+from lazulite.arm.discovery import Discovery, show_subscription
+from lazulite.arm.group_requests import show
+from lazulite.arm.message import Request, Response
+from lazulite.arm.target import Target
+from lazulite.resources.ids import ResourceId
+
+AREA = "deployments"
+
+
+class StoredHistory:
+    """Implements :class:`lazulite.arm.deployments.History` over the store's documents."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def get(self, deployment: ResourceId) -> Mapping[str, Any] | None:
+        return self._documents.get(AREA, deployment.key)
+
+    def put(self, deployment: ResourceId, record: Mapping[str, Any]) -> None:
+        known = self._keys(deployment.scope)
+        if deployment.key not in known:
+            for oldest in known[: max(0, len(known) + 1 - CAPACITY)]:
+                self._documents.delete(AREA, oldest)
+        self._documents.put(AREA, deployment.key, record)
+
+    def delete(self, deployment: ResourceId) -> None:
+        self._documents.delete(AREA, deployment.key)
+
+    def list(self, group: ResourceId) -> list[Mapping[str, Any]]:
+        return [self._documents.get(AREA, key) or {} for key in self._keys(group)]
+
+    def _keys(self, group: ResourceId) -> list[str]:
+        return [k for k in self._documents.keys(AREA) if k.startswith(group.key + "/")]
+
+
+def records(documents: Documents, group: ResourceId) -> dict[tuple[str, str], None]:
+    """The deployments that go with *group*, as documents to delete."""
+    return {(AREA, k): None for k in documents.keys(AREA) if k.startswith(group.key + "/")}
+
+
+class DeploymentRequests:
+    """``{group}[/providers/Microsoft.Resources]/deployments[/…]``."""
+
+    def __init__(self, backend: Backend, discovery: Discovery, target: Target) -> None:
+        self._backend = backend
+        history = StoredHistory(backend.store.documents)
+        self._room = Deployments(target, history, discovery.cloud(), backend.now, backend.new_id)
+
+    async def answer(self, request: Request, below: int) -> Response:
+        """*below* is the index of ``deployments`` in the request's segments."""
+        snapshot = self._backend.store.snapshot
+        holder = scopes.subscription(snapshot, request.segments[1])
+        grouped = request.folded[2] == "resourcegroups"
+        group = scopes.group(snapshot, request.segments[1], request.segments[3]) if grouped else holder
+        shown = show(group) if grouped else {}
+        return await self._room.handle(
+            request.method,
+            group.id,
+            request.segments[below + 1 :],
+            request.query,
+            request.body,
+            shown,
+            show_subscription(holder),
+        )
