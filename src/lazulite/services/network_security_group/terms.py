@@ -89,7 +89,7 @@ def read_ports(text: str) -> PortRange | None:
         return ALL_PORTS
     first, dash, last = (part.strip() for part in text.partition("-"))
     last = last if dash else first
-    if not (first.isdecimal() and last.isdecimal() and len(first) < 6 and len(last) < 6):
+    if not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in (first, last)):
         return None
     ports = PortRange(int(first), int(last))
     return ports if ports.first <= ports.last <= ALL_PORTS.last else None
