@@ -37,11 +37,11 @@ class StoredHistory:
     def delete(self, deployment: ResourceId) -> None:
         self._documents.delete(AREA, deployment.key)
 
+    def _keys(self, group: ResourceId) -> tuple[str, ...]:
+        return tuple(k for k in self._documents.keys(AREA) if k.startswith(group.key + "/"))
+
     def list(self, group: ResourceId) -> list[Mapping[str, Any]]:
         return [self._documents.get(AREA, key) or {} for key in self._keys(group)]
-
-    def _keys(self, group: ResourceId) -> list[str]:
-        return [k for k in self._documents.keys(AREA) if k.startswith(group.key + "/")]
 
 
 def records(documents: Documents, group: ResourceId) -> dict[tuple[str, str], None]:

@@ -19,7 +19,6 @@ from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import Snapshot, View
 
-
 Along = Callable[[ResourceId], Mapping[tuple[str, str], None]]
 
 

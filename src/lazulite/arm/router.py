@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lazulite.arm import operation_requests, scopes
@@ -32,8 +31,6 @@ _CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
 _STUBBED = "microsoft.authorization"
 """Locks, assignments and definitions are listed as empty, so that clients that look for them go on."""
 
-Mount = Callable[[Request], Awaitable[Response]]
-
 
 class Router:
     """Takes a request to its answer. Raises :class:`ArmError`."""
@@ -55,8 +52,6 @@ class Router:
         self._discovery = Discovery(backend, catalogue)
         self._groups = GroupRequests(backend, catalogue, writes, lambda g: records(backend.store.documents, g))
         self._deployments = DeploymentRequests(backend, self._discovery, self.target)
-        self.mounts: dict[str, Mount] = {}
-        """Further rooms by the first segment of their paths; their callers are authenticated too."""
         self._resources = ResourceRequests(backend, catalogue, shown, writes, actions)
 
     async def answer(self, request: Request) -> Response:

@@ -103,8 +103,14 @@ class Writes:
             violations += checks.same_location(new, old)
         return violations
 
-    def commit(self, address: Address, changes: Mapping[str, Resource[Any] | None], subject: Resource[Any]) -> Written:
-        """Store *changes*, which are all about *subject*, and open the operation that follows them."""
+    def commit(
+        self,
+        address: Address,
+        changes: Mapping[str, Resource[Any] | None],
+        subject: Resource[Any],
+        documents: Mapping[tuple[str, str], Any | None] | None = None,
+    ) -> Written:
+        """Store *changes* (all about *subject*) and *documents*, and open the operation that follows them."""
         store = self._backend.store
         created = subject.id.key not in store.snapshot.resources
         operation = self._operations.prepare(subject.id, store.snapshot.revision + 1)
