@@ -1,6 +1,14 @@
 """Public addresses and the prefixes they come from."""
 
-from lazulite.services.public_ip_address.model import KINDS
+from lazulite.services.public_ip_address import actions, assign, status, validate
+from lazulite.services.public_ip_address.model import KINDS, PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Service
 
-SERVICE = Service("public_ip_address", KINDS)
+SERVICE = Service(
+    "public_ip_address",
+    KINDS,
+    assign=assign.resource,
+    validate=validate.resource,
+    status={PublicIPAddress: status.address, PublicIPPrefix: status.prefix},
+    collection_actions={"Microsoft.Network/locations/{location}/CheckDnsNameAvailability": actions.check_name},
+)

@@ -36,7 +36,7 @@ class DnsSettings(Properties, frozen=True):
         Literal["TenantReuse", "SubscriptionReuse", "ResourceGroupReuse", "NoReuse"] | None, UNSUPPORTED
     ] = None
     reverse_fqdn: Annotated[str | None, INERT] = None
-    fqdn: Annotated[str | None, READ_ONLY] = None
+    fqdn: Annotated[str | None, ASSIGNED] = None
 
 
 class DdosSettings(Properties, frozen=True):
@@ -100,6 +100,15 @@ class PublicIPPrefix(Properties, frozen=True):
     upgraded_to_v2: Annotated[bool | None, READ_ONLY] = None
     resource_guid: Annotated[str | None, READ_ONLY] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+    @property
+    def lengths(self) -> range:
+        """Prefix lengths there are. Source: "Public IP address prefix", prefix sizes."""
+        return range(28, 32) if self.public_ip_address_version == "IPv4" else range(124, 128)
+
+
+def version_number(properties: PublicIPAddress | PublicIPPrefix) -> int:
+    return 4 if properties.public_ip_address_version == "IPv4" else 6
 
 
 KINDS = (

@@ -1,8 +1,15 @@
 """Route tables, and the routes that every subnet has without one."""
 
-from lazulite.services.route_table import compile
-from lazulite.services.route_table.model import KINDS
+from lazulite.services.route_table import actions, compile, status, validate
+from lazulite.services.route_table.model import KINDS, RouteTable
 from lazulite.services.service import Service
 from lazulite.services.virtual_network.model import Subnet
 
-SERVICE = Service("route_table", KINDS, compile={Subnet: compile.subnet})
+SERVICE = Service(
+    "route_table",
+    KINDS,
+    validate=validate.table,
+    compile={Subnet: compile.subnet},
+    status={RouteTable: status.table},
+    actions={"microsoft.network/networkinterfaces/effectiveroutetable": actions.effective_routes},
+)

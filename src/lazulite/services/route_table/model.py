@@ -9,6 +9,8 @@ from lazulite.values import IPAddress
 
 MAX_ROUTES = 400
 """Per table. Source: "Azure subscription and service limits", user-defined routes per route table."""
+MAX_ROUTE_TABLES = 200
+"""Per region and subscription. Source: the same."""
 MAX_TAG_ROUTES = 25
 """Per table. Source: "Virtual network traffic routing", service tags for user-defined routes."""
 
@@ -33,6 +35,10 @@ class RouteTable(Properties, frozen=True):
     subnets: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     resource_guid: Annotated[str | None, READ_ONLY] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+    @property
+    def has_default_route(self) -> bool:
+        return any(r.properties.address_prefix == "0.0.0.0/0" for r in self.routes)
 
 
 KINDS = (

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 
-import msgspec
-
 from lazulite.forwarding.model import AccessList, Action, Peering, Port, PublicAddress, Rule, Vrf
 from lazulite.resources.model import Child, Resource
 from lazulite.resources.view import View
-from lazulite.services.compute.model import VirtualMachine
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.route_table.model import table_name
+from lazulite.services.virtual_network.attachment import attachment
 from lazulite.services.virtual_network.model import (
     PRIVATE_SPACES,
     IpConfiguration,
@@ -59,20 +57,13 @@ def link(child: Resource[VirtualNetworkPeering], view: View) -> Iterable[Peering
         )
 
 
-class Attachment(msgspec.Struct, frozen=True):
-    """The running machine that an interface belongs to, and the interface's place in it."""
-
-    guest: str
-    slot: int
-
-
 def port(nic: Resource[NetworkInterface], view: View) -> Iterable[Port]:
     first = nic.properties.primary_configuration
     subnet = view.get(first.subnet, Subnet) if first is not None else None
     if subnet is None:
         return
-    vnet, attached = subnet.id.parent.key, attachment(nic, view)
-    pairs = _addresses(nic, subnet)
+    vnet, attached = subnet.id.parent.key, attachment(nic.id, view)
+    pairs, table = _addresses(nic, subnet), subnet.properties.route_table
     public, closed = _public(nic, view, running=attached is not None)
     ingress = _lists(nic, subnet, Direction.INGRESS)
     if closed and not ingress:
@@ -80,31 +71,23 @@ def port(nic: Resource[NetworkInterface], view: View) -> Iterable[Port]:
         ingress = (_closed_name(vnet),)
     yield Port(
         nic.id.key,
-        nic.id.name,
-        nic.guid,
-        vnet,
-        mac_address(nic),
-        tuple(a for a, _ in pairs),
-        tuple(p for _, p in pairs),
-        attached.guest if attached is not None else None,
-        attached.slot if attached is not None else 0,
-        nic.properties.enable_ip_forwarding,
-        _lists(nic, subnet, Direction.EGRESS),
-        ingress,
-        table_name(vnet, subnet.properties.route_table.id.lower() if subnet.properties.route_table else None),
-        public,
-        subnet.properties.default_outbound_access is not False,
-        nic.id.text,
+        label=nic.id.name,
+        guid=nic.guid,
+        vrf=vnet,
+        mac=mac_address(nic),
+        addresses=tuple(a for a, _ in pairs),
+        gateways=tuple(p for _, p in pairs),
+        guest=attached.guest if attached is not None else None,
+        slot=attached.slot if attached is not None else 0,
+        forwards=nic.properties.enable_ip_forwarding,
+        egress=_lists(nic, subnet, Direction.EGRESS),
+        ingress=ingress,
+        own_list=nic.properties.network_security_group is not None,
+        routes=table_name(vnet, table.id.lower() if table is not None else None),
+        public=public,
+        default_outbound=subnet.properties.default_outbound_access is not False,
+        origin=nic.id.text,
     )
-
-
-def attachment(nic: Resource[NetworkInterface], view: View) -> Attachment | None:
-    """Who the interface carries traffic for, if anybody runs."""
-    for machine in view.referrers(nic.id, VirtualMachine):
-        if machine.properties.power_state == "running":
-            slots = [a.id.id.lower() for a in machine.properties.network_profile.slots]
-            return Attachment(machine.id.key, slots.index(nic.id.key))
-    return None
 
 
 def _addresses(nic: Resource[NetworkInterface], subnet: Resource[Subnet]) -> list[tuple[IPAddress, IPNetwork]]:

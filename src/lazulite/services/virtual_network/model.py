@@ -34,6 +34,8 @@ IPVersion: TypeAlias = Literal["IPv4", "IPv6"]
 
 MAX_SUBNETS, MAX_PEERINGS, MAX_DNS_SERVERS = 3000, 500, 20
 """Per virtual network. Source: "Azure subscription and service limits", networking limits."""
+MAX_VIRTUAL_NETWORKS, MAX_NETWORK_INTERFACES = 1000, 65_536
+"""Per region and subscription. Source: the same."""
 MAX_ADDRESSES_PER_NIC = 256
 """Source: "Azure subscription and service limits", private IP addresses per network interface."""
 MAX_ASGS_PER_CONFIGURATION = 20
