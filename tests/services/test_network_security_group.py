@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazulite.compiler.engine import Compiler
@@ -430,6 +430,7 @@ PREFIXES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PREFIXES, max_size=12))
 def test_the_complement_shares_nothing_and_misses_nothing(prefixes: list[Any]) -> None:
     rest = tuple(complement(prefixes))
@@ -665,6 +666,7 @@ def texts(draw: st.DrawFn) -> list[str]:
     return found
 
 
+@settings(deadline=None, max_examples=60)
 @given(texts(), FLOWS)
 def test_the_order_of_rules_in_the_request_does_not_matter(rules: list[str], asked: Flow) -> None:
     found = []
