@@ -1,0 +1,66 @@
+"""The agent: ``python -m lazulite.agent --directory D``, below the lab's anchor.
+
+It goes on while controllers come and go. When it ends, by whatever signal, the network stays as it is, and the next
+agent finds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lazulite.agent.loop import Loop
+from lazulite.agent.server import Outbox, Server, listen
+from lazulite.agent.workloads import LinuxWorkloads
+from lazulite.drivers.driver import Driver
+from lazulite.drivers.linux import LinuxDriver
+from lazulite.drivers.memory import MemoryDriver
+
+_DRIVERS: dict[str, type[Driver]] = {"linux": LinuxDriver, "memory": MemoryDriver}
+_LOCK = "agent.lock"
+
+
+async def serve(directory: Path, make_driver: type[Driver]) -> None:
+    """Be the agent of the lab in *directory* until asked to end."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    # The driver moves its thread between network namespaces; sockets and programs of the others stay out of that.
+    with ThreadPoolExecutor(1, "driver") as thread:
+        outbox = Outbox()
+        workloads = LinuxWorkloads(outbox.tell)
+        driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
+        loop = Loop(driver, workloads, thread, outbox.tell)
+        server = await asyncio.start_unix_server(Server(driver, loop, workloads, outbox).attend, sock=listen(directory))
+        following = asyncio.create_task(loop.run())
+        await ended.wait()
+        server.close()
+        following.cancel()
+        await loop.in_driver(driver.close)
+
+
+def main() -> int:
+    """Run the agent; 0 after a signal, 1 when another one has the lab."""
+    parser = argparse.ArgumentParser(prog="lazulite.agent")
+    parser.add_argument("--directory", type=Path, required=True, help="the lab's directory")
+    parser.add_argument("--driver", choices=sorted(_DRIVERS), default="linux")
+    chosen = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with open(chosen.directory / _LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another agent has this lab", file=sys.stderr)
+            return 1
+        asyncio.run(serve(chosen.directory, _DRIVERS[chosen.driver]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Keeps the machine at the latest revision: one difference after the other through the driver, guests around it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from lazulite.agent.desired import Desired, Standing
+from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Reply
+from lazulite.agent.workloads import Workloads
+from lazulite.drivers.driver import Driver, ModelDelta, Refusal
+from lazulite.incremental import Delta
+
+_LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Loop:
+    """Belongs to one event loop. The driver is called in *thread*, which must be a single one."""
+
+    def __init__(self, driver: Driver, workloads: Workloads, thread: Executor, tell: Callable[[Reply], None]) -> None:
+        self._driver, self._workloads, self._thread, self._tell = driver, workloads, thread, tell
+        self._desired = Desired()
+        self._standing = Standing()
+        self._adopted = False
+        """Whether driver and machine are known to agree with what was given."""
+        self._wake = asyncio.Event()
+        self.applied: int | None = None
+
+    def offer(self, message: Load | Change) -> None:
+        """Take a new revision; it is applied in its turn."""
+        if isinstance(message, Load):
+            self._desired.load(message)
+        elif not self._desired.change(message):
+            self._tell(LoadWanted(self._desired.revision))
+            return
+        self._wake.set()
+
+    async def in_driver(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call *function* where the driver lives, after what it is at."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            epoch, revision = self._desired.epoch, self._desired.revision
+            if revision is not None:
+                await self._follow()
+                self.applied = revision
+                self._tell(Applied(epoch, revision, self._standing.refusals))
+
+    async def _follow(self) -> None:
+        """Bring the machine to the latest revision. A driver that fails is given everything again, as after a start."""
+        try:
+            await (self._apply() if self._adopted else self._adopt())
+            self._adopted = True
+        except Exception as error:  # the driver's own fault, of any kind: the loop must outlive it, the user must know
+            _LOG.exception("driver failed")
+            self._standing.replace([Refusal("", f"the driver failed: {error}")])
+            if self._adopted:
+                self._adopted = False
+                await self._follow()
+
+    async def _adopt(self) -> None:
+        entries = self._desired.take_all()
+        given = {e.key: e for e in entries}
+        await self._workloads.retire(given)
+        self._standing.replace(await self.in_driver(self._driver.adopt, entries))
+        self._workloads.settle(Delta(changed=given))
+
+    async def _apply(self) -> None:
+        delta = self._desired.take()
+        given = dict(self._desired.given)
+        suspects = [*delta.changed.values(), *delta.removed.values()]
+        again = await self._workloads.retire(given, suspects)
+        if again:  # another guest of the same name: it must not find the namespace of the first
+            gone: ModelDelta = Delta(removed={e.key: delta.before.get(e.key, e) for e in again})
+            await self.in_driver(self._driver.apply, gone)
+        refusals = await self.in_driver(self._driver.apply, delta) if delta else []
+        self._standing.advance(delta, refusals)
+        self._workloads.settle(delta)

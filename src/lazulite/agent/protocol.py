@@ -1,0 +1,162 @@
+"""What controller and agent say to each other, over one stream socket: frames of a 4-byte length and MessagePack.
+
+The controller speaks of revisions of the model, the agent of what it did and saw. Whatever carries an ``id`` is
+answered by a message with the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from lazulite.agent import wire
+from lazulite.drivers.driver import Refusal
+from lazulite.forwarding.model import EntryKey
+
+SOCKET = "agent.sock"
+"""In the lab's directory."""
+LONGEST_FRAME = 1 << 30
+"""Bytes."""
+_LENGTH = 4
+
+
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """Base of all messages."""
+
+
+class Load(Message, frozen=True):
+    """The whole model. ``epoch`` tells this load, and the changes on top of it, from all others."""
+
+    epoch: str
+    revision: int
+    entries: list[Any]
+
+
+class Change(Message, frozen=True):
+    """What differs between the revisions ``base`` and ``revision``."""
+
+    base: int
+    revision: int
+    changed: list[Any]
+    removed: list[EntryKey]
+
+
+class Run(Message, frozen=True):
+    """Run a script in a guest; answered by :class:`Output`."""
+
+    id: int
+    guest: str
+    script: str
+
+
+class Enter(Message, frozen=True):
+    """Make sure that the guest has an init; answered by :class:`Entered`."""
+
+    id: int
+    guest: str
+
+
+class Status(Message, frozen=True):
+    """Answered by :class:`Report`."""
+
+    id: int
+
+
+class Applied(Message, frozen=True):
+    """The machine follows the revision, but for what it refuses by now."""
+
+    epoch: str
+    revision: int
+    refusals: list[Refusal]
+
+
+class LoadWanted(Message, frozen=True):
+    """A change does not fit on what the agent has, which is ``revision``, or nothing yet."""
+
+    revision: int | None
+
+
+class Output(Message, frozen=True):
+    """How a script ended, and the last of what it printed."""
+
+    id: int
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class Entered(Message, frozen=True):
+    """The guest's init: its pid below the anchor, and the incarnation of the guest."""
+
+    id: int
+    pid: int
+    guid: str
+
+
+class Report(Message, frozen=True):
+    """How the agent is. Counters are packets and bytes, by origin."""
+
+    id: int
+    revision: int | None
+    capabilities: Mapping[str, str]
+    counters: Mapping[str, tuple[int, int]]
+
+
+class Failed(Message, frozen=True):
+    """Instead of an answer."""
+
+    id: int
+    message: str
+
+
+class Observed(Message, frozen=True):
+    """News of guests (``running`` or what is wrong) and scripts (exit code and output); ``None``: it is gone."""
+
+    guests: Mapping[str, str | None] = {}
+    scripts: Mapping[str, tuple[int, str, str] | None] = {}
+
+
+Question: TypeAlias = Run | Enter | Status
+Request: TypeAlias = Load | Change | Question
+Reply: TypeAlias = Applied | LoadWanted | Output | Entered | Report | Failed | Observed
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=wire.text)
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def frame(message: Request | Reply) -> bytes:
+    """The message as it is sent. Raises ``ValueError`` when it is too long to be."""
+    body = _encoder.encode(message)
+    if len(body) > LONGEST_FRAME:
+        raise ValueError(f"a message of {len(body)} bytes is too long")
+    return len(body).to_bytes(_LENGTH) + body
+
+
+def request(body: bytes) -> Request:
+    """The request in a frame, entries and all. Raises ``ValueError`` for anything else."""
+    message = _requests.decode(body)
+    if isinstance(message, Load):
+        return msgspec.structs.replace(message, entries=[wire.entry(e) for e in message.entries])
+    if isinstance(message, Change):
+        return msgspec.structs.replace(message, changed=[wire.entry(e) for e in message.changed])
+    return message
+
+
+def reply(body: bytes) -> Reply:
+    """The reply in a frame. Raises ``ValueError`` for anything else."""
+    return _replies.decode(body)
+
+
+async def receive(reader: asyncio.StreamReader) -> bytes | None:
+    """The body of the next frame, ``None`` at the end. Raises ``ValueError`` for one that is too long."""
+    try:
+        length = int.from_bytes(await reader.readexactly(_LENGTH))
+        if length > LONGEST_FRAME:
+            raise ValueError(f"a frame of {length} bytes is too long")
+        return await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
