@@ -89,17 +89,19 @@ class Trace(msgspec.Struct, frozen=True):
         ``None`` when nothing had a say: a workload that talks to itself. Source of the order: "NSG flow logging", an
         allowed flow is logged by the last group that allowed it.
         """
-        steps = [s for hop in self.hops for s in hop.steps]
-        if not self.disposition.arrives:
-            return steps[-1]
-        return (
-            _last(steps, StepAction.ALLOWED) or _last(steps, StepAction.ROUTED) or _last(steps, StepAction.TRANSLATED)
-        )
+        return decisive([s for hop in self.hops for s in hop.steps], self.disposition)
 
     @property
     def origin(self) -> str:
         """The user's rule or route behind :attr:`decided_by`."""
         return self.decided_by.origin if self.decided_by else ""
+
+
+def decisive(steps: list[Step], disposition: Disposition) -> Step | None:
+    """The step that explains the disposition; see :attr:`Trace.decided_by`."""
+    if not disposition.arrives:
+        return steps[-1]
+    return _last(steps, StepAction.ALLOWED) or _last(steps, StepAction.ROUTED) or _last(steps, StepAction.TRANSLATED)
 
 
 def _last(steps: list[Step], action: StepAction) -> Step | None:

@@ -7,6 +7,7 @@ addresses and ports already seen are kept, so the usual question is a few dictio
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
 from lazulite.analysis.answers import Verdict
@@ -32,8 +33,9 @@ class Matcher:
         self._destinations = _sides((r.destinations, r.destination_sets) for r in self.rules)
         self._by_source: dict[IPAddress, int] = {}
         self._by_destination: dict[IPAddress, int] = {}
-        self._by_port: dict[tuple[Protocol, int], int] = {}
-        self._by_source_port: dict[tuple[Protocol, int], int] = {}
+        self._source_cuts = cuts(p for r in self.rules for p in r.source_ports)
+        self._destination_cuts = cuts(p for r in self.rules for p in r.destination_ports)
+        self._by_port: dict[tuple[Protocol, int, int], int] = {}
 
     def source_bits(self, address: IPAddress) -> int:
         """The rules whose source side holds *address*."""
@@ -49,7 +51,7 @@ class Matcher:
 
     def first(self, selected: int, protocol: Protocol, src_port: int, dst_port: int) -> Verdict:
         """What the first of the *selected* rules that agrees with protocol and ports says."""
-        bits = selected & self._port_bits(protocol, dst_port) & self._source_port_bits(protocol, src_port)
+        bits = selected & self._port_bits(protocol, src_port, dst_port)
         return self._verdicts[(bits & -bits).bit_length() - 1]
 
     def chosen(self, selected: int) -> list[Rule]:
@@ -70,21 +72,25 @@ class Matcher:
             return True
         return any(address in p for p in prefixes) or any(address in self._members.get(s, ()) for s in sets)
 
-    def _port_bits(self, protocol: Protocol, port: int) -> int:
-        bits = self._by_port.get((protocol, port))
+    def _port_bits(self, protocol: Protocol, src_port: int, dst_port: int) -> int:
+        """The rules that hold protocol and ports; all ports between two cuts share a vector."""
+        interval = protocol, bisect_right(self._source_cuts, src_port), bisect_right(self._destination_cuts, dst_port)
+        bits = self._by_port.get(interval)
         if bits is None:
-            bits = self._no_rule | _bits(
-                _speaks(r, protocol) and _holds_port(r.destination_ports, protocol, port) for r in self.rules
+            if len(self._by_port) >= REMEMBERED:
+                self._by_port.clear()
+            bits = self._by_port[interval] = self._no_rule | _bits(
+                _speaks(r, protocol)
+                and _holds_port(r.source_ports, protocol, src_port)
+                and _holds_port(r.destination_ports, protocol, dst_port)
+                for r in self.rules
             )
-            self._by_port[protocol, port] = bits
         return bits
 
-    def _source_port_bits(self, protocol: Protocol, port: int) -> int:
-        bits = self._by_source_port.get((protocol, port))
-        if bits is None:
-            bits = self._no_rule | _bits(_holds_port(r.source_ports, protocol, port) for r in self.rules)
-            self._by_source_port[protocol, port] = bits
-        return bits
+
+def cuts(ranges: Iterable[PortRange]) -> list[int]:
+    """Where a port range begins or has just ended, in order: between two cuts all ports are alike."""
+    return sorted({port for each in ranges for port in (each.first, each.last + 1)})
 
 
 def _sides(sides: Iterable[_Side]) -> dict[_Side, int]:

@@ -58,6 +58,7 @@ class Walk:
         return at
 
     def _loop(self, port: Port) -> Disposition:
+        self._place(port.label, port.vrf, port.name)
         route = self._index.routes(port.routes).find(self.dst)
         origin, detail = route.origin if route else "", f"the packet has left {port.label} before"
         return self._end(Step("route", StepAction.DROPPED, origin, detail, Disposition.LOOP, route))

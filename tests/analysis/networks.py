@@ -1,0 +1,149 @@
+"""Random small networks with everything in them that the model knows, and flows through them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from lazulite.forwarding.model import (
+    AccessList,
+    Action,
+    AddressSet,
+    ForwardingModel,
+    NextHop,
+    Peering,
+    Port,
+    Route,
+    RouteSource,
+    RouteTable,
+    Rule,
+)
+from lazulite.values import Direction, Flow, IPAddress, PortRange, Protocol
+from tests.analysis.build import host, model, port, vrf
+
+VRFS = [
+    vrf("n0", "10.0.0.0/16", snat="198.18.0.1"),
+    vrf("n1", "10.1.0.0/16", snat="198.18.0.2"),
+    vrf("n2", "10.2.0.0/16"),
+]
+PRIVATE = [ip_address(f"10.{n}.{s}.{h}") for n in range(3) for s in range(2) for h in (4, 5, 6)]
+PUBLIC = [ip_address(f"198.18.0.{h}") for h in range(16, 20)]
+HOSTS = [host("client", "198.18.1.1"), host("other", "198.18.1.2")]
+ADDRESSES = [*PRIVATE, *PUBLIC, *(h.addresses[0] for h in HOSTS), ip_address("198.18.0.1"), ip_address("172.16.0.9")]
+SETS = ["web", "db"]
+LISTS = ["l0", "l1", "l2"]
+TABLES = ["t0", "t1", "t2"]
+PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "10.0.1.0/24", "10.1.1.0/24"]
+PREFIXES += ["10.0.0.4/32", "10.1.0.4/31", "198.18.0.0/15", "198.18.1.1/32"]
+PORTS = [1, 80, 81, 443, 1024, 49152, 65535]
+
+patient = settings(deadline=None, max_examples=60)
+"""For properties that ask a whole network at once."""
+addresses = st.sampled_from(ADDRESSES)
+prefixes = st.sampled_from(PREFIXES).map(lambda p: vrf("", p).prefixes[0])
+port_numbers = st.sampled_from(PORTS)
+port_ranges = st.tuples(port_numbers, port_numbers).map(lambda p: PortRange(min(p), max(p)))
+protocols = st.sampled_from(list(Protocol))
+flows = st.builds(Flow, addresses, addresses, protocols, port_numbers, port_numbers)
+
+
+def few(strategy: st.SearchStrategy[Any], at_most: int = 2) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(strategy, max_size=at_most).map(tuple)
+
+
+rules = st.builds(
+    Rule,
+    st.just(100),
+    st.sampled_from(Action),
+    few(prefixes, 1),
+    few(prefixes, 1),
+    few(st.sampled_from([*SETS, "gone"]), 1),
+    few(st.sampled_from(SETS), 1),
+    st.none() | protocols,
+    few(port_ranges, 1),
+    few(port_ranges),
+)
+
+
+@st.composite
+def access_lists(draw: st.DrawFn, name: str) -> AccessList:
+    """A list that lets something through more often than chance would."""
+    drawn = list(draw(few(rules, 5)))
+    if draw(st.booleans()):
+        drawn.append(Rule(65000, Action.ALLOW))
+    named = [
+        Rule(**{f: getattr(r, f) for f in r.__struct_fields__} | {"origin": f"{name}/{i}"}) for i, r in enumerate(drawn)
+    ]
+    return AccessList(name, label=name, direction=Direction.INGRESS, rules=tuple(named))
+
+
+@st.composite
+def route_tables(draw: st.DrawFn, name: str) -> RouteTable:
+    """Mostly routes that lead somewhere: each network to itself or over a peering, now and then an appliance."""
+    drawn = []
+    for i, prefix in enumerate(draw(st.lists(prefixes, max_size=6))):
+        hop = draw(st.sampled_from([*NextHop, NextHop.APPLIANCE, NextHop.LOCAL, NextHop.INTERNET]))
+        via = draw(st.sampled_from(PRIVATE))
+        target = f"n{via.packed[1]}" if hop is NextHop.APPLIANCE else draw(st.sampled_from(["n0", "n1", "n2"]))
+        source = draw(st.sampled_from(RouteSource))
+        route = Route(prefix, hop, source, draw(st.integers(0, 4)) > 0, via, target, origin=f"{name}/{i}")
+        drawn.append(route)
+    return RouteTable(name, vrf="", routes=tuple(drawn))
+
+
+@st.composite
+def ports(draw: st.DrawFn, address: IPAddress, number: int) -> list[Any]:
+    """A port at *address*; some share a guest, some are stopped, some forward, some have a public address."""
+    second = draw(st.integers(0, 4)) == 0
+    public = {str(address): str(PUBLIC[number])} if number < len(PUBLIC) and draw(st.booleans()) else {}
+    lists = st.lists(st.sampled_from(LISTS), max_size=2).map(tuple)
+    return port(
+        f"p{number}",
+        f"{address}/24",
+        f"n{address.packed[1]}",
+        guest="pair" if second else f"g{number}",
+        slot=number if second else 0,
+        running=draw(st.integers(0, 9)) > 0,
+        forwards=draw(st.booleans()),
+        egress=draw(lists),
+        ingress=draw(lists),
+        own_list=draw(st.booleans()),
+        routes=draw(st.sampled_from([*TABLES, "gone"])),
+        public=public,
+        default_outbound=draw(st.booleans()),
+    )
+
+
+@st.composite
+def peerings(draw: st.DrawFn) -> list[Peering]:
+    ends = []
+    for here in VRFS:
+        for there in VRFS:
+            if here is not there and draw(st.integers(0, 4)):
+                access, forwarded = draw(st.integers(0, 4)) > 0, draw(st.booleans())
+                name = f"{here.name}-{there.name}"
+                end = Peering(name, here.name, there.name, there.prefixes, access, forwarded, origin=name)
+                ends.append(end)
+    return ends
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> ForwardingModel:
+    taken = draw(st.lists(st.sampled_from(PRIVATE), min_size=2, max_size=7, unique=True))
+    groups = [AddressSet(s, draw(few(st.sampled_from(PRIVATE), 3))) for s in SETS if draw(st.integers(0, 4))]
+    return model(
+        VRFS,
+        HOSTS,
+        groups,
+        [draw(access_lists(n)) for n in LISTS if draw(st.integers(0, 9))],
+        [draw(route_tables(n)) for n in TABLES],
+        draw(peerings()),
+        *(draw(ports(a, i)) for i, a in enumerate(taken)),
+    )
+
+
+def sources(network: ForwardingModel) -> list[str]:
+    return [*network.all(Port), *(h.name for h in HOSTS)]

@@ -1,0 +1,118 @@
+"""The index against the plain reading of the model, and against itself built anew."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lazulite.analysis import Index, trace
+from lazulite.analysis.lookup import LongestPrefix
+from lazulite.analysis.matcher import Matcher
+from lazulite.forwarding.model import AccessList, Action, AddressSet, ForwardingModel, Route, RouteSource, RouteTable
+from lazulite.incremental import Delta
+from lazulite.values import Flow, IPAddress
+from tests.analysis.build import access_list, flow, group, index, model, port, route, table, vrf
+from tests.analysis.networks import SETS, access_lists, addresses, flows, networks, patient, route_tables, sources
+
+
+def naive_route(routes: tuple[Route, ...], address: IPAddress) -> Route | None:
+    """Longest prefix, then user over gateway over system, then the first written."""
+    held = [r for r in routes if r.active and address in r.prefix]
+    return min(held, key=lambda r: (-r.prefix.prefixlen, list(RouteSource).index(r.source)), default=None)
+
+
+@given(route_tables("t"), addresses)
+def test_the_longest_active_prefix_decides(found: RouteTable, address: IPAddress) -> None:
+    assert LongestPrefix(found.routes).find(address) == naive_route(found.routes, address)
+
+
+def test_prefix_lengths_of_the_two_versions_do_not_mix() -> None:
+    rows = (route("::/0 local"), route("0.0.0.0/0 internet"), route("fd00::/8 none"), route("253.0.0.0/8 none"))
+    found = LongestPrefix(rows)
+    wanted = {"tcp 1.2.3.4 > 253.0.0.1": "253.0.0.0/8 none", "tcp ::1 > fd00::1": "fd00::/8 none"}
+    for line, origin in (wanted | {"tcp ::1 > fc00::1": "::/0 local"}).items():
+        hit = found.find(flow(line).dst)
+        assert hit is not None
+        assert hit.origin == origin
+
+
+def naive_verdict(found: AccessList, of: dict[str, frozenset[IPAddress]], asked: Flow) -> tuple[Action, str]:
+    """The first rule that matches, as :meth:`Rule.matches` reads it."""
+    for rule in found.rules:
+        if rule.matches(asked, of):
+            return rule.action, rule.origin
+    return Action.DENY, f"{found.label}/no rule"
+
+
+members = st.fixed_dictionaries({}, optional={s: st.frozensets(addresses, max_size=3) for s in SETS})
+
+
+@given(access_lists("l"), members, st.lists(flows, max_size=5))
+def test_bit_vectors_agree_with_the_first_match(
+    found: AccessList, of: dict[str, frozenset[IPAddress]], asked: list[Flow]
+) -> None:
+    matcher = Matcher(found, of)
+    for each in asked * 2:
+        verdict = matcher.first(matcher.select(each.src, each.dst), each.protocol, each.src_port, each.dst_port)
+        assert (verdict.action, verdict.origin) == naive_verdict(found, of, each)
+
+
+def difference(old: ForwardingModel, new: ForwardingModel) -> Delta[Any, Any]:
+    was, now = {e.key: e for e in old}, {e.key: e for e in new}
+    changed = {k: e for k, e in now.items() if was.get(k) != e}
+    return Delta(changed, {k: e for k, e in was.items() if k not in now})
+
+
+@patient
+@given(st.lists(networks(), min_size=2, max_size=3), st.lists(flows, min_size=4, max_size=8))
+def test_an_index_that_followed_answers_like_one_built_anew(path: list[ForwardingModel], asked: list[Flow]) -> None:
+    followed = Index(path[0])
+    for old, new in pairwise(path):
+        for each in asked:  # fill every cache that an update has to empty
+            for source in sources(old):
+                trace(followed, source, each)
+        followed.update(difference(old, new))
+    fresh = Index(path[-1])
+    assert followed.model == path[-1]
+    for each in asked:
+        for source in sources(path[-1]):
+            assert trace(followed, source, each) == trace(fresh, source, each)
+
+
+def test_an_address_may_move_from_one_port_to_another_in_one_delta() -> None:
+    net, routes = vrf("net", "10.0.0.0/16"), table("net", route("10.0.0.0/16 local"))
+    old = model(net, routes, port("a", "10.0.0.4/24"), port("b", "10.0.0.5/24"), port("c", "10.0.0.6/24"))
+    new = model(net, routes, port("a", "10.0.0.5/24"), port("b", "10.0.0.4/24"), port("c", "10.0.0.6/24"))
+    followed = Index(old)
+    followed.update(difference(old, new))
+    found = trace(followed, "c", flow("tcp 10.0.0.6 > 10.0.0.4:80"))
+    assert found.destination == "b"
+
+
+def test_a_list_follows_the_members_of_its_sets() -> None:
+    followed = index(
+        vrf("net", "10.0.0.0/16"),
+        table("net", route("10.0.0.0/16 local")),
+        access_list("l", "1 allow * * > web :*"),
+        port("a", "10.0.0.4/24"),
+        port("b", "10.0.0.5/24", ingress=("l",)),
+    )
+    asked = flow("tcp 10.0.0.4 > 10.0.0.5:80")
+    assert not trace(followed, "a", asked).disposition.arrives
+    web = group("web", "10.0.0.5")
+    followed.update(Delta({web.key: web}))
+    assert trace(followed, "a", asked).disposition.arrives
+    followed.update(Delta({}, {web.key: web}))
+    assert not trace(followed, "a", asked).disposition.arrives
+
+
+def test_an_index_does_not_change_with_the_model_it_was_built_from() -> None:
+    source = model(vrf("net", "10.0.0.0/16"), group("web", "10.0.0.5"))
+    followed = Index(source)
+    source.put([group("web")])
+    found = followed.model.get(AddressSet, "web")
+    assert found is not None
+    assert found.members

@@ -1,0 +1,127 @@
+"""The matrix against single traces."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lazulite.analysis import Index, trace
+from lazulite.analysis.headers import Region
+from lazulite.analysis.reachability import Endpoint, Matrix, endpoints, matrix, witness
+from lazulite.forwarding.model import ForwardingModel, Port
+from lazulite.values import Flow, PortRange, Protocol
+from tests.analysis.build import access_list, index, port, route, table, vrf
+from tests.analysis.networks import HOSTS, networks, patient, port_numbers, protocols
+
+
+def everywhere(network: Index) -> list[Endpoint]:
+    """Private addresses, public ones and the hosts of the Internet."""
+    public = [Endpoint(p.name, a.public) for p in network.model.all(Port).values() for a in p.public]
+    return [*endpoints(network), *public, *(Endpoint(h.name, h.addresses[0]) for h in HOSTS)]
+
+
+def region_of(found: tuple[Region, ...], flow: Flow) -> Region:
+    """The one region that holds the flow."""
+    held = [
+        r
+        for r in found
+        if r.protocol is flow.protocol and flow.src_port in r.src_ports and flow.dst_port in r.dst_ports
+    ]
+    assert len(held) == 1, held
+    return held[0]
+
+
+samples = st.lists(st.tuples(protocols, port_numbers, port_numbers), min_size=3, max_size=8)
+
+
+@patient
+@given(networks(), samples)
+def test_every_sample_ends_as_its_region_says(network: ForwardingModel, asked: list[tuple[Protocol, int, int]]) -> None:
+    found = Index(network)
+    ends = everywhere(found)
+    whole = Matrix(found, ends, ends)
+    for source in ends:
+        for destination in ends:
+            for protocol, dst_port, src_port in asked:
+                flow = Flow(source.address, destination.address, protocol, dst_port, src_port)
+                region = region_of(whole.between(source, destination), flow)
+                single = trace(found, source.name, flow)
+                assert (region.disposition, region.origin) == (single.disposition, single.origin)
+
+
+@patient
+@given(networks())
+def test_witnesses_are_of_their_region_and_regions_are_disjoint_and_complete(network: ForwardingModel) -> None:
+    found = Index(network)
+    for each in matrix(found).classes():
+        for protocol in Protocol:
+            mine = [r for r in each.regions if r.protocol is protocol]
+            assert sum(_size(r.src_ports) * _size(r.dst_ports) for r in mine) == 65536**2
+        for region in each.regions:
+            ends = next((s, d) for s in each.sources for d in each.destinations if not same_guest(found, s, d))
+            flow = witness(*ends, region)
+            assert region_of(each.regions, flow) is region
+            single = trace(found, ends[0].name, flow)
+            assert (single.disposition, single.origin) == (region.disposition, region.origin)
+
+
+def _size(ports: PortRange) -> int:
+    return ports.last - ports.first + 1
+
+
+def same_guest(found: Index, one: Endpoint, other: Endpoint) -> bool:
+    return found.port(one.name).guest == found.port(other.name).guest
+
+
+@patient
+@given(networks())
+def test_neighbouring_regions_differ(network: ForwardingModel) -> None:
+    for each in matrix(Index(network)).classes():
+        for one, other in pairwise(each.regions):
+            alike = (one.protocol, one.src_ports, one.disposition, one.origin) == (
+                other.protocol,
+                other.src_ports,
+                other.disposition,
+                other.origin,
+            )
+            assert not alike or not one.protocol.has_ports or one.dst_ports.last + 1 != other.dst_ports.first
+
+
+def two_tiers(per_tier: int) -> Index:
+    """Web servers that anybody may ask on port 80 and databases that only web servers may."""
+    return index(
+        vrf("net", "10.0.0.0/16"),
+        table("net", route("10.0.0.0/16 local")),
+        access_list("web", "100 allow tcp * > * :80"),
+        access_list("db", "100 allow tcp 10.0.0.0/24 > * :5432"),
+        *(port(f"web{i}", f"10.0.0.{4 + i}/24", ingress=("web",)) for i in range(per_tier)),
+        *(port(f"db{i}", f"10.0.1.{4 + i}/24", ingress=("db",)) for i in range(per_tier)),
+    )
+
+
+def test_ports_that_nothing_tells_apart_are_one_class() -> None:
+    found = list(matrix(two_tiers(30)).classes())
+    assert {(len(c.sources), len(c.destinations)) for c in found} == {(30, 30)}
+    assert len(found) == 4
+
+
+def test_a_class_says_which_ports_are_open_and_by_which_rule() -> None:
+    network = two_tiers(1)
+    ends = {e.name: e for e in endpoints(network)}
+    tcp = [r for r in matrix(network).between(ends["web0"], ends["db0"]) if r.protocol is Protocol.TCP]
+    assert [(str(r.dst_ports), str(r.disposition), r.origin) for r in tcp] == [
+        ("0-5431", "denied in", "db/no rule"),
+        ("5432", "delivered", "rule 100"),
+        ("5433-65535", "denied in", "db/no rule"),
+    ]
+
+
+def test_addresses_of_two_versions_have_nothing_between_them() -> None:
+    network = index(
+        vrf("net", "10.0.0.0/16"), table("net"), port("a", "10.0.0.4/24 fd00::4/64"), port("b", "fd00::5/64")
+    )
+    ends = endpoints(network)
+    assert matrix(network).between(ends[0], ends[2]) == ()
+    assert matrix(network).between(ends[1], ends[2]) != ()
