@@ -34,7 +34,8 @@ def deploy_command(
         result = deploy(session.client, group, name or file.stem, template, chosen, location, progress.show)
     outputs = result["properties"].get("outputs") or {}
     count = len(result["properties"].get("outputResources") or ())
-    lines = [f"{count} resources in {group}.", *(f"  {k} = {v['value']}" for k, v in outputs.items())]
+    shown = (f"  {k} = {v['value']}" for k, v in outputs.items() if not isinstance(v["value"], list | dict))
+    lines = [f"{count} resources in {group}.", *shown]
     session.emit(result, lambda: "\n".join(lines))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import click
@@ -13,19 +13,27 @@ from lazulite.cli.api import Client
 from lazulite.cli.session import Session, lab_command
 
 
-def entry(client: Client, name: str) -> dict[str, Any]:
-    """How to enter the guest *name* (``name`` or ``group/name``): ``argv`` to put before a command, and ``net``,
-    ``user``, the namespaces' paths. Raises :class:`lazulite.cli.errors.Failure` for an unknown or ambiguous name."""
-    found: dict[str, Any] = client.get(f"/lazulite/enter?name={quote(name)}")
-    return found
+def entry(client: Client, name: str) -> list[str]:
+    """What to put before a command so that it runs in the guest *name* (``name`` or ``group/name``).
+
+    Raises :class:`lazulite.cli.errors.Failure` for an unknown or ambiguous name.
+    """
+    command: list[str] = client.get(f"/lazulite/enter?name={quote(name)}")["argv"]
+    return command
 
 
 def run(
-    client: Client, name: str, argv: list[str], timeout_s: float = 30, stdin: str = ""
+    client: Client, name: str, argv: Sequence[str], timeout_s: float = 30, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run *argv* in the guest and capture what it prints."""
-    command = [*entry(client, name)["argv"], *argv]
+    command = [*entry(client, name), *argv]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def _become(session: Session, name: str, argv: Sequence[str]) -> None:
+    """Replace this process by *argv* in the guest."""
+    command = [*entry(session.client, name), *argv]
+    os.execvp(command[0], command)
 
 
 @lab_command("exec", context_settings={"ignore_unknown_options": True})
@@ -36,13 +44,11 @@ def exec_command(session: Session, vm: str, command: tuple[str, ...]) -> None:
 
     Input, output, signals and the exit code pass through.
     """
-    argv = [*entry(session.client, vm)["argv"], *command]
-    os.execvp(argv[0], argv)
+    _become(session, vm, command)
 
 
 @lab_command("shell")
 @click.argument("vm")
 def shell_command(session: Session, vm: str) -> None:
     """Open a shell in VM."""
-    argv = [*entry(session.client, vm)["argv"], "bash", "-l"]
-    os.execvp(argv[0], argv)
+    _become(session, vm, ["bash", "-l"])

@@ -20,6 +20,12 @@ class Connection(NamedTuple):
     tenant: str
     subscription: str
     pid: int
+    started: int
+    """Start time of that process: another one that got its id later has another."""
+
+    @property
+    def alive(self) -> bool:
+        return alive(self.pid, self.started)
 
 
 def home() -> Path:
@@ -40,7 +46,7 @@ def directory(lab: str) -> Path:
 def connection(lab: str) -> Connection:
     """How to reach the running *lab*. Raises :class:`Failure` when it does not run."""
     found = stored_connection(directory(lab))
-    if found is None or not alive(found.pid):
+    if found is None or not found.alive:
         raise Failure(f"The lab {lab!r} does not run.", f"Start it: lazulite up{option(lab)} --detach", code=3)
     return found
 
@@ -52,13 +58,13 @@ def stored_connection(where: Path) -> Connection | None:
         return None
 
 
-def alive(pid: int) -> bool:
-    """Whether the process runs (a zombie does not)."""
+def alive(pid: int, started: int) -> bool:
+    """Whether the process that started then (clock ticks since boot) still runs; a zombie does not."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state not in "ZX"
+    return fields[0] not in "ZX" and int(fields[19]) == started
 
 
 def option(lab: str) -> str:

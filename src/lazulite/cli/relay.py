@@ -12,12 +12,12 @@ import os
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from lazulite.cli import socks
 from lazulite.cli.errors import Failure
-from lazulite.cli.guest import entry
 from lazulite.cli.session import Session, lab_command
 
 _CHUNK = 1 << 16
@@ -34,8 +34,8 @@ def forward_command(session: Session, ports: str, vantage: str | None) -> None:
     --from visitor` reaches it as that host on the Internet would.
     """
     local, host, port = parse_forward(ports)
-    through = entry(session.client, vantage or host)
-    address = entry(session.client, host)["addresses"][0] if not _is_address(host) else host
+    through = network(session, vantage or host)
+    address = network(session, host)["addresses"][0] if not _is_address(host) else host
     listener = bind(local)
     session.emit(
         {"listen": listener.getsockname()[1], "to": f"{address}:{port}"},
@@ -77,7 +77,7 @@ def proxy_command(session: Session, port: int, vantage: str | None) -> None:
 
     Names of VMs, clients and public addresses of the lab resolve; nothing else does.
     """
-    through = entry(session.client, vantage or first_client(session))
+    through = network(session, vantage or first_client(session))
     names = {k.lower(): v for k, v in session.client.get("/lazulite/names").items()}
     listener = bind(port)
     at = listener.getsockname()[1]
@@ -99,6 +99,12 @@ def proxy_command(session: Session, port: int, vantage: str | None) -> None:
         await relay(reader, writer, far, near)
 
     serve_inside(listener, through, serve)
+
+
+def network(session: Session, name: str) -> dict[str, Any]:
+    """The machine *name*: its ``addresses``, and the namespaces ``net`` and ``user`` to join."""
+    found: dict[str, Any] = session.client.get(f"/lazulite/network?name={quote(name)}")
+    return found
 
 
 def first_client(session: Session) -> str:

@@ -64,7 +64,8 @@ def lab_command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], cl
 
         named = click.option("--lab", default="default", envvar="LAZULITE_LAB", show_default=True, help="Which lab.")
         machine = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-        return click.command(name, **settings)(named(machine(call)))
+        command: click.Command = click.command(name, cls=click.Command, **settings)(named(machine(call)))
+        return command
 
     return decorate
 

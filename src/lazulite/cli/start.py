@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,12 +12,13 @@ import click
 
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
-from lazulite.cli.lab import Connection, alive, option, stored_connection
+from lazulite.cli.lab import Connection, option, stored_connection
 from lazulite.cli.session import Session, lab_command
 
 _ANSWER_S = 60.0
 """How long a controller may take to answer; loading a large store is the slow part."""
-_END_S = 30.0
+_NOTHING_RAN = 3
+"""Exit code of ``lazulite.daemon.stop`` when there was nothing to stop."""
 
 
 @lab_command("up")
@@ -33,7 +32,7 @@ def up_command(session: Session, detach: bool, port: int, http_port: int, memory
     In the foreground Ctrl-C stops it again; with --detach it stays until `lazulite down`.
     """
     running = stored_connection(session.directory)
-    if running is not None and alive(running.pid):
+    if running is not None and running.alive:
         show_started(session, running, "runs already")
         return
     process = start(session.directory, session.lab, port, http_port, memory)
@@ -105,32 +104,9 @@ def down_command(session: Session, purge: bool) -> None:
 
 
 def stop(where: Path) -> bool:
-    """End the controller, then the anchor and so everything below it; whether anything ran."""
-    controller, anchor = stored_connection(where), _anchor(where)
-    ended = [
-        _end(pid, number)
-        for pid, number in ((controller.pid if controller else None, signal.SIGTERM), (anchor, signal.SIGKILL))
-        if pid is not None
-    ]
-    (where / "connection.json").unlink(missing_ok=True)
-    return any(ended)
-
-
-def _anchor(where: Path) -> int | None:
-    """The process whose death takes the lab's namespaces along."""
-    try:
-        return int((where / "anchor.pid").read_text().split()[0])
-    except FileNotFoundError:
-        return None
-
-
-def _end(pid: int, number: signal.Signals) -> bool:
-    if not alive(pid):
-        return False
-    os.kill(pid, number)
-    until = time.monotonic() + _END_S
-    while alive(pid):
-        if time.monotonic() > until:
-            raise Failure(f"Process {pid} does not end.", f"kill -9 {pid}")
-        time.sleep(0.01)
-    return True
+    """End every part of the lab in *where*; whether anything ran. Raises :class:`Failure`."""
+    command = [sys.executable, "-m", "lazulite.daemon.stop", str(where)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, _NOTHING_RAN):
+        raise Failure("The lab could not be stopped.", "try again", details=tuple(done.stderr.splitlines()[-3:]))
+    return done.returncode == 0

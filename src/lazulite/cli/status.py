@@ -34,7 +34,10 @@ def _report(status: dict[str, Any]) -> Any:
     revision = status["revision"]
     behind = "" if revision["stored"] == revision["applied"] else f" (applied: {revision['applied']})"
     counts = ", ".join(f"{number} {what}" for what, number in status["counts"].items())
-    lines = [f"lab {status['lab']} ({status['driver']}), revision {revision['stored']}{behind}: {counts}", parts]
+    lines: list[Any] = [
+        f"lab {status['lab']} ({status['driver']}), revision {revision['stored']}{behind}: {counts}",
+        parts,
+    ]
     if status["refusals"]:
         refused = Table("not enforced", "why", box=None, pad_edge=False)
         for refusal in status["refusals"]:

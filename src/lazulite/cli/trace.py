@@ -107,7 +107,9 @@ def decision(answer: dict[str, Any]) -> str:
     decided = answer["decided"]
     if decided is None:
         return "nothing had a say"
-    return short(decided["origin"]) or decided["detail"] or decided["stage"]
+    if decided["origin"].startswith("/"):
+        return short(decided["origin"])
+    return ": ".join(filter(None, (decided["origin"], decided["detail"]))) or str(decided["stage"])
 
 
 def short(origin: str) -> str:

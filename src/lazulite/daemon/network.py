@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from typing import Any, Protocol
 
+from lazulite.analysis import Index
 from lazulite.compiler.engine import Compiler
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.forwarding.model import EntryKey, ForwardingModel
@@ -16,6 +18,8 @@ from lazulite.resources.view import Snapshot
 from lazulite.services.service import Service
 
 _LOG = logging.getLogger(__name__)
+_PAUSE_S = 0.1
+"""Between a lost fabric and the attempt to bring it up again."""
 
 
 class Fabric(Protocol):
@@ -55,9 +59,10 @@ class Network:
     def model(self) -> ForwardingModel:
         return self._compiler.model
 
-    @property
-    def connected(self) -> bool:
-        return self._fabric is not None
+    @cached_property
+    def index(self) -> Index:
+        """The model arranged for questions; kept up to date from the first question on."""
+        return Index(self.model)
 
     def load(self, snapshot: Snapshot) -> None:
         """Compile everything: the first snapshot after a start."""
@@ -67,6 +72,8 @@ class Network:
     def committed(self, snapshot: Snapshot, touched: Collection[Any]) -> None:
         """Compile what *touched* can reach. Several commits may go out as one push."""
         delta = self._compiler.advance(snapshot, touched)
+        if "index" in self.__dict__:
+            self.index.update(delta)
         self._pending |= delta.changed
         self._pending |= dict.fromkeys(delta.removed)
         self.wanted = snapshot.revision
@@ -92,7 +99,10 @@ class Network:
         return self._fabric
 
     async def follow(self) -> None:
-        """Push for ever; a fabric that is lost is connected to again and told everything."""
+        """Push for ever; a fabric that is lost is connected to again and told everything.
+
+        Raises ``ConnectionError`` when there was none from the start.
+        """
         while True:
             try:
                 async with self._connect() as fabric:
@@ -101,7 +111,10 @@ class Network:
                     async for delta in self._deltas():
                         await self._push(fabric, delta)
             except ConnectionError as error:
+                if self.applied < 0:
+                    raise
                 _LOG.warning("fabric lost: %s", error)
+                await asyncio.sleep(_PAUSE_S)
             finally:
                 self._fabric = None
 
@@ -126,6 +139,8 @@ class Network:
                 delta.removed[key] = self._sent.pop(key)
             elif now is not None and now != was:
                 delta.changed[key] = self._sent[key] = now
+                if was is not None:
+                    delta.before[key] = was
         self._pending.clear()
         return delta
 

@@ -16,7 +16,7 @@ from lazulite.cli.demo.plan import rows
 from lazulite.cli.demo.proof import enable_forwarding, prove
 from lazulite.cli.deploy import Progress, deploy, parse_parameters, read_json
 from lazulite.cli.errors import Failure
-from lazulite.cli.lab import alive, stored_connection
+from lazulite.cli.lab import stored_connection
 from lazulite.cli.session import Session, lab_command
 
 _LOCATION = "westeurope"
@@ -54,7 +54,7 @@ def demo_command(session: Session, template: Path | None, group: str | None, par
 
 def _ensure_running(session: Session) -> None:
     running = stored_connection(session.directory)
-    if running is None or not alive(running.pid):
+    if running is None or not running.alive:
         session.note(f"starting the lab {session.lab!r}")
         start.await_answer(session.directory, start.start(session.directory, session.lab))
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from lazulite.cli.api import Client
 from lazulite.cli.demo.plan import Row, address
 from lazulite.cli.errors import Failure
-from lazulite.cli.guest import entry
+from lazulite.cli.guest import entry, run
 from lazulite.cli.inside import program
 from lazulite.cli.trace import ask, decision, send
 
@@ -124,8 +124,9 @@ def finish(process: subprocess.Popen[str]) -> set[tuple[str, str, str, int]]:
 @contextmanager
 def _inside(client: Client, name: str, argv: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A program in a guest that says ``ready``, and ends when its input does."""
-    command = [*entry(client, name)["argv"], *argv]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*entry(client, name), *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         if process.stdout.readline().strip() != "ready":
@@ -142,8 +143,6 @@ def enable_forwarding(client: Client, guests: list[dict[str, Any]]) -> None:
     """Have every machine whose interfaces may carry others' packets do so, as an appliance's image would."""
     for name in (g["name"] for g in guests if g["forwards"]):
         switch = "for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 > /proc/sys/net/$f; done"
-        done = subprocess.run(
-            [*entry(client, name)["argv"], "sh", "-c", switch], capture_output=True, text=True, check=False
-        )
+        done = run(client, name, ["sh", "-c", switch])
         if done.returncode != 0:
             raise Failure(f"The appliance {name} cannot forward.", "lazulite doctor", details=(done.stderr.strip(),))

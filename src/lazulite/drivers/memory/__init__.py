@@ -1,1 +1,5 @@
-"""drivers/memory."""
+"""A machine that exists in memory only: it keeps the model it was given. For tests, and for hosts without namespaces."""
+
+from lazulite.drivers.memory.driver import MemoryDriver
+
+__all__ = ["MemoryDriver"]

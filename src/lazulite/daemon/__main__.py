@@ -1,0 +1,123 @@
+"""``python -m lazulite.daemon``: the controller of one lab."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+
+from lazulite.arm import pki, profile
+from lazulite.arm.app import Api
+from lazulite.arm.scopes import subscriptions
+from lazulite.arm.tokens import Tokens, object_id
+from lazulite.daemon.controller import Controller
+from lazulite.daemon.memory import MemoryParts
+from lazulite.daemon.network import Network
+from lazulite.daemon.parts import Parts
+from lazulite.daemon.places import Connection, Places, started_at
+from lazulite.daemon.server import HOST, PortTakenError, Servers, listen
+from lazulite.daemon.surface import PREFIX, Surface
+from lazulite.services import SERVICES
+from lazulite.store import StoreError
+
+_TOKEN_S = 365 * 24 * 3600
+"""The lab's own token is made anew at every start."""
+
+
+def main() -> int:
+    """Exit code 0 after a signal, 1 when the lab cannot be started; the log says why."""
+    asked = _arguments()
+    os.umask(0o077)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(asked))
+    except (PortTakenError, StoreError, ConnectionError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lazulite.daemon", description="The controller of one lab.")
+    parser.add_argument("--lab", default="default")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0, help="of the API; 0: the last one, or a free one")
+    parser.add_argument("--http-port", type=int, default=0, help="of plain HTTP for metadata; 0: the last one, or any")
+    parser.add_argument("--memory", action="store_true", help="a model without packets")
+    return parser.parse_args()
+
+
+async def _run(asked: argparse.Namespace) -> None:
+    places = Places(asked.directory.resolve())
+    places.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    parts = _parts(places, memory=asked.memory)
+    network = Network(SERVICES, parts.connect)
+    controller = Controller(places.database, network, parts)
+    https = listen(asked.port, places.last_port("https"))
+    http = listen(asked.http_port, places.last_port("http"))
+    places.keep_ports({"https": https.getsockname()[1], "http": http.getsockname()[1]})
+    controller.base_url = f"https://localhost:{https.getsockname()[1]}"
+    api = Api(controller)
+    api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts).answer
+    files = pki.ensure(places.certificates, datetime.now(UTC))
+    servers = Servers(api)
+    servers.https(https, files)
+    servers.http(http)
+    profile.write(places.profile, controller.base_url, subscriptions(controller.store.snapshot))
+    metadata = f"http://{HOST}:{http.getsockname()[1]}"
+    connection = _connection(controller, api.router.tokens, str(files.authority), metadata)
+    await _serve(servers, network, lambda: places.announce(connection))
+
+
+def _parts(places: Places, *, memory: bool) -> Parts:
+    if memory:
+        return MemoryParts()
+    from lazulite.daemon.linux import LinuxParts  # netlink and all: not needed for a lab without packets
+
+    return LinuxParts(places.directory)
+
+
+async def _serve(servers: Servers, network: Network, announce: Callable[[], None]) -> None:
+    """Serve until a signal; *announce* once the network follows what is stored."""
+    following = asyncio.create_task(network.follow())
+    ready = asyncio.create_task(network.settled(network.wanted))
+    serving = asyncio.create_task(servers.serve())
+    try:
+        await asyncio.wait({following, ready, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            announce()
+            await asyncio.wait({following, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
+    finally:
+        for task in (following, ready, serving):
+            task.cancel()
+        await asyncio.gather(following, ready, serving, return_exceptions=True)
+
+
+def _connection(controller: Controller, tokens: Tokens, authority: str, metadata: str) -> Connection:
+    tenant, me = controller.tenants[0].id, object_id("lazulite")
+    claims = {"tid": tenant, "oid": me, "sub": me, "appid": me, "aud": f"{controller.base_url}/"}
+    first = subscriptions(controller.store.snapshot)[0]
+    return Connection(
+        endpoint=controller.base_url,
+        metadata=metadata,
+        ca=authority,
+        token=tokens.sign("access", _TOKEN_S, claims),
+        tenant=tenant,
+        subscription=first.id.subscription,
+        pid=os.getpid(),
+        started=started_at(os.getpid()),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

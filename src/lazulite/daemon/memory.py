@@ -1,0 +1,53 @@
+"""The parts of a lab without packets: a driver in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from lazulite.daemon.guests import Workload
+from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.drivers.memory import MemoryDriver
+
+NO_PACKETS = "this lab has no packets (it was started with --memory)"
+
+
+class MemoryFabric:
+    """Implements :class:`lazulite.daemon.network.Fabric` over the memory driver."""
+
+    def __init__(self) -> None:
+        self.driver = MemoryDriver()
+
+    async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
+        return self.driver.adopt(entries)
+
+    async def apply(self, revision: int, delta: ModelDelta) -> list[Refusal]:
+        return self.driver.apply(delta)
+
+    async def run(self, guest: str, script: str) -> tuple[int, str, str]:
+        return 1, "", NO_PACKETS
+
+    async def counters(self) -> dict[str, tuple[int, int]]:
+        return {}
+
+
+class MemoryParts:
+    """Implements :class:`lazulite.daemon.parts.Parts`."""
+
+    driver = "memory"
+    guests: Mapping[str, str] = {}
+    scripts: Mapping[str, tuple[int, str, str]] = {}
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[MemoryFabric]:
+        yield MemoryFabric()
+
+    def report(self) -> list[dict[str, str]]:
+        return []
+
+    async def enter(self, workload: Workload) -> list[str]:
+        raise ConnectionError(NO_PACKETS)
+
+    def namespaces(self, workload: Workload) -> dict[str, str]:
+        raise ConnectionError(NO_PACKETS)

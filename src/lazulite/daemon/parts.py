@@ -1,0 +1,40 @@
+"""What a lab is made of beside the controller, as the lab's own API needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from lazulite.daemon.guests import Workload
+from lazulite.daemon.network import Fabric
+
+
+class Parts(Protocol):
+    """The parts of one kind of lab."""
+
+    driver: str
+
+    @property
+    def guests(self) -> Mapping[str, str]:
+        """By name, ``running`` or what is wrong with a guest that was started."""
+
+    @property
+    def scripts(self) -> Mapping[str, tuple[int, str, str]]:
+        """By name, exit code and output of each script that has ended."""
+
+    def connect(self) -> AbstractAsyncContextManager[Fabric]:
+        """The fabric, brought up where it is down. Raises ``ConnectionError``."""
+
+    def report(self) -> list[dict[str, str]]:
+        """Each part with ``name``, ``state`` (``running`` or what is wrong) and ``detail``."""
+
+    async def enter(self, workload: Workload) -> list[str]:
+        """What to put before a command on the host so that it runs in *workload*.
+
+        Raises ``ConnectionError`` where that cannot be."""
+
+    def namespaces(self, workload: Workload) -> dict[str, str]:
+        """Paths on the host: ``net``, and ``user`` where the lab has a user namespace of its own.
+
+        Raises ``ConnectionError`` where there are none."""

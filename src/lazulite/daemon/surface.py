@@ -1,0 +1,104 @@
+"""The lab's own small API, ``/lazulite/…``: what the command line and the portal need beyond ARM."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from lazulite.arm.errors import ArmError
+from lazulite.arm.message import Request, Response
+from lazulite.daemon import questions
+from lazulite.daemon.controller import Controller
+from lazulite.daemon.guests import UnknownGuestError, find, machines
+from lazulite.daemon.parts import Parts
+from lazulite.forwarding.model import Guest, InternetHost, Port, Vrf
+
+PREFIX = "/lazulite"
+_COUNTED: dict[str, type[Any]] = {"networks": Vrf, "interfaces": Port, "machines": Guest, "clients": InternetHost}
+T = TypeVar("T")
+
+
+class Surface:
+    """Answers requests below :data:`PREFIX`; the caller has been authenticated."""
+
+    def __init__(self, lab: str, controller: Controller, parts: Parts) -> None:
+        self._lab, self._controller, self._parts = lab, controller, parts
+        self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
+            ("GET", "status"): self._status,
+            ("GET", "guests"): self._guests,
+            ("GET", "names"): self._names,
+            ("GET", "network"): self._network,
+            ("GET", "enter"): self._enter,
+            ("POST", "trace"): lambda r: questions.trace(controller.index, body(r, questions.Question)),
+            ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
+            ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
+            ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
+            ("GET", "counters"): self._counters,
+            ("POST", "reset"): self._reset,
+        }
+
+    async def answer(self, request: Request) -> Response:
+        """Raises :class:`ArmError`."""
+        verb = request.path.removeprefix(PREFIX).strip("/").lower()
+        route = self._routes.get((request.method, verb))
+        if route is None:
+            raise ArmError(404, "NotFound", f"The lab has no {request.method} {request.path}.")
+        try:
+            result = route(request)
+            return Response(200, await result if isinstance(result, Awaitable) else result)
+        except UnknownGuestError as error:
+            raise ArmError(404, "MachineNotFound", str(error)) from None
+        except ConnectionError as error:
+            raise ArmError(409, "NetworkNotReady", f"The network does not answer: {error}.") from None
+
+    def _status(self, request: Request) -> dict[str, Any]:
+        network = self._controller.network
+        model = self._controller.model
+        return {
+            "lab": self._lab,
+            "pid": os.getpid(),
+            "driver": self._parts.driver,
+            "endpoint": self._controller.base_url,
+            "revision": {"stored": network.wanted, "applied": network.applied},
+            "parts": self._parts.report(),
+            "refusals": [{"origin": r.origin, "message": r.message} for r in network.refusals],
+            "counts": {name: len(model.all(kind)) for name, kind in _COUNTED.items()},
+        }
+
+    def _guests(self, request: Request) -> dict[str, Any]:
+        return {"value": [m.document() for m in machines(self._controller.model)]}
+
+    def _names(self, request: Request) -> dict[str, str]:
+        """Name to the address by which the Internet knows it, or else its own."""
+        reached = {m.entry.label: m.public_addresses or m.addresses for m in machines(self._controller.model)}
+        return {name: str(addresses[0]) for name, addresses in reached.items() if addresses}
+
+    async def _enter(self, request: Request) -> dict[str, Any]:
+        """What to put before a command on the host so that it runs in the machine."""
+        found = find(self._controller.model, request.query.get("name", ""))
+        return {"argv": await self._parts.enter(found.entry)}
+
+    def _network(self, request: Request) -> dict[str, Any]:
+        """The namespaces of a machine's network, and its addresses."""
+        found = find(self._controller.model, request.query.get("name", ""))
+        return found.document() | self._parts.namespaces(found.entry)
+
+    async def _counters(self, request: Request) -> dict[str, Any]:
+        counted = await self._controller.network.counters()
+        return {"value": [{"origin": o, "packets": p, "bytes": b} for o, (p, b) in sorted(counted.items())]}
+
+    async def _reset(self, request: Request) -> dict[str, Any]:
+        deleted = self._controller.clear()
+        await self._controller.settled(self._controller.store.snapshot.revision)
+        return {"deleted": deleted}
+
+
+def body(request: Request, kind: type[T]) -> T:
+    """The body as a *kind*. Raises :class:`ArmError` naming the member that is wrong."""
+    try:
+        return msgspec.convert(request.body, kind)
+    except msgspec.ValidationError as error:
+        raise ArmError(400, "InvalidRequestContent", f"The request content is invalid: {error}.") from None
