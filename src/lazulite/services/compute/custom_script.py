@@ -15,6 +15,7 @@ _TYPES = {
 }
 """Publisher and type. Source: "Use the Azure Custom Script Extension Version 2 with Linux virtual machines"."""
 
+_RUN = {"commandtoexecute", "script"}
 _DOWNLOAD_SECONDS = 20
 """Nothing outside the lab can be reached, so a file that is not in it should fail soon."""
 
@@ -35,9 +36,16 @@ def shell_script(extension: Extension) -> str | None:
 
 
 def _settings(extension: Extension) -> dict[str, Any]:
-    """Both halves of the settings, names folded; the protected half decides."""
-    both = {**(extension.settings or {}), **(extension.protected_settings or {})}
-    return {name.lower(): value for name, value in both.items()}
+    """Both halves of the settings, names folded. A write that leaves the protected half out keeps the stored one, so
+    where the open half has something to run, that is meant."""
+    open_half, protected = _folded(extension.settings), _folded(extension.protected_settings)
+    if open_half.keys() & _RUN:
+        protected = {name: value for name, value in protected.items() if name not in _RUN}
+    return protected | open_half
+
+
+def _folded(settings: dict[str, Any] | None) -> dict[str, Any]:
+    return {name.lower(): value for name, value in (settings or {}).items()}
 
 
 def _downloads(uris: Any) -> Iterator[str]:
