@@ -50,6 +50,9 @@ class Shape(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
 
 
+_ZONES = Shape("list", item=Shape("str"))
+
+
 class FieldSpec(msgspec.Struct, frozen=True):
     """One declared property."""
 
@@ -312,7 +315,8 @@ class Decoder:
             self.refuse("InvalidResourceName", invalid_name(name), f"{path}.name")
             return _ABSENT
         properties = self.model(shape.python, members.get("properties", {}), f"{path}.properties")
-        zones = tuple(str(z) for z in members.get("zones", ()))
+        zones = self._list(_ZONES, members.get("zones", []), f"{path}.zones", code)
+        zones = () if zones is _ABSENT else zones
         return _ABSENT if properties is None else Child(name, properties, zones)
 
 

@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from lazulite.store.schema import DOCUMENT
+
+# Statements are built once: building one costs SQLAlchemy more than running it costs SQLite.
+_AT = (DOCUMENT.c.area == bindparam("in_area"), DOCUMENT.c.key == bindparam("at_key"))
+_IN = DOCUMENT.c.area == bindparam("in_area")
+_GET = select(DOCUMENT.c.body).where(*_AT)
+_KEYS = select(DOCUMENT.c.key).where(_IN).order_by(DOCUMENT.c.position)
+_AREA = select(DOCUMENT.c.key, DOCUMENT.c.body).where(_IN).order_by(DOCUMENT.c.position)
+_DELETE = delete(DOCUMENT).where(*_AT)
+_UPDATE = update(DOCUMENT).where(*_AT).values(body=bindparam("content"))
+_INSERT = insert(DOCUMENT).values(
+    area=bindparam("in_area"),
+    key=bindparam("at_key"),
+    body=bindparam("content"),
+    position=select(func.coalesce(func.max(DOCUMENT.c.position), 0) + 1).where(_IN).scalar_subquery(),
+)
 
 
 class StoredDocuments:
@@ -18,9 +33,8 @@ class StoredDocuments:
         self._engine = engine
 
     def get(self, area: str, key: str) -> Any | None:
-        query = select(DOCUMENT.c.body).where(DOCUMENT.c.area == area, DOCUMENT.c.key == key)
         with self._engine.connect() as connection:
-            body = connection.execute(query).scalar()
+            body = connection.execute(_GET, {"in_area": area, "at_key": key}).scalar()
         return None if body is None else msgspec.json.decode(body)
 
     def put(self, area: str, key: str, value: Any) -> None:
@@ -32,21 +46,23 @@ class StoredDocuments:
             write_documents(connection, {(area, key): None})
 
     def keys(self, area: str) -> list[str]:
-        query = select(DOCUMENT.c.key).where(DOCUMENT.c.area == area).order_by(DOCUMENT.c.position)
+        """Keys of *area*, in the order they were first written."""
         with self._engine.connect() as connection:
-            return list(connection.execute(query).scalars())
+            return list(connection.execute(_KEYS, {"in_area": area}).scalars())
 
     def area(self, area: str) -> Mapping[str, Any]:
-        query = select(DOCUMENT.c.key, DOCUMENT.c.body).where(DOCUMENT.c.area == area).order_by(DOCUMENT.c.position)
+        """Values of *area*, in the order they were first written."""
         with self._engine.connect() as connection:
-            return {key: msgspec.json.decode(body) for key, body in connection.execute(query)}
+            return {key: msgspec.json.decode(body) for key, body in connection.execute(_AREA, {"in_area": area})}
 
 
 def write_documents(connection: Connection, values: Mapping[tuple[str, str], Any | None]) -> None:
     """Write *values* within the caller's transaction; ``None`` deletes."""
     for (area, key), value in values.items():
-        connection.execute(delete(DOCUMENT).where(DOCUMENT.c.area == area, DOCUMENT.c.key == key))
-        if value is not None:
-            last = select(func.coalesce(func.max(DOCUMENT.c.position), 0) + 1).where(DOCUMENT.c.area == area)
-            row = {"area": area, "key": key, "body": msgspec.json.encode(value), "position": last.scalar_subquery()}
-            connection.execute(insert(DOCUMENT).values(row))
+        place = {"in_area": area, "at_key": key}
+        if value is None:
+            connection.execute(_DELETE, place)
+            continue
+        row = {**place, "content": msgspec.json.encode(value)}
+        if not connection.execute(_UPDATE, row).rowcount:
+            connection.execute(_INSERT, row)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from lazulite.resources.model import Resource
 from lazulite.resources.view import Registry, Snapshot
@@ -18,7 +18,12 @@ from lazulite.store.schema import JOURNAL, RESOURCE, connect
 
 __all__ = ["Change", "Store", "StoreError"]
 
-_DELETE = delete(RESOURCE).where(RESOURCE.c.key == bindparam("gone"))
+# Built once: building a statement costs SQLAlchemy more than running it costs SQLite.
+_AT = RESOURCE.c.key == bindparam("at_key")
+_INSERT = insert(RESOURCE).values(key=bindparam("at_key"), document=bindparam("content"))
+_UPDATE = update(RESOURCE).where(_AT).values(document=bindparam("content"))
+_DELETE = delete(RESOURCE).where(_AT)
+_JOURNAL = insert(JOURNAL)
 _PRUNE_EVERY = 256
 """Revisions between two cuts of the journal, so that no single commit pays for it."""
 
@@ -101,11 +106,18 @@ class Store:
         if not changes:
             raise ValueError("a commit without changes would have no row in the journal")
         at = self._now().isoformat()
-        connection.execute(_DELETE, [{"gone": k} for k in changes])
-        rows = [{"key": k, "document": form.write(r, self._registry)} for k, r in changes.items() if r is not None]
-        if rows:
-            connection.execute(insert(RESOURCE), rows)
-        connection.execute(insert(JOURNAL), [self._entry(revision, k, r, at) for k, r in changes.items()])
+        known = self.snapshot.resources
+        rows = {k: {"at_key": k, "content": form.write(r, self._registry)} for k, r in changes.items() if r is not None}
+        for statement, keys in (
+            (_INSERT, [k for k in rows if k not in known]),
+            (_UPDATE, [k for k in rows if k in known]),
+        ):
+            if keys:
+                connection.execute(statement, [rows[k] for k in keys])
+        gone = [{"at_key": k} for k in changes if k not in rows]
+        if gone:
+            connection.execute(_DELETE, gone)
+        connection.execute(_JOURNAL, [self._entry(revision, k, r, at) for k, r in changes.items()])
 
     def _entry(self, revision: int, key: str, resource: Resource[Any] | None, at: str) -> dict[str, Any]:
         known = resource or self.snapshot.get(key)
