@@ -24,6 +24,7 @@ from tests.build import Lab, Refused, ref, resource_id, subnet_ref
 from tests.services.security_rules import first_match, flow, group, rule, verdict
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
+GROUPS = [ref("applicationSecurityGroups", f"asg{i}") for i in range(11)]
 INTERNET = "198.18.0.9"
 
 
@@ -400,20 +401,27 @@ def test_a_peering_that_breaks_leaves_the_tag() -> None:
     assert inside(lab, "10.5.0.1") == "internet"
 
 
+def vanish(lab: Lab, kind: str, name: str) -> None:
+    """Leave the references to a resource dangling, as no client could."""
+    gone = {resource_id(kind, name).key: None}
+    lab.snapshot = lab.snapshot.with_changes(lab.snapshot.revision + 1, gone)[0]
+
+
 def test_a_rule_that_names_nobody_is_left_out_rather_than_matching_all() -> None:
     lab = with_route("0.0.0.0/0")
-    lab.put("networkSecurityGroups", "nsg", {"securityRules": [rule("100 in allow tcp asg:gone > * :80")]})
+    lab.put("applicationSecurityGroups", "gone", {})
+    group(lab, "nsg", "100 in allow tcp asg:gone > * :80", "110 in allow * Internet > * :*")
+    vanish(lab, "applicationSecurityGroups", "gone")
     model = lab.compile()
     acl = model.get(AccessList, list_of("nsg", "vnet/s", IN))
     assert acl is not None
-    assert first_match(model, acl, flow("tcp 8.8.8.8 > 10.0.0.4 :80"))[1] == "AllowVnetInBound"
+    assert first_match(model, acl, flow("tcp 8.8.8.8 > 10.9.0.4 :80"))[1] == "AllowVnetInBound"
 
 
 def test_a_group_that_does_not_exist_lets_nothing_pass() -> None:
-    lab = Lab()
-    lab.vnet("vnet", "10.0.0.0/16", subnets={"s": {"addressPrefix": "10.0.0.0/24", "group": "gone"}})
-    lab.nic("vm", "vnet/s", "10.0.0.4")
-    assert verdict(lab.compile(), "vm", IN, flow("tcp 10.0.0.5 > 10.0.0.4 :22")) == "deny gone/nothing"
+    lab = one_machine()
+    vanish(lab, "networkSecurityGroups", "nsg")
+    assert verdict(lab.compile(), "vm", IN, flow("tcp 10.0.0.5 > 10.0.0.4 :22")) == "deny nsg/nothing"
 
 
 PREFIXES = st.one_of(
@@ -458,6 +466,8 @@ def test_the_cloud_holds_every_service_and_no_public_address() -> None:
 
 def lines(name: str = "nsg", *rules: dict[str, Any]) -> list[str]:
     lab = Lab()
+    for asg in GROUPS:
+        lab.put("applicationSecurityGroups", asg["id"].rsplit("/", 1)[-1], {})
     try:
         lab.put("networkSecurityGroups", name, {"securityRules": list(rules)})
     except Refused as refused:
@@ -469,9 +479,6 @@ def changed(text: str = "100 in allow tcp * > * :80", **properties: Any) -> dict
     one = rule(text)
     kept = {k: v for k, v in (one["properties"] | properties).items() if v is not None}
     return {"name": properties.get("name", one["name"]), "properties": {k: v for k, v in kept.items() if k != "name"}}
-
-
-GROUPS = [ref("applicationSecurityGroups", f"asg{i}") for i in range(11)]
 
 
 @pytest.mark.parametrize(

@@ -61,5 +61,6 @@ def _holders(address: IPAddress, view: View) -> Iterator[Resource[Any]]:
     yield from (c for c in view.all(Client) if c.properties.ip_address == address)
     yield from (p for p in view.all(PublicIPAddress) if p.properties.held_address == address)
     yield from (v for v in view.all(VirtualNetwork) if v.properties.default_outbound_address == address)
-    prefixes = (p for p in view.all(PublicIPPrefix) if p.properties.held_prefix is not None)
-    yield from (p for p in prefixes if address in p.properties.held_prefix)
+    for prefix in view.all(PublicIPPrefix):
+        if prefix.properties.held_prefix is not None and address in prefix.properties.held_prefix:
+            yield prefix
