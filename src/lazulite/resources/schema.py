@@ -164,7 +164,7 @@ class Decoder:
         for name, item in value.items():
             spec = specs.get(name.lower())
             if spec is None:
-                self.refuse("InvalidRequestFormat", _unknown(name, model, path), f"{path}.{name}")
+                self._undeclared(name, model, path)
             elif item is not None and not spec.ignored_on_input:
                 found[spec.attribute] = self._field(spec, item, f"{path}.{spec.wire}")
         for spec in specs.values():
@@ -175,6 +175,11 @@ class Decoder:
         if any(s.required and s.attribute not in kept for s in specs.values()):
             sound = False
         return model(**kept) if sound else None
+
+    def _undeclared(self, name: str, model: type, path: str) -> None:
+        # The protocol shows it on every resource and child, so every body may carry it back.
+        if name.lower() != "provisioningstate":
+            self.refuse("InvalidRequestFormat", _unknown(name, model, path), f"{path}.{name}")
 
     def _field(self, spec: FieldSpec, value: Any, path: str) -> Any:
         result = self.value(spec.shape, value, path, spec.code)
