@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from lazulite.forwarding.model import (
     RouteTable,
     Rule,
 )
-from lazulite.values import Direction, Flow, IPAddress, PortRange, Protocol
+from lazulite.values import EVERYWHERE_4, Direction, Flow, IPAddress, PortRange, Protocol
 from tests.analysis.build import host, model, port, vrf
 
 VRFS = [
@@ -35,12 +36,11 @@ HOSTS = [host("client", "198.18.1.1"), host("other", "198.18.1.2")]
 ADDRESSES = [*PRIVATE, *PUBLIC, *(h.addresses[0] for h in HOSTS), ip_address("198.18.0.1"), ip_address("172.16.0.9")]
 SETS = ["web", "db"]
 LISTS = ["l0", "l1", "l2"]
-TABLES = ["t0", "t1", "t2"]
 PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "10.0.1.0/24", "10.1.1.0/24"]
 PREFIXES += ["10.0.0.4/32", "10.1.0.4/31", "198.18.0.0/15", "198.18.1.1/32"]
 PORTS = [1, 80, 81, 443, 1024, 49152, 65535]
 
-patient = settings(deadline=None, max_examples=60)
+patient = settings(deadline=None, max_examples=40)
 """For properties that ask a whole network at once."""
 addresses = st.sampled_from(ADDRESSES)
 prefixes = st.sampled_from(PREFIXES).map(lambda p: vrf("", p).prefixes[0])
@@ -72,25 +72,33 @@ rules = st.builds(
 def access_lists(draw: st.DrawFn, name: str) -> AccessList:
     """A list that lets something through more often than chance would."""
     drawn = list(draw(few(rules, 5)))
-    if draw(st.booleans()):
+    if draw(st.integers(0, 3)):
         drawn.append(Rule(65000, Action.ALLOW))
-    named = [
-        Rule(**{f: getattr(r, f) for f in r.__struct_fields__} | {"origin": f"{name}/{i}"}) for i, r in enumerate(drawn)
-    ]
+    named = [msgspec.structs.replace(r, origin=f"{name}/{i}") for i, r in enumerate(drawn)]
     return AccessList(name, label=name, direction=Direction.INGRESS, rules=tuple(named))
 
 
+def system_routes(network: str) -> list[Route]:
+    """The network itself, the others over peerings, the rest to the Internet."""
+    rows = [
+        Route(
+            v.prefixes[0], NextHop.LOCAL if v.name == network else NextHop.PEERING, target=v.name, origin=f"to {v.name}"
+        )
+        for v in VRFS
+    ]
+    return [*rows, Route(EVERYWHERE_4, NextHop.INTERNET, origin="to the Internet")]
+
+
 @st.composite
-def route_tables(draw: st.DrawFn, name: str) -> RouteTable:
-    """Mostly routes that lead somewhere: each network to itself or over a peering, now and then an appliance."""
-    drawn = []
-    for i, prefix in enumerate(draw(st.lists(prefixes, max_size=6))):
-        hop = draw(st.sampled_from([*NextHop, NextHop.APPLIANCE, NextHop.LOCAL, NextHop.INTERNET]))
-        via = draw(st.sampled_from(PRIVATE))
+def route_tables(draw: st.DrawFn, name: str, vias: list[IPAddress]) -> RouteTable:
+    """Mostly the system's routes, and some of the user's, more often to an appliance than elsewhere."""
+    drawn = system_routes(name.partition("/")[0]) if draw(st.integers(0, 9)) else []
+    for i, prefix in enumerate(draw(st.lists(prefixes, max_size=3))):
+        hop = draw(st.sampled_from([*NextHop, *[NextHop.APPLIANCE] * 4]))
+        via = draw(st.sampled_from(vias))
         target = f"n{via.packed[1]}" if hop is NextHop.APPLIANCE else draw(st.sampled_from(["n0", "n1", "n2"]))
-        source = draw(st.sampled_from(RouteSource))
-        route = Route(prefix, hop, source, draw(st.integers(0, 4)) > 0, via, target, origin=f"{name}/{i}")
-        drawn.append(route)
+        source, active = draw(st.sampled_from(RouteSource)), draw(st.integers(0, 4)) > 0
+        drawn.append(Route(prefix, hop, source, active, via, target, origin=f"{name}/{i}"))
     return RouteTable(name, vrf="", routes=tuple(drawn))
 
 
@@ -106,12 +114,12 @@ def ports(draw: st.DrawFn, address: IPAddress, number: int) -> list[Any]:
         f"n{address.packed[1]}",
         guest="pair" if second else f"g{number}",
         slot=number if second else 0,
-        running=draw(st.integers(0, 9)) > 0,
-        forwards=draw(st.booleans()),
+        running=draw(st.integers(0, 19)) > 0,
+        forwards=draw(st.integers(0, 2)) > 0,
         egress=draw(lists),
         ingress=draw(lists),
         own_list=draw(st.booleans()),
-        routes=draw(st.sampled_from([*TABLES, "gone"])),
+        routes=f"n{address.packed[1]}/{draw(st.integers(0, 1))}",
         public=public,
         default_outbound=draw(st.booleans()),
     )
@@ -122,7 +130,7 @@ def peerings(draw: st.DrawFn) -> list[Peering]:
     ends = []
     for here in VRFS:
         for there in VRFS:
-            if here is not there and draw(st.integers(0, 4)):
+            if here is not there and draw(st.integers(0, 9)):
                 access, forwarded = draw(st.integers(0, 4)) > 0, draw(st.booleans())
                 name = f"{here.name}-{there.name}"
                 end = Peering(name, here.name, there.name, there.prefixes, access, forwarded, origin=name)
@@ -139,7 +147,7 @@ def networks(draw: st.DrawFn) -> ForwardingModel:
         HOSTS,
         groups,
         [draw(access_lists(n)) for n in LISTS if draw(st.integers(0, 9))],
-        [draw(route_tables(n)) for n in TABLES],
+        [draw(route_tables(f"{v.name}/{i}", taken)) for v in VRFS for i in range(2)],
         draw(peerings()),
         *(draw(ports(a, i)) for i, a in enumerate(taken)),
     )

@@ -15,7 +15,17 @@ from lazulite.forwarding.model import AccessList, Action, AddressSet, Forwarding
 from lazulite.incremental import Delta
 from lazulite.values import Flow, IPAddress
 from tests.analysis.build import access_list, flow, group, index, model, port, route, table, vrf
-from tests.analysis.networks import SETS, access_lists, addresses, flows, networks, patient, route_tables, sources
+from tests.analysis.networks import (
+    PRIVATE,
+    SETS,
+    access_lists,
+    addresses,
+    flows,
+    networks,
+    patient,
+    route_tables,
+    sources,
+)
 
 
 def naive_route(routes: tuple[Route, ...], address: IPAddress) -> Route | None:
@@ -24,7 +34,7 @@ def naive_route(routes: tuple[Route, ...], address: IPAddress) -> Route | None:
     return min(held, key=lambda r: (-r.prefix.prefixlen, list(RouteSource).index(r.source)), default=None)
 
 
-@given(route_tables("t"), addresses)
+@given(route_tables("n0/0", PRIVATE), addresses)
 def test_the_longest_active_prefix_decides(found: RouteTable, address: IPAddress) -> None:
     assert LongestPrefix(found.routes).find(address) == naive_route(found.routes, address)
 
