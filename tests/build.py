@@ -12,15 +12,17 @@ from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
 
+from lazulite.arm.checks import dangling, in_use
+from lazulite.arm.replacement import carried, changed_immutables, parts
 from lazulite.compiler.engine import Compiler
 from lazulite.forwarding.model import ForwardingModel
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Kind, Resource, Sku, Violation
-from lazulite.resources.schema import Decoder, carry_over
+from lazulite.resources.schema import Decoder
 from lazulite.resources.view import Snapshot, View
 from lazulite.services import SERVICES
+from lazulite.services.service import Context, Observations, Reply, Service
 from lazulite.services.service import Lab as LabConfiguration
-from lazulite.services.service import Observations, Service
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
 LOCATION = "westeurope"
@@ -89,25 +91,34 @@ class Lab:
         revision = self.snapshot.revision + 1
         guid = old.guid if old is not None else str(uuid5(NAMESPACE_OID, f"{identity.key}/{revision}"))
         chosen = Sku(sku, "Regional") if sku is not None else row.default_sku
-        kept = _carried(decoded, old.properties if old is not None else None)
+        kept = carried(decoded, old.properties if old is not None else None)
         new = Resource(identity, kept, location, {}, chosen, zones, {}, guid, revision)
         return self._store(service, new, old)
 
     def _store(self, service: Service, new: Resource[Any], old: Resource[Any] | None) -> Resource[Any]:
         new = service.assign(new, old, self.view, self.configuration)
-        found = list(service.validate(new, self.view, self.configuration))
+        found = list(dangling(new, old, self.snapshot))
+        if old is not None:
+            left = {part.key for part, _ in parts(new.id, new.properties)}
+            found += changed_immutables(new.properties, old.properties)
+            found += self._in_use([p for p, _ in parts(old.id, old.properties) if p.key not in left], old)
+        found += service.validate(new, self.view, self.configuration)
         if found:
             raise Refused(found)
         self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, {new.id.key: new})[0]
         return new
 
+    def _in_use(self, gone: list[ResourceId], owner: Resource[Any]) -> list[Violation]:
+        kind, inside = _ROWS[owner.id.kind.lower()][1], owner.id.key
+        return list(in_use(kind, gone, lambda k: k == inside or k.startswith(inside + "/"), self.snapshot))
+
     def delete(self, kind: str, name: str) -> None:
-        identity = resource_id(kind, name)
-        old = self.snapshot.resources[identity.key]
-        found = list(_ROWS[identity.kind.lower()][0].deletable(old, self.view))
+        old = self.snapshot.resources[resource_id(kind, name).key]
+        found = self._in_use([p for p, _ in parts(old.id, old.properties)], old)
+        found += _ROWS[old.id.kind.lower()][0].deletable(old, self.view)
         if found:
             raise Refused(found)
-        self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, {identity.key: None})[0]
+        self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, {old.id.key: None})[0]
 
     def edit(self, kind: str, name: str, **properties: Any) -> Resource[Any]:
         """Write a resource again with some typed properties replaced."""
@@ -135,7 +146,35 @@ class Lab:
         compiler.advance(self.snapshot)
         return compiler.model
 
+    def act(self, kind: str, name: str, verb: str, **query: str) -> Any:
+        """The body an action answers with; raise :class:`Refused` when it is refused."""
+        resource, key = self.get(kind, name), f"{resource_id(kind, name).kind}/{verb}".lower()
+        action = next(s.actions[key] for s in SERVICES if key in s.actions)
+        answer = action(resource, self.context(**query))
+        if isinstance(answer, Reply):
+            return answer.body
+        raise Refused(answer)  # type: ignore[arg-type]
+
+    def ask(self, pattern: str, places: Mapping[str, str], **query: str) -> Any:
+        """The answer of a verb at subscription scope."""
+        function = next(s.collection_actions[pattern] for s in SERVICES if pattern in s.collection_actions)
+        return function(self.context(**query), places)
+
+    def context(self, **query: str) -> Context:
+        return Context(self.view, self.compile(), self.configuration, "2025-01-01T00:00:00Z", None, query)
+
     # The resources most tests need.
+
+    def vm(self, name: str, *nics: str, **properties: Any) -> Resource[Any]:
+        """A running machine; the first interface is its primary one."""
+        attached = [
+            ref("networkInterfaces", nic) | {"properties": {"primary": not index}} for index, nic in enumerate(nics)
+        ]
+        return self.put(
+            "Microsoft.Compute/virtualMachines",
+            name,
+            {"networkProfile": {"networkInterfaces": attached}, "osProfile": {"computerName": name}} | properties,
+        )
 
     def vnet(
         self,
@@ -166,7 +205,7 @@ class Lab:
             raise Refused(decoder.violations)
         kept = [c for c in vnet.properties.virtual_network_peerings if c.name != child.name]
         was = next((c for c in vnet.properties.virtual_network_peerings if c.name == child.name), None)
-        child = Child(child.name, _carried(child.properties, was.properties if was is not None else None))
+        child = Child(child.name, carried(child.properties, was.properties if was is not None else None))
         self.edit("virtualNetworks", one, virtual_network_peerings=(*kept, child))
 
     def unpeer(self, one: str, other: str) -> None:
@@ -221,9 +260,3 @@ def _user_route(prefix: str, hop: str) -> dict[str, Any]:
 
 def _name(prefix: str) -> str:
     return "to-" + prefix.replace("/", "-").replace(":", "_")
-
-
-def _carried(sent: Any, stored: Any) -> Any:
-    """What the protocol layer does for values the service assigned."""
-    model = type(sent)
-    return msgspec.structs.replace(sent, **carry_over(model, sent, stored)) if stored is not None else sent

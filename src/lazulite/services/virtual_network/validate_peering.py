@@ -44,9 +44,11 @@ def _link(
         message = f"Cannot create or update peering {link_id}: a virtual network cannot be peered with itself."
         yield Violation("VnetCannotBePeeredWithItself", message, f"{path}.remoteVirtualNetwork")
         return
-    if not _stood(vnet, child, view):
+    stood = _stood(vnet, child, view)
+    if not stood:
         yield from _disconnected_remote(vnet, child, remote, view, path)
-    yield from _overlaps(vnet, child, remote, view, path)
+    if not (stood and _same_space(vnet, view)):
+        yield from _overlaps(vnet, child, remote, view, path)
     yield from _gateway_flags(child, remote, link_id.text, path)
 
 
@@ -54,6 +56,11 @@ def _stood(vnet: Resource[VirtualNetwork], child: Child[VirtualNetworkPeering], 
     """Whether the link is one that was there before this write."""
     stored = view.get(vnet.id.child(LINKS, child.name), VirtualNetworkPeering)
     return stored is not None and stored.properties.resource_guid == child.properties.resource_guid
+
+
+def _same_space(vnet: Resource[VirtualNetwork], view: View) -> bool:
+    stored = view.get(vnet.id, VirtualNetwork)
+    return stored is not None and stored.properties.prefixes == vnet.properties.prefixes
 
 
 def _disconnected_remote(
@@ -89,8 +96,11 @@ def _overlaps(
             f"because their address spaces overlap. Overlapping address prefixes: {_listed(shared)}"
         )
         yield Violation("VnetAddressSpacesOverlap", message, target)
-    for first, second in ((vnet, remote), (remote, vnet)):
-        for third in _linked(second, view):
+    links = vnet.properties.virtual_network_peerings
+    earlier = links[: next(i for i, c in enumerate(links) if c.name == child.name)]
+    theirs = remote.properties.virtual_network_peerings
+    for first, second, others in ((vnet, remote, theirs), (remote, vnet, earlier)):
+        for third in _linked(second, others, view):
             shared = _shared(first, third) if third.id not in (first.id, second.id) else []
             if shared:
                 message = (
@@ -102,9 +112,11 @@ def _overlaps(
                 yield Violation("VnetAddressSpaceOverlapsWithAlreadyPeeredVnet", message, target)
 
 
-def _linked(vnet: Resource[VirtualNetwork], view: View) -> Iterator[Resource[VirtualNetwork]]:
-    """Networks that *vnet* has a link to that is not disconnected."""
-    for child in vnet.properties.virtual_network_peerings:
+def _linked(
+    vnet: Resource[VirtualNetwork], links: tuple[Child[VirtualNetworkPeering], ...], view: View
+) -> Iterator[Resource[VirtualNetwork]]:
+    """Networks that *links* of *vnet* lead to and that are not disconnected."""
+    for child in links:
         remote = view.get(child.properties.remote_virtual_network, VirtualNetwork)
         if remote is not None and state(vnet, child.properties, view) != "Disconnected":
             yield remote
