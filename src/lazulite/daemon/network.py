@@ -18,7 +18,7 @@ from lazulite.resources.view import Snapshot
 from lazulite.services.service import Service
 
 _LOG = logging.getLogger(__name__)
-_PAUSE_S = 0.1
+PAUSE_S = 0.1
 """Between a lost fabric and the attempt to bring it up again."""
 
 
@@ -41,9 +41,14 @@ class Fabric(Protocol):
 class Network:
     """The compiled model, and how far the fabric follows it. Belongs to one event loop."""
 
-    def __init__(self, services: Iterable[Service], connect: Callable[[], AbstractAsyncContextManager[Fabric]]) -> None:
+    def __init__(
+        self,
+        services: Iterable[Service],
+        connect: Callable[[], AbstractAsyncContextManager[Fabric]],
+        pause_s: float = PAUSE_S,
+    ) -> None:
         self._compiler = Compiler(services)
-        self._connect = connect
+        self._connect, self._pause_s = connect, pause_s
         self._fabric: Fabric | None = None
         self._pending: dict[EntryKey, Any] = {}
         """What the fabric has not been told; ``None`` for what is gone."""
@@ -114,7 +119,7 @@ class Network:
                 if self.applied < 0:
                     raise
                 _LOG.warning("fabric lost: %s", error)
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(self._pause_s)
             finally:
                 self._fabric = None
 

@@ -5,26 +5,29 @@ A probe is ``{"protocol": "tcp"|"udp"|"icmp", "to": address, "port": n, "timeout
 packet arrived and its answer came back.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import socket
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 _ECHO_REQUEST = {socket.AF_INET: 8, socket.AF_INET6: 128}
 _ECHO_REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}
 _ICMP = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
 
 
-def tcp(family, probe):
+def tcp(family: socket.AddressFamily, probe: dict[str, Any]) -> str:
     with socket.socket(family, socket.SOCK_STREAM) as s:
         s.settimeout(probe["timeout_s"])
         s.connect((probe["to"], probe["port"]))
     return "connected"
 
 
-def udp(family, probe):
+def udp(family: socket.AddressFamily, probe: dict[str, Any]) -> str:
     with socket.socket(family, socket.SOCK_DGRAM) as s:
         s.settimeout(probe["timeout_s"])
         s.connect((probe["to"], probe["port"]))
@@ -33,7 +36,7 @@ def udp(family, probe):
     return "answered"
 
 
-def icmp(family, probe):
+def icmp(family: socket.AddressFamily, probe: dict[str, Any]) -> str:
     with socket.socket(family, socket.SOCK_RAW, _ICMP[family]) as s:
         s.settimeout(probe["timeout_s"])
         s.connect((probe["to"], 0))
@@ -47,7 +50,7 @@ def icmp(family, probe):
                 return "answered"
 
 
-def _echo(family, ident):
+def _echo(family: socket.AddressFamily, ident: int) -> bytes:
     """An echo request; the kernel fills in the checksum of ICMPv6 alone."""
     content = struct.pack("!BBHHH8s", _ECHO_REQUEST[family], 0, 0, ident, 1, b"lazulite")
     total = sum(struct.unpack(f"!{len(content) // 2}H", content))
@@ -55,7 +58,7 @@ def _echo(family, ident):
     return content[:2] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + content[4:]
 
 
-def send(probe):
+def send(probe: dict[str, Any]) -> dict[str, Any]:
     family = socket.AF_INET6 if ":" in probe["to"] else socket.AF_INET
     try:
         detail = {"tcp": tcp, "udp": udp, "icmp": icmp}[probe["protocol"]](family, probe)
@@ -68,7 +71,7 @@ def send(probe):
     return {"passes": True, "detail": detail}
 
 
-def main():
+def main() -> None:
     probes = json.load(sys.stdin)
     with ThreadPoolExecutor(max(1, len(probes))) as pool:
         json.dump(list(pool.map(send, probes)), sys.stdout)

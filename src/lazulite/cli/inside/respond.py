@@ -3,12 +3,15 @@
 TCP: accepts and says the guest's hostname. UDP: echoes. Writes ``ready`` on a line once every port answers.
 """
 
+from __future__ import annotations
+
 import selectors
 import socket
 import sys
+from collections.abc import Iterator
 
 
-def listening(port):
+def listening(port: int) -> Iterator[socket.socket]:
     """Sockets on *port* that answer for both IP versions."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         s = socket.socket(socket.AF_INET6, kind)
@@ -24,7 +27,7 @@ def listening(port):
         yield s
 
 
-def answer(s):
+def answer(s: socket.socket) -> None:
     if s.type == socket.SOCK_DGRAM:
         content, peer = s.recvfrom(65535)
         s.sendto(content, peer)
@@ -34,7 +37,7 @@ def answer(s):
         connection.sendall(socket.gethostname().encode() + b"\n")
 
 
-def main():
+def main() -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(sys.stdin.buffer, selectors.EVENT_READ)
         for port in sys.argv[1:]:
@@ -45,6 +48,7 @@ def main():
             for key, _ in selector.select():
                 if key.fileobj is sys.stdin.buffer:
                     return
+                assert isinstance(key.fileobj, socket.socket)
                 answer(key.fileobj)
 
 

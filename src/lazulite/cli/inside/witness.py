@@ -4,17 +4,22 @@ Writes ``ready`` on a line once every packet counts, and at the end a JSON list 
 protocol, destination port]`` of the IP packets that arrived for an address that is not the appliance's own.
 """
 
+from __future__ import annotations
+
 import json
 import selectors
 import socket
 import struct
 import sys
+from typing import BinaryIO
+
+Flow = tuple[str, str, str, int]
 
 _ETH_P_ALL, _IPV4, _IPV6 = 0x0003, 0x0800, 0x86DD
 _PROTOCOLS = {1: "icmp", 58: "icmp", 6: "tcp", 17: "udp"}
 
 
-def flow(ethertype, packet):
+def flow(ethertype: int, packet: bytes) -> Flow | None:
     """The flow of an IP packet, or ``None`` for anything else."""
     if ethertype == _IPV4 and len(packet) >= 20:
         number, source, target, start = packet[9], packet[12:16], packet[16:20], (packet[0] & 15) * 4
@@ -34,9 +39,9 @@ def flow(ethertype, packet):
     )
 
 
-def watch(sniffer, stop):
+def watch(sniffer: socket.socket, stop: BinaryIO) -> set[tuple[int, Flow | None]]:
     """Every flow seen until *stop* ends; what is still in the socket then counts too."""
-    seen = set()
+    seen: set[tuple[int, Flow | None]] = set()
     with selectors.DefaultSelector() as selector:
         selector.register(sniffer, selectors.EVENT_READ)
         selector.register(stop, selectors.EVENT_READ)
@@ -53,7 +58,7 @@ def watch(sniffer, stop):
                 seen.add((address[2], flow(address[1], packet)))
 
 
-def main():
+def main() -> None:
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL)) as sniffer:
         print("ready", flush=True)
         seen = watch(sniffer, sys.stdin.buffer)

@@ -1,0 +1,202 @@
+"""The push loop, against a fabric that records what it is told and can be lost at any point."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazulite.daemon.network import Network
+from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.drivers.memory import MemoryDriver
+from lazulite.forwarding.model import InternetHost
+from lazulite.resources.ids import ResourceId
+from lazulite.resources.model import Properties, Resource
+from lazulite.resources.view import Snapshot, View
+from lazulite.services.service import Service
+
+
+class Thing(Properties, frozen=True):
+    country: str = ""
+
+
+def compile_thing(thing: Resource[Thing], view: View) -> list[InternetHost]:
+    return [InternetHost(thing.id.key, thing.id.name, "", (), thing.properties.country, origin=thing.id.text)]
+
+
+SERVICE = Service("things", (), compile={Thing: compile_thing})
+
+
+class Fabric:
+    """A driver in memory that follows when it is let, and counts what it was told."""
+
+    def __init__(self) -> None:
+        self.driver = MemoryDriver(lambda entry: "no such country" if entry.country == "XX" else "")
+        self.calls: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.lost = False
+
+    async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
+        self.calls.append(f"adopt {revision}")
+        return await self._do(lambda: self.driver.adopt(entries))
+
+    async def apply(self, revision: int, delta: ModelDelta) -> list[Refusal]:
+        self.calls.append(f"apply {revision}: {len(delta.changed)} changed, {len(delta.removed)} removed")
+        return await self._do(lambda: self.driver.apply(delta))
+
+    async def _do(self, work: Callable[[], list[Refusal]]) -> list[Refusal]:
+        await self.gate.wait()
+        if self.lost:
+            raise ConnectionError("lost")
+        return work()
+
+    async def run(self, guest: str, script: str) -> tuple[int, str, str]:
+        return 0, script, ""
+
+    async def counters(self) -> dict[str, tuple[int, int]]:
+        return {}
+
+
+class Lab:
+    """A network over snapshots of things."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.snapshot = Snapshot()
+        self.fabric = fabric
+        self.network = Network([SERVICE], self._connect, pause_s=0)
+        self.network.load(self.snapshot)
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[Fabric]:
+        self.fabric.lost = False
+        yield self.fabric
+
+    def write(self, **countries: str | None) -> None:
+        changes: dict[str, Resource[Any] | None] = {}
+        for name, country in countries.items():
+            id_ = ResourceId(f"/subscriptions/s/resourceGroups/g/providers/Test/things/{name}")
+            changes[id_.key] = None if country is None else Resource(id_, Thing(country))
+        self.snapshot, touched = self.snapshot.with_changes(self.snapshot.revision + 1, changes)
+        self.network.committed(self.snapshot, touched)
+
+    async def settled(self) -> list[Refusal]:
+        return await self.network.settled(self.snapshot.revision)
+
+
+def run(story: Callable[[Lab], Awaitable[None]]) -> Lab:
+    """Play *story* on a fresh lab that is being followed."""
+
+    async def play() -> Lab:
+        lab = Lab(Fabric())
+        following = asyncio.create_task(lab.network.follow())
+        await lab.settled()
+        await story(lab)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        return lab
+
+    return asyncio.run(play())
+
+
+def test_a_commit_reaches_the_fabric_as_a_delta() -> None:
+    async def story(lab: Lab) -> None:
+        lab.write(a="CH")
+        await lab.settled()
+
+    assert run(story).fabric.calls == ["adopt 0", "apply 1: 1 changed, 0 removed"]
+
+
+def test_commits_during_a_push_go_out_as_one() -> None:
+    async def story(lab: Lab) -> None:
+        lab.fabric.gate.clear()
+        lab.write(a="CH")
+        while len(lab.fabric.calls) < 2:
+            await asyncio.sleep(0)
+        lab.write(b="FR")
+        lab.write(c="DE")
+        lab.fabric.gate.set()
+        await lab.settled()
+
+    assert run(story).fabric.calls[1:] == ["apply 1: 1 changed, 0 removed", "apply 3: 2 changed, 0 removed"]
+
+
+def test_what_was_changed_and_changed_back_is_not_sent() -> None:
+    async def story(lab: Lab) -> None:
+        lab.write(a="CH")
+        lab.write(a=None)
+        await lab.settled()
+
+    lab = run(story)
+    assert lab.fabric.calls == ["adopt 0"]
+    assert lab.network.applied == 2
+
+
+def test_a_lost_fabric_is_told_everything_again() -> None:
+    async def story(lab: Lab) -> None:
+        lab.write(a="CH")
+        await lab.settled()
+        lab.fabric.lost = True
+        lab.write(b="FR")
+        await lab.settled()
+
+    lab = run(story)
+    assert lab.fabric.calls[-1] == "adopt 2"
+    assert lab.fabric.driver.model == lab.network.model
+
+
+def test_no_fabric_from_the_start_is_an_error() -> None:
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Fabric]:
+        raise ConnectionError("no namespaces here")
+        yield
+
+    with pytest.raises(ConnectionError, match="no namespaces here"):
+        asyncio.run(Network([SERVICE], connect).follow())
+
+
+def test_refusals_name_the_origin_and_stop_nothing_else() -> None:
+    refusals: list[Refusal] = []
+
+    async def story(lab: Lab) -> None:
+        lab.write(bad="XX", good="CH")
+        refusals.extend(await lab.settled())
+
+    lab = run(story)
+    assert [(r.origin.rsplit("/", 1)[1], r.message) for r in refusals] == [("bad", "no such country")]
+    assert [h.label for h in lab.fabric.driver.model.all(InternetHost).values()] == ["good"]
+
+
+def test_a_script_cannot_run_while_there_is_no_fabric() -> None:
+    async def ask() -> None:
+        await Lab(Fabric()).network.run("guest", "true")
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(ask())
+
+
+EDITS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from(["CH", "FR", None]), st.sampled_from(["", "wait", "lose"])),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(EDITS)
+def test_the_fabric_ends_at_the_model_whatever_happens(edits: list[tuple[str, str | None, str]]) -> None:
+    async def story(lab: Lab) -> None:
+        for name, country, event in edits:
+            lab.write(**{name: country})
+            lab.fabric.lost = lab.fabric.lost or event == "lose"
+            if event == "wait":
+                await lab.settled()
+        await lab.settled()
+
+    lab = run(story)
+    assert lab.fabric.driver.model == lab.network.model
+    assert lab.network.index.model == lab.network.model
