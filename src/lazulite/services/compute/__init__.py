@@ -9,7 +9,8 @@ from lazulite.services.compute.validate import validate
 from lazulite.services.service import Service
 
 _MACHINE = "microsoft.compute/virtualmachines"
-_IMAGES = "locations/{location}/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
+_REGION = "Microsoft.Compute/locations/{location}"
+_IMAGES = f"{_REGION}/publishers/{{publisher}}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
 
 SERVICE = Service(
     name="compute",
@@ -33,9 +34,9 @@ SERVICE = Service(
         f"{_MACHINE}/instanceview": actions.instance_view,
     },
     collection_actions={
-        "locations/{location}/vmSizes": catalogue.sizes,
-        "locations/{location}/usages": catalogue.usages,
-        "skus": catalogue.skus,
+        f"{_REGION}/vmSizes": catalogue.sizes,
+        f"{_REGION}/usages": catalogue.usages,
+        "Microsoft.Compute/skus": catalogue.skus,
         _IMAGES: catalogue.image_versions,
         f"{_IMAGES}/{{version}}": catalogue.image,
     },

@@ -15,5 +15,5 @@ SERVICE = Service(
     compile={Subnet: subnet_lists, NetworkInterface: interface_lists},
     status={NetworkSecurityGroup: group_status, ApplicationSecurityGroup: asg_status},
     actions={"microsoft.network/networkinterfaces/effectivenetworksecuritygroups": effective_groups},
-    collection_actions={"locations/{location}/serviceTags": service_tags},
+    collection_actions={"Microsoft.Network/locations/{location}/serviceTags": service_tags},
 )

@@ -12,5 +12,5 @@ SERVICE = Service(
     validate=validate,
     status={StorageAccount: account_status},
     actions={"microsoft.storage/storageaccounts/listkeys": list_keys},
-    collection_actions={"checkNameAvailability": check_name},
+    collection_actions={"Microsoft.Storage/checkNameAvailability": check_name},
 )
