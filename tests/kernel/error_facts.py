@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import nft_netlink as rule
 from flow_facts import Fact, rewired, ruleset
+from headers import IPV4, IPV6, SYN, TCP, UDP, Family, Packet, checksum, echo, error, icmp, tcp, udp
 from lab import address, arrival, inside, lab, listing, nft, passes, sh, stream_socket
 from nft_netlink import NETWORK, REGISTER, TRANSPORT
-from packets import IPV4, IPV6, SYN, TCP, UDP, Family, Packet, checksum, echo, error, icmp, tcp, udp
 
 PROTOCOLS = {TCP: "flow_tcp", UDP: "flow_udp"}
 SCRATCH = 23
@@ -195,7 +195,11 @@ def lifetime_facts(family: Family) -> Iterator[Fact]:
     a, b = address(family, "a"), address(family, "b")
     with lab():
         nft(ruleset(family))
-        yield "without the rule a lifetime of 1 ends at the router", not passes(replace(echo(family, a, b, 1), lifetime=1)), ""
+        yield (
+            "without the rule a lifetime of 1 ends at the router",
+            not passes(replace(echo(family, a, b, 1), lifetime=1)),
+            "",
+        )
         lifetime_rule(family)
         for value in (1, 2, 64, 128, 254):
             yield f"a lifetime of {value} arrives as it was sent", *arrives(family, value, value)

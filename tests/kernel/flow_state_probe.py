@@ -1,7 +1,8 @@
 """Is what the data plane takes for granted of the kernel true of this kernel? One line a fact, exit code 1 on a lie.
 
 Run it natively (``python3 tests/kernel/flow_state_probe.py [SCENARIO...]``) and under Debian 12's kernel
-(``tests/kernel/run python3 tests/kernel/flow_state_probe.py``). It needs ``ip``, ``nft`` and the right to make namespaces.
+(``tests/kernel/run python3 tests/kernel/flow_state_probe.py``). It needs ``ip`` and ``nft`` and the right to make
+namespaces. A scenario is chosen by a part of its name, such as ``IPv6``.
 """
 
 import platform
@@ -12,8 +13,11 @@ from functools import partial
 
 from error_facts import error_facts, lifetime_facts
 from flow_facts import Fact, flow_facts
+from fragment_facts import fragment_facts
+from headers import IPV4, IPV6
 from lab import isolate
-from packets import IPV4, IPV6
+from route_facts import link_facts, mark_facts
+from scale_facts import scale_facts
 from swap_facts import swap_facts
 
 SCENARIOS: dict[str, Callable[[], Iterator[Fact]]] = {
@@ -24,6 +28,13 @@ SCENARIOS: dict[str, Callable[[], Iterator[Fact]]] = {
     "ICMP errors, IPv6": partial(error_facts, IPV6),
     "no hop shown, IPv4": partial(lifetime_facts, IPV4),
     "no hop shown, IPv6": partial(lifetime_facts, IPV6),
+    "fragments, IPv4": partial(fragment_facts, IPV4),
+    "fragments, IPv6": partial(fragment_facts, IPV6),
+    "1,000 interfaces": scale_facts,
+    "marks, IPv4": partial(mark_facts, IPV4),
+    "marks, IPv6": partial(mark_facts, IPV6),
+    "link, IPv4": partial(link_facts, IPV4),
+    "link, IPv6": partial(link_facts, IPV6),
 }
 
 

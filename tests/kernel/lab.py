@@ -1,10 +1,11 @@
-"""Two hosts and the router between them, each a network namespace, and a way to ask whether a packet gets through.
+"""Hosts and the routers between them, each a network namespace, and a way to ask whether a packet gets through.
 
 Everything lives in a mount and a network namespace of the probe's own, so it is gone when the process is.
 """
 
 import contextlib
 import ctypes
+import ipaddress
 import os
 import socket
 import subprocess
@@ -12,10 +13,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from packets import FENCE, IPV4, IPV6, Family, Packet
+from headers import FENCE, IPV4, IPV6, Family, Packet
 
 NAMESPACES = Path("/run/netns")
-HOSTS = {"a": 1, "b": 2}
+HOSTS = {"a": 1, "b": 2, "c": 3}
+"""The number of each host's subnet. a and b are always there."""
 PREFIX = {IPV4: ("10.0", 24), IPV6: ("fd00:0", 64)}
 PATIENCE_S = 20.0
 """Bound for what must happen; nothing is concluded from its passing except that the lab itself is broken."""
@@ -102,16 +104,16 @@ def gateway(family: Family, host: str) -> str:
 @contextlib.contextmanager
 def lab() -> Iterator[None]:
     """Router ``r`` with interface ``na`` to host ``a`` and ``nb`` to host ``b``; the hosts' interface is ``eth0``."""
-    for namespace in ("r", *HOSTS):
+    for namespace in ("r", "a", "b"):
         add_namespace(namespace)
     try:
-        for host in HOSTS:
-            _attach(host)
+        for host in ("a", "b"):
+            attach(host, "r")
         for family in (IPV4, IPV6):
             warm_up(family)
         yield
     finally:
-        for namespace in ("r", *HOSTS):
+        for namespace in sorted(path.name for path in NAMESPACES.iterdir()):
             sh(f"ip netns del {namespace}")
 
 
@@ -121,15 +123,19 @@ def add_namespace(name: str) -> None:
     sh(f"ip -n {name} link set lo up")
 
 
-def _attach(host: str) -> None:
-    sh(f"ip -n r link add n{host} type veth peer name eth0 netns {host}")
-    sh(f"ip -n r link set n{host} up")
+def attach(host: str, router: str) -> None:
+    """Join *host* to *router*: interface ``eth0`` there, ``n`` and the host's name here, addresses of both versions."""
+    sh(f"ip -n {router} link add n{host} type veth peer name eth0 netns {host}")
+    sh(f"ip -n {router} link set n{host} up")
     sh(f"ip -n {host} link set eth0 up")
-    for family in (IPV4, IPV6):
-        length = PREFIX[family][1]
-        sh(f"ip -n r addr add {gateway(family, host)}/{length} dev n{host}")
+    for family, (_, length) in PREFIX.items():
+        sh(f"ip -n {router} addr add {gateway(family, host)}/{length} dev n{host}")
         sh(f"ip -n {host} addr add {address(family, host)}/{length} dev eth0")
         sh(f"ip -n {host} route add default via {gateway(family, host)}")
+
+
+def subnet(family: Family, host: str) -> str:
+    return str(ipaddress.ip_network(f"{address(family, host)}/{PREFIX[family][1]}", strict=False))
 
 
 def warm_up(family: Family) -> None:

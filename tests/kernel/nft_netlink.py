@@ -1,4 +1,4 @@
-"""Rules for nftables written as netlink messages, for what the ``nft`` of Debian 12 (1.0.6) cannot express.
+"""Rules and elements of nftables as netlink messages, for what Debian 12's ``nft`` (1.0.6) cannot write or is slow at.
 
 An expression is the bytes of one ``NFTA_LIST_ELEM``; names and numbers are those of ``linux/netfilter/nf_tables.h``.
 Registers are counted in 32 bits from :data:`REGISTER`; a concatenation is loaded into consecutive registers, each
@@ -20,7 +20,7 @@ NO_CHECKSUM, INTERNET_CHECKSUM = 0, 1
 
 _NETLINK_NETFILTER = 12
 _NESTED = 0x8000
-_NEWRULE = 0x0A06
+_NEWRULE, _NEWSETELEM = 0x0A06, 0x0A0C
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _REQUEST, _ACK, _CREATE, _APPEND = 0x1, 0x4, 0x400, 0x800
 _ERROR = 2
@@ -28,7 +28,9 @@ _ERROR = 2
 
 def payload(base: int, offset: int, length: int, register: int) -> bytes:
     """Load *length* bytes at *offset* of the header *base*."""
-    return _expression("payload", (1, _number(register)), (2, _number(base)), (3, _number(offset)), (4, _number(length)))
+    return _expression(
+        "payload", (1, _number(register)), (2, _number(base)), (3, _number(offset)), (4, _number(length))
+    )
 
 
 def payload_write(base: int, offset: int, length: int, register: int, checksum: int, checksum_at: int) -> bytes:
@@ -77,12 +79,24 @@ def append_rule(family: str, table: str, chain: str, expressions: Iterable[bytes
 
     Raises ``OSError`` with the kernel's error number.
     """
-    body = struct.pack("BBH", FAMILIES[family], 0, 0) + _attribute(1, _name(table)) + _attribute(2, _name(chain))
-    body += _attribute(4 | _NESTED, b"".join(expressions))
+    place = _attribute(1, _name(table)) + _attribute(2, _name(chain))
+    _commit(family, _NEWRULE, place + _attribute(4 | _NESTED, b"".join(expressions)))
+
+
+def add_element(family: str, table: str, name: str, key: bytes, value: bytes) -> None:
+    """Map *key* to *value* in the map *name*, in a transaction of its own. Raises like :func:`append_rule`."""
+    sides = ((1 | _NESTED, key), (2 | _NESTED, value))
+    element = b"".join(_attribute(kind, _attribute(1, content)) for kind, content in sides)
+    place = _attribute(1, _name(table)) + _attribute(2, _name(name))
+    _commit(family, _NEWSETELEM, place + _attribute(3 | _NESTED, _attribute(1 | _NESTED, element)))
+
+
+def _commit(family: str, kind: int, attributes: bytes) -> None:
+    body = struct.pack("BBH", FAMILIES[family], 0, 0) + attributes
     subsystem = struct.pack(">BBH", 0, 0, 10)
     messages = (
         _message(_BATCH_BEGIN, _REQUEST, 0, subsystem),
-        _message(_NEWRULE, _REQUEST | _ACK | _CREATE | _APPEND, 1, body),
+        _message(kind, _REQUEST | _ACK | _CREATE | _APPEND, 1, body),
         _message(_BATCH_END, _REQUEST, 2, subsystem),
     )
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as kernel:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flow_facts import Fact, counted, ruleset
+from headers import IPV4
 from lab import PATIENCE_S, address, inside, lab, nft, sh, stream_socket
-from packets import IPV4
 
 SWAPS = 2000
 PORT = 9

@@ -93,7 +93,9 @@ class Packet:
 
     def _version_4(self) -> bytes:
         ident, offset, more = self.fragment or (0x4C5A, 0, False)
-        start = struct.pack(">BBHHHBB", 0x45, 0, 20 + len(self.body), ident, more << 13 | offset // 8, self.lifetime, self.protocol)
+        start = struct.pack(
+            ">BBHHHBB", 0x45, 0, 20 + len(self.body), ident, more << 13 | offset // 8, self.lifetime, self.protocol
+        )
         return start + struct.pack(">H", checksum(start + self._addresses())) + self._addresses() + self.body
 
     def _version_6(self) -> bytes:
@@ -108,7 +110,7 @@ class Packet:
 def checksum(octets: bytes) -> int:
     """The Internet checksum (RFC 1071); 0 over a header that carries a right one."""
     padded = octets + bytes(len(octets) % 2)
-    total = sum(word for (word,) in struct.iter_unpack(">H", padded))
+    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
