@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
-from urllib.parse import quote
 
 import click
 
@@ -13,12 +13,14 @@ from lazulite.cli.api import Client
 from lazulite.cli.session import Session, lab_command
 
 
-def entry(client: Client, name: str) -> list[str]:
-    """What to put before a command so that it runs in the guest *name* (``name`` or ``group/name``).
+def entry(client: Client, name: str, argv: Sequence[str], term: str = "") -> list[str]:
+    """What to run here so that *argv* runs in the guest *name* (``name`` or ``group/name``).
 
-    Raises :class:`lazulite.cli.errors.Failure` for an unknown or ambiguous name.
+    *term*, the kind of the caller's terminal, asks for a terminal in the guest. Raises
+    :class:`lazulite.cli.errors.Failure` for an unknown or ambiguous name.
     """
-    command: list[str] = client.get(f"/lazulite/enter?name={quote(name)}")["argv"]
+    answer = client.post("/lazulite/enter", {"name": name, "argv": list(argv), "term": term})
+    command: list[str] = answer["argv"]
     return command
 
 
@@ -26,13 +28,14 @@ def run(
     client: Client, name: str, argv: Sequence[str], timeout_s: float = 30, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run *argv* in the guest and capture what it prints."""
-    command = [*entry(client, name), *argv]
+    command = entry(client, name, argv)
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def _become(session: Session, name: str, argv: Sequence[str]) -> None:
-    """Replace this process by *argv* in the guest."""
-    command = [*entry(session.client, name), *argv]
+    """Replace this process by *argv* in the guest, on a terminal of the guest's own when this one has one."""
+    terminal = os.environ.get("TERM", "dumb") if sys.stdin.isatty() and sys.stdout.isatty() else ""
+    command = entry(session.client, name, argv, terminal)
     os.execvp(command[0], command)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from lazulite.agent import client
-from lazulite.agent.client import Agent
+from lazulite.daemon import agent_link
+from lazulite.daemon.agent_link import AgentLink
 from lazulite.daemon.guests import Workload
 from lazulite.drivers.linux import anchor, guests
 from lazulite.drivers.linux.anchor import Anchor, AnchorError
@@ -23,17 +23,17 @@ class LinuxParts:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._running: tuple[Anchor, Agent] | None = None
+        self._running: tuple[Anchor, AgentLink] | None = None
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Agent]:
+    async def connect(self) -> AsyncIterator[AgentLink]:
         """Raises ``ConnectionError`` when the host refuses namespaces or the agent does not come up."""
         try:
             below = await asyncio.to_thread(anchor.start, self._directory)
-            await asyncio.to_thread(client.launch, below)
+            await asyncio.to_thread(agent_link.launch, below)
         except (AnchorError, OSError, subprocess.CalledProcessError) as error:
             raise ConnectionError(str(error)) from error
-        async with client.connect(self._directory) as agent:
+        async with agent_link.connect(self._directory) as agent:
             self._running = below, agent
             try:
                 yield agent
@@ -56,18 +56,18 @@ class LinuxParts:
             _part("agent", self._running is not None, f"log in {self._directory / 'agent.log'}"),
         ]
 
-    async def enter(self, workload: Workload) -> list[str]:
+    async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
         below, agent = self._here()
         try:
             init = await agent.enter(workload.name)
         except GuestError as error:
             raise ConnectionError(str(error)) from error
-        return guests.enter_command(below, init)
+        return guests.enter_command(below, init, argv, tty=bool(term), term=term or "dumb")
 
     def namespaces(self, workload: Workload) -> dict[str, str]:
         return guests.namespace_paths(self._here()[0], workload.name)
 
-    def _here(self) -> tuple[Anchor, Agent]:
+    def _here(self) -> tuple[Anchor, AgentLink]:
         if self._running is None:
             raise ConnectionError("the agent is being started")
         return self._running

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -46,7 +46,7 @@ class MemoryParts:
     def report(self) -> list[dict[str, str]]:
         return []
 
-    async def enter(self, workload: Workload) -> list[str]:
+    async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
         raise ConnectionError(NO_PACKETS)
 
     def namespaces(self, workload: Workload) -> dict[str, str]:

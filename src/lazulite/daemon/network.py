@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import Any, Protocol
@@ -35,7 +35,7 @@ class Fabric(Protocol):
 
     async def run(self, guest: str, script: str) -> tuple[int, str, str]: ...
 
-    async def counters(self) -> dict[str, tuple[int, int]]: ...
+    async def counters(self) -> Mapping[str, tuple[int, int]]: ...
 
 
 class Network:
@@ -94,7 +94,7 @@ class Network:
         """Raises ``ConnectionError`` while there is no fabric."""
         return await self._reached().run(guest, script)
 
-    async def counters(self) -> dict[str, tuple[int, int]]:
+    async def counters(self) -> Mapping[str, tuple[int, int]]:
         """Packets and bytes by the origin of the deciding rule. Raises ``ConnectionError`` while there is no fabric."""
         return await self._reached().counters()
 

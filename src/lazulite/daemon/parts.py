@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -29,8 +29,8 @@ class Parts(Protocol):
     def report(self) -> list[dict[str, str]]:
         """Each part with ``name``, ``state`` (``running`` or what is wrong) and ``detail``."""
 
-    async def enter(self, workload: Workload) -> list[str]:
-        """What to put before a command on the host so that it runs in *workload*.
+    async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
+        """What the lab's user runs on the host to have *argv* run in *workload*; *term* asks for a terminal.
 
         Raises ``ConnectionError`` where that cannot be."""
 

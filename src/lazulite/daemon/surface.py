@@ -21,6 +21,14 @@ _COUNTED: dict[str, type[Any]] = {"networks": Vrf, "interfaces": Port, "machines
 T = TypeVar("T")
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """A wish to run something in a machine. ``term``, the kind of the caller's terminal, asks for one there."""
+
+    name: str
+    argv: tuple[str, ...]
+    term: str = ""
+
+
 class Surface:
     """Answers requests below :data:`PREFIX`; the caller has been authenticated."""
 
@@ -31,7 +39,7 @@ class Surface:
             ("GET", "guests"): self._guests,
             ("GET", "names"): self._names,
             ("GET", "network"): self._network,
-            ("GET", "enter"): self._enter,
+            ("POST", "enter"): self._enter,
             ("POST", "trace"): lambda r: questions.trace(controller.index, body(r, questions.Question)),
             ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
@@ -77,9 +85,10 @@ class Surface:
         return {name: str(addresses[0]) for name, addresses in reached.items() if addresses}
 
     async def _enter(self, request: Request) -> dict[str, Any]:
-        """What to put before a command on the host so that it runs in the machine."""
-        found = find(self._controller.model, request.query.get("name", ""))
-        return {"argv": await self._parts.enter(found.entry)}
+        """What to run on the host."""
+        wish = body(request, Entry)
+        found = find(self._controller.model, wish.name)
+        return {"argv": await self._parts.enter(found.entry, wish.argv, wish.term)}
 
     def _network(self, request: Request) -> dict[str, Any]:
         """The namespaces of a machine's network, and its addresses."""

@@ -125,7 +125,7 @@ def finish(process: subprocess.Popen[str]) -> set[tuple[str, str, str, int]]:
 def _inside(client: Client, name: str, argv: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A program in a guest that says ``ready``, and ends when its input does."""
     with subprocess.Popen(
-        [*entry(client, name), *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        entry(client, name, argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
