@@ -103,7 +103,9 @@ class Run:
         for position in TopologicalSorter(dict(enumerate(graph))).static_order():
             waits = [steps[p] for p in graph[position]]
             steps[position] = asyncio.create_task(self._step(position, waits))
-        await asyncio.gather(*steps.values())
+        for result in await asyncio.gather(*steps.values(), return_exceptions=True):
+            if isinstance(result, BaseException):  # only now: nothing may still be written when the deployment ends
+                raise result
         return [o.error for o in self.record.operations if o.error]
 
     async def _step(self, position: int, waits: list[asyncio.Task[bool]]) -> bool:

@@ -75,7 +75,9 @@ def read(document: Any) -> Template:
 
 
 def _section(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = members.get(name) or {}
+    section = members.get(name)
+    if section is None:
+        return {}
     if not isinstance(section, dict):
         raise invalid_template(f"The template's '{name}' is not an object.")
     limit = _LIMITS.get(name, len(section))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf, isfinite
 from typing import Any
 
 from lazulite.arm.deployments.expressions import ExpressionError
@@ -48,9 +49,12 @@ def int_(value: str | int | float) -> int:
 
 def float_(value: str | int | float) -> float:
     try:
-        return float(value)
+        number = float(value)
     except (ValueError, OverflowError):
-        raise ExpressionError(f"The value '{str(value)[:80]}' can not be read as a number.") from None
+        number = inf
+    if not isfinite(number):
+        raise ExpressionError(f"The value '{str(value)[:80]}' can not be read as a number.")
+    return number
 
 
 def _numbers(name: str, values: tuple[Any, ...]) -> list[int]:

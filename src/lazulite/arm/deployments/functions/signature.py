@@ -59,7 +59,7 @@ def invoke(name: str, function: Callable[..., Any], arguments: Sequence[Any], fr
 def _check_count(name: str, shape: Signature, count: int) -> None:
     low, high = shape.required, len(shape.types)
     if count < low or (count > high and shape.rest is None):
-        limits = f"{low}" if low == high else f"at least {low}" if shape.rest is not None else f"{low} to {high}"
+        limits = f"at least {low}" if shape.rest is not None else f"{low}" if low == high else f"{low} to {high}"
         raise ExpressionError(
             f"The template language function '{name}' takes {limits} parameter(s); the expression gives {count}."
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
+from lazulite.arm import jsonc
 from lazulite.arm.deployments.expressions import ExpressionError
 from lazulite.arm.deployments.functions.formats import compose
 from lazulite.arm.deployments.functions.texts import text
@@ -51,8 +51,8 @@ def base64_to_json(value: str) -> Any:
 
 def json_(value: str) -> Any:
     try:
-        return json.loads(value, strict=False)
-    except (ValueError, RecursionError):
+        return jsonc.decode(value.encode())
+    except ValueError:
         raise ExpressionError(f"The template language function 'json' can not read '{value[:80]}'.") from None
 
 
