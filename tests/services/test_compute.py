@@ -428,6 +428,8 @@ def test_what_a_client_asks_before_it_creates_a_machine() -> None:
     shown = catalogue.image(asked, IMAGE | {"version": version["name"]})
     assert shown["properties"]["osDiskImage"]["operatingSystem"] == "Linux"
     assert "plan" not in shown["properties"]
+    extension = {"location": "westeurope", "publisher": "Microsoft.Azure.Extensions", "type": "CustomScript"}
+    assert [v["name"] for v in catalogue.extension_versions(asked, extension)] == ["2.1.0"]
     assert "Standard_D2s_v5" in {s["name"] for s in catalogue.sizes(asked, IMAGE)["value"]}
     assert all(u["limit"] > u["currentValue"] for u in catalogue.usages(asked, IMAGE)["value"])
 

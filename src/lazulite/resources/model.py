@@ -50,6 +50,9 @@ UNSUPPORTED = Marker("unsupported")
 """Azure acts on it, the lab does not, and to accept it in silence would lie about packets: any value but the
 default is refused by name."""
 
+OMITTED_WHEN_EMPTY = Marker("omitted when empty")
+"""A list that the answer leaves out while nothing is in it. Read-only lists always are."""
+
 
 class Bounds(msgspec.Struct, frozen=True):
     """Inclusive limits of a number, or of the length of a string or list."""
@@ -160,3 +163,5 @@ class Kind(msgspec.Struct, frozen=True):
     default_sku: Sku | None = None
     asynchronous: bool = True
     """Whether writes answer with an operation to poll."""
+    created_status: int = 201
+    """HTTP status of the write that creates it; clients of some types know no other than 200."""

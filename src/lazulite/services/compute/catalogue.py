@@ -29,6 +29,7 @@ _SIZES = {
 }
 """Cores and GiB of memory. Source: "Sizes for virtual machines in Azure"."""
 _VERSION = "1.0.0"
+_EXTENSION_VERSION = "2.1.0"
 _QUOTA = 65536
 
 
@@ -97,6 +98,11 @@ def usages(context: Context, place: Mapping[str, str]) -> Any:
 def image_versions(context: Context, place: Mapping[str, str]) -> Any:
     """``GET …/skus/{sku}/versions``: every image has one."""
     return [{"location": place["location"], "name": _VERSION, "id": _image_id(place, _VERSION)}]
+
+
+def extension_versions(context: Context, place: Mapping[str, str]) -> Any:
+    """``GET …/artifacttypes/vmextension/types/{type}/versions``: clients pick the latest."""
+    return [{"location": place["location"], "name": _EXTENSION_VERSION, "id": "", "properties": {}}]
 
 
 def image(context: Context, place: Mapping[str, str]) -> Any:
