@@ -429,6 +429,8 @@ def test_what_a_client_asks_before_it_creates_a_machine() -> None:
     assert shown["properties"]["osDiskImage"]["operatingSystem"] == "Linux"
     assert "plan" not in shown["properties"]
     extension = {"location": "westeurope", "publisher": "Microsoft.Azure.Extensions", "type": "CustomScript"}
+    assert [t["name"] for t in catalogue.extension_types(asked, extension)] == ["CustomScript"]
+    assert catalogue.extension_types(asked, extension | {"publisher": "Contoso"}) == []
     assert [v["name"] for v in catalogue.extension_versions(asked, extension)] == ["2.1.0"]
     assert "Standard_D2s_v5" in {s["name"] for s in catalogue.sizes(asked, IMAGE)["value"]}
     assert all(u["limit"] > u["currentValue"] for u in catalogue.usages(asked, IMAGE)["value"])

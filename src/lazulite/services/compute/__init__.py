@@ -10,7 +10,7 @@ from lazulite.services.service import Service
 
 _MACHINE = "microsoft.compute/virtualmachines"
 _REGION = "Microsoft.Compute/locations/{location}"
-_EXTENSIONS = f"{_REGION}/publishers/{{publisher}}/artifacttypes/vmextension/types/{{type}}/versions"
+_EXTENSIONS = f"{_REGION}/publishers/{{publisher}}/artifacttypes/vmextension/types"
 _IMAGES = f"{_REGION}/publishers/{{publisher}}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
 
 SERVICE = Service(
@@ -38,7 +38,8 @@ SERVICE = Service(
         f"{_REGION}/vmSizes": catalogue.sizes,
         f"{_REGION}/usages": catalogue.usages,
         "Microsoft.Compute/skus": catalogue.skus,
-        _EXTENSIONS: catalogue.extension_versions,
+        _EXTENSIONS: catalogue.extension_types,
+        f"{_EXTENSIONS}/{{type}}/versions": catalogue.extension_versions,
         _IMAGES: catalogue.image_versions,
         f"{_IMAGES}/{{version}}": catalogue.image,
     },

@@ -29,6 +29,7 @@ _SIZES = {
 }
 """Cores and GiB of memory. Source: "Sizes for virtual machines in Azure"."""
 _VERSION = "1.0.0"
+_EXTENSIONS = {"microsoft.azure.extensions": ("CustomScript",), "microsoft.ostcextensions": ("CustomScriptForLinux",)}
 _EXTENSION_VERSION = "2.1.0"
 _QUOTA = 65536
 
@@ -98,6 +99,12 @@ def usages(context: Context, place: Mapping[str, str]) -> Any:
 def image_versions(context: Context, place: Mapping[str, str]) -> Any:
     """``GET …/skus/{sku}/versions``: every image has one."""
     return [{"location": place["location"], "name": _VERSION, "id": _image_id(place, _VERSION)}]
+
+
+def extension_types(context: Context, place: Mapping[str, str]) -> Any:
+    """``GET …/artifacttypes/vmextension/types``: the extensions of a publisher that the lab runs."""
+    names = _EXTENSIONS.get(place["publisher"].lower(), ())
+    return [{"location": place["location"], "name": name, "id": "", "properties": {}} for name in names]
 
 
 def extension_versions(context: Context, place: Mapping[str, str]) -> Any:
