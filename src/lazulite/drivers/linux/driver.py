@@ -51,6 +51,10 @@ class LinuxDriver:
         changes += [(k, item, None) for k, item in actual.items() if k not in wanted]
         return self._perform(changes)
 
+    def differences(self) -> list[str]:
+        """A full read-back: every object that is not as the model has it, in words. For tests and the background check."""
+        return readback.differences(self._handles, self._realiser.wanted)
+
     def counters(self) -> Mapping[str, tuple[int, int]]:
         """Packets and bytes, by the origin of a rule or by ``drop:`` and the reason of the fixed ruleset."""
         origins = {
@@ -58,6 +62,10 @@ class LinuxDriver:
         }
         found = readback.counters(self._handles).items()
         return {origins.get(name, name.replace("drop_", "drop:", 1)): value for name, value in found}
+
+    def descriptor(self, guest: str) -> int:
+        """The namespace of a guest, open until the next change."""
+        return self._handles.descriptor(names.guest(guest))
 
     def _perform(self, changes: list[Change]) -> list[Refusal]:
         refusals = self._kernel.apply(changes)
@@ -68,12 +76,12 @@ class LinuxDriver:
             self._handles.release()
 
     def _with_links(self, delta: Delta[Key, Item]) -> list[Change]:
-        """The changes, and again all that hangs on a link that is made anew: the kernel drops it with the link."""
+        """The changes, and again all that hangs on an end that gets a new link: the kernel drops it with the old one."""
         changes: list[Change] = [(k, delta.before.get(k), item) for k, item in delta.changed.items()]
         changes += [(k, item, None) for k, item in delta.removed.items()]
         remade = {
             end
-            for key, old in delta.before.items()
+            for key, old in (*delta.before.items(), *delta.removed.items())
             if isinstance(old.spec, Veth)
             for end in ((key[0], key[2]), (old.spec.far_namespace, old.spec.far_name))
         }
@@ -91,5 +99,7 @@ class LinuxDriver:
             now = self._realiser.model.get(Port, port.name)
             kept = now.addresses if now is not None and now.guid == port.guid and now.guest == port.guest else ()
             lost = [a for a in port.addresses if a not in kept]
-            if lost and port.guest is not None and self._handles.exists(names.router(port.vrf)):
-                flows.forget(self._handles.netfilter(names.router(port.vrf)), names.nic(port.guid), lost)
+            router, nic = names.router(port.vrf), names.nic(port.guid)
+            # A link that is gone took its index along, and with it every way to match its flows.
+            if lost and self._handles.exists(router) and self._handles.route(router).has(nic):
+                flows.forget(self._handles.netfilter(router), self._handles.route(router).index(nic), lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 
 from lazulite.drivers.linux.netfilter import NetfilterSocket
@@ -10,14 +11,13 @@ from lazulite.drivers.linux.skeleton import TABLE
 from lazulite.values import IPAddress
 
 TABLES = ("tcp_flows", "tcp_closing", "udp_flows", "echo_sent", "echo_received", "other_flows")
-_NAME_SIZE = 16
 
 
-def forget(netfilter: NetfilterSocket, interface: str, addresses: Iterable[IPAddress]) -> None:
-    """Delete every entry of *interface* whose local side is one of *addresses*."""
+def forget(netfilter: NetfilterSocket, interface: int, addresses: Iterable[IPAddress]) -> None:
+    """Delete every entry of the interface with that index whose local side is one of *addresses*."""
     for address in addresses:
         family = FAMILY_4 if address.version == 4 else FAMILY_6
-        start = interface.encode().ljust(_NAME_SIZE, b"\0") + address.packed
+        start = struct.pack("I", interface) + address.packed
         for table in TABLES:
             keys = [e.key for e in netfilter.elements(family, TABLE, table) if e.key.startswith(start)]
             netfilter.delete_elements(family, TABLE, table, keys)

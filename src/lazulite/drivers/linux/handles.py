@@ -37,7 +37,8 @@ _SETTINGS = {
     "router": _COMMON | _FORWARDING,
     "edge": _COMMON | _FORWARDING,
     "internet": _COMMON | _FORWARDING,
-    "guest": _COMMON | {"net/ipv4/ping_group_range": "0 0"},
+    # Without promotion, removing the first address of a subnet would take the later ones along.
+    "guest": _COMMON | {"net/ipv4/ping_group_range": "0 0", "net/ipv4/conf/all/promote_secondaries": "1"},
 }
 
 

@@ -6,6 +6,7 @@ refused transaction is bisected down to the item that it is about, with the rest
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
@@ -32,6 +33,8 @@ from lazulite.drivers.linux.state import (
 
 Change: TypeAlias = tuple[Key, Item | None, Item | None]
 """What, as it is now, as it shall be."""
+_LINK_UP_S = 5.0
+"""Bound of what takes the kernel microseconds."""
 _NFT = (Declared, Element, Chain, ListBody)
 _ROUTING = (Address, Neighbour, KernelRoute, MarkRule)
 _ALREADY_SO = {3, 19, 2, 17, 99, 22}
@@ -59,13 +62,24 @@ class Kernel:
             kinds[type(spec)].append(change)
         self._namespaces(kinds[Namespace])
         self._skeletons(kinds[Skeleton])
-        self._links([c for c in kinds[Veth] if c[2] is not None])
+        self._links(kinds[Veth])
         self._each_namespace([c for kind in _NFT for c in kinds[kind]], self._filters)
         self._each_namespace([c for kind in _ROUTING for c in kinds[kind]], self._routing)
         self._unlink([c for c in kinds[Veth] if c[2] is None], gone)
         for name in sorted(gone):
             self._handles.remove(name)
+        self._await([c for c in kinds[Veth] if c[2] is not None])
         return self.refusals
+
+    def _await(self, changes: list[Change]) -> None:
+        """Until both ends of every new link pass packets: the kernel activates the end that came up first later."""
+        ends = [((c[0][0], c[0][2]), _far_end(c[2]), c[2]) for c in changes if c[2] is not None]
+        waiting = [(end, item) for near, far, item in ends for end in (near, far) if self._handles.exists(end[0])]
+        deadline = time.monotonic() + _LINK_UP_S
+        while waiting and time.monotonic() < deadline:
+            waiting = [(end, item) for end, item in waiting if not self._handles.route(end[0]).is_up(end[1])]
+        for (name, interface), item in waiting:
+            self._refuse(item, f"{name}: {interface} did not come up")
 
     def _refuse(self, item: Item | None, message: str) -> None:
         self.refusals.append(Refusal(item.origin if item else "", message))
@@ -106,13 +120,14 @@ class Kernel:
                 self._refuse(new, f"ruleset of {key[0]}: {error}")
 
     def _links(self, changes: list[Change]) -> None:
-        """Create links; one that shall be different is made anew. Both ends come up before anyone uses them."""
-        self._unlink([c for c in changes if c[1] is not None])
+        """Create links, after those they take the place of are gone. Both ends come up before anyone uses them."""
+        ends = {_far_end(c[2]) for c in changes if c[2] is not None}
+        self._unlink([c for c in changes if c[1] is not None and (c[2] is not None or _far_end(c[1]) in ends)])
         near: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
         far: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
         for (name, _, interface), _, new in changes:
-            assert new is not None
-            assert isinstance(new.spec, Veth)
+            if new is None or not isinstance(new.spec, Veth):
+                continue
             if not (self._handles.exists(name) and self._handles.exists(new.spec.far_namespace)):
                 self._refuse(new, f"link {interface}: a namespace is missing")
                 continue
@@ -125,7 +140,7 @@ class Kernel:
     def _near(self, name: str, interface: str, spec: Veth) -> list[bytes]:
         here, there = self._handles.route(name), self._handles.route(spec.far_namespace)
         near = netlink.End(interface, here.reserve(interface), spec.mac)
-        far = netlink.End(spec.far_name, there.reserve(spec.far_name), spec.far_mac)
+        far = netlink.End(spec.far_name, there.reserve(spec.far_name, near.index), spec.far_mac)
         proxy = int(not spec.noarp)
         return [
             netlink.veth(near, far, self._handles.descriptor(spec.far_namespace), spec.mtu),
@@ -180,6 +195,11 @@ class Kernel:
             middle = len(changes) // 2
             self._transact(name, changes[:middle])
             self._transact(name, changes[middle:])
+
+
+def _far_end(item: Item) -> tuple[str, str]:
+    assert isinstance(item.spec, Veth)
+    return item.spec.far_namespace, item.spec.far_name
 
 
 def _far(spec: Veth) -> Iterable[bytes]:

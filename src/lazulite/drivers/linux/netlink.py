@@ -34,7 +34,9 @@ MAIN = 254
 PROTOCOL = 76
 """Route protocol number that marks a route as ours."""
 _UP, _NOARP = 1, 0x80
+_UNIVERSE, _LINK, _NOWHERE = 0, 253, 255
 PERMANENT = 0x80
+_OPERSTATE_UP = b"\x06"
 _NODAD, _NOPREFIXROUTE = 0x02, 0x200
 _CONF = {"forwarding": 1, "proxy_arp": 3, "send_redirects": 5, "rp_filter": 8}
 _PROXY_DELAY = 13
@@ -143,25 +145,26 @@ def delete_address(index: int, prefixed: str) -> Message:
 
 
 def route(prefix: str, table: int, kind: int, index: int = 0, via: str = "") -> Message:
-    return _message(NEWROUTE, _route(prefix, table, kind, index, via), _CREATE | _REPLACE)
-
-
-def delete_route(prefix: str, table: int, kind: int, index: int = 0, via: str = "") -> Message:
-    return _message(DELROUTE, _route(prefix, table, kind, index, via))
-
-
-def _route(prefix: str, table: int, kind: int, index: int, via: str) -> bytes:
-    family, raw, length = _prefix(prefix)
-    scope = 253 if index and not via and family == socket.AF_INET else 0
-    flags = 4 if via else 0  # on-link: the next hop need not be reachable by another route
-    body = struct.pack("BBBBBBBBI", family, length, 0, 0, table if table < 256 else 0, PROTOCOL, scope, kind, flags)
-    if length:
-        body += attribute(1, raw)
+    scope = _LINK if index and not via and ":" not in prefix else _UNIVERSE
+    # On-link: the next hop need not be reachable by another route.
+    body = _route(prefix, table, kind, scope, 4 if via else 0)
     if index:
         body += attribute(4, index)
     if via:
         body += attribute(5, _packed(via)[1])
-    return body + attribute(15, table)
+    return _message(NEWROUTE, body, _CREATE | _REPLACE)
+
+
+def delete_route(prefix: str, table: int, kind: int) -> Message:
+    """Whatever way it leads."""
+    return _message(DELROUTE, _route(prefix, table, kind, _NOWHERE, 0))
+
+
+def _route(prefix: str, table: int, kind: int, scope: int, flags: int) -> bytes:
+    family, raw, length = _prefix(prefix)
+    number = table if table < 256 else 0
+    body = struct.pack("BBBBBBBBI", family, length, 0, 0, number, PROTOCOL, scope, kind, flags)
+    return body + (attribute(1, raw) if length else b"") + attribute(15, table)
 
 
 def rule(family: int, mark: int, table: int, priority: int) -> Message:
@@ -264,13 +267,32 @@ class Socket:
                 raise OSError(error or 19, f"no interface {name}")
         return self._indexes[name]
 
-    def reserve(self, name: str) -> int:
-        """An interface index no one has here, for a link about to be made under *name*."""
+    def is_up(self, name: str) -> bool:
+        """Whether the interface passes packets: up, with the far end up, and the kernel done with both."""
+        self._socket.send(_message(GETLINK, _link() + attribute(3, name)))
+        for kind, _, payload in _split(self._socket.recv(1 << 16)):
+            if kind == NEWLINK:
+                return attributes(payload, 16).get(16) == _OPERSTATE_UP
+        return False
+
+    def has(self, name: str) -> bool:
+        """Whether there is an interface of that name."""
+        try:
+            return bool(self.index(name))
+        except OSError:
+            return False
+
+    def reserve(self, name: str, unlike: int = 0) -> int:
+        """An interface index no one has here, for a link about to be made under *name*.
+
+        It is never *unlike*, the index of the other end: the kernel takes links whose ends have the same index for
+        loops of an interface to itself, and is up to a second late to let them pass packets.
+        """
         if not self._highest:
             found = names(self.dump(GETLINK))
             self._indexes.update({text: index for index, (text, _) in found.items()})
             self._highest = max(found)
-        self._highest += 1
+        self._highest += 2 if self._highest + 1 == unlike else 1
         self._indexes[name] = self._highest
         return self._highest
 

@@ -14,7 +14,7 @@ from lazulite.drivers.linux.netlink import attribute, nest
 
 FAMILY_4, FAMILY_6 = 2, 10
 _NETWORK, _TRANSPORT = 1, 2
-_OIFNAME, _IIFNAME = 7, 6
+_IIF, _OIF = 4, 5
 _CHECKSUM_INET = 1
 _ACCEPT = 1
 _REGISTER = 8
@@ -107,11 +107,11 @@ def quoted_flow(family: int, table: str, chain: str, protocol: int, set_name: st
     local_port, remote_port = (at.transport + 2, at.transport) if sent else (at.transport, at.transport + 2)
     words = at.size // 4
     key, expressions = _REGISTER, _guard(at, protocol)
-    expressions.append(meta(_IIFNAME if sent else _OIFNAME, key))
-    expressions.append(load(_NETWORK, local, at.size, key + 4))
-    expressions.append(load(_NETWORK, local_port, 2, key + 4 + words))
-    expressions.append(load(_NETWORK, remote, at.size, key + 5 + words))
-    expressions.append(load(_NETWORK, remote_port, 2, key + 5 + 2 * words))
+    expressions.append(meta(_IIF if sent else _OIF, key))
+    expressions.append(load(_NETWORK, local, at.size, key + 1))
+    expressions.append(load(_NETWORK, local_port, 2, key + 1 + words))
+    expressions.append(load(_NETWORK, remote, at.size, key + 2 + words))
+    expressions.append(load(_NETWORK, remote_port, 2, key + 2 + 2 * words))
     return rule(family, table, chain, [*expressions, find(set_name, key), accept()])
 
 
@@ -123,10 +123,10 @@ def quoted_echo(family: int, table: str, chain: str, set_name: str, *, sent: boo
     expressions = _guard(at, 1 if family == FAMILY_4 else 58)
     expressions.append(load(_NETWORK, at.transport, 1, key))
     expressions.append(equal(key, b"\x08" if family == FAMILY_4 else b"\x80"))
-    expressions.append(meta(_IIFNAME if sent else _OIFNAME, key))
-    expressions.append(load(_NETWORK, local, at.size, key + 4))
-    expressions.append(load(_NETWORK, remote, at.size, key + 4 + words))
-    expressions.append(load(_NETWORK, at.transport + 4, 2, key + 4 + 2 * words))
+    expressions.append(meta(_IIF if sent else _OIF, key))
+    expressions.append(load(_NETWORK, local, at.size, key + 1))
+    expressions.append(load(_NETWORK, remote, at.size, key + 1 + words))
+    expressions.append(load(_NETWORK, at.transport + 4, 2, key + 1 + 2 * words))
     return rule(family, table, chain, [*expressions, find(set_name, key), accept()])
 
 

@@ -55,6 +55,16 @@ def missing(handles: Handles, changes: Iterable[Change]) -> list[Refusal]:
     return refusals
 
 
+def differences(handles: Handles, wanted: Mapping[Key, Item]) -> list[str]:
+    """Every object that is missing, different or one too many."""
+    try:
+        found = actual(handles)
+    finally:
+        handles.release()
+    lacking = [k for k, item in wanted.items() if k not in found or not _same(item.spec, found[k].spec)]
+    return [f"lacks {' '.join(k)}" for k in lacking] + [f"has {' '.join(k)}" for k in found if k not in wanted]
+
+
 def _same(wanted: Any, found: Any) -> bool:
     """Rules come back in nft's own words and a body is named by its content: of these, presence is what is compared."""
     if isinstance(wanted, Chain | ListBody | Skeleton | Declared | Namespace):

@@ -205,7 +205,7 @@ def port(scene: Scene, name: str) -> Items:
         return
     router, guest, nic = names.router(entry.vrf), names.guest(entry.guest), names.nic(entry.guid)
     inner, origin = f"eth{entry.slot}", entry.origin
-    link = Veth(names.GATEWAY_MAC, guest, inner, entry.mac, label=entry.label)
+    link = Veth(names.GATEWAY_MAC, guest, inner, _mac(entry), label=entry.label)
     yield _put(router, link, nic, origin=origin)
     for address, subnet in zip(entry.addresses, entry.gateways, strict=True):
         yield from _reach(entry, address, subnet, router, guest, nic, inner)
@@ -220,11 +220,16 @@ def _reach(entry: Port, address: IPAddress, subnet: Any, router: str, guest: str
     """One address: on the guest, known to the router, and let through the interface."""
     word, origin = _FAMILY[address.version], entry.origin
     yield _put(guest, Address(inner), f"{address}/{subnet.prefixlen if address.version == 4 else 128}", origin=origin)
-    yield _put(router, Neighbour(nic, entry.mac), nic, address, origin=origin)
+    yield _put(router, Neighbour(nic, _mac(entry)), nic, address, origin=origin)
     yield _put(router, towards(nic), MAIN, _host(address), origin=origin)
     yield _put(router, Element(), word, "own", f"{nic} . {address}", origin=origin)
     if address.version == 4:
         yield _put(router, Element(), "arp", "own", f"{nic} . {address}", origin=origin)
+
+
+def _mac(entry: Port) -> str:
+    """As the kernel prints it."""
+    return entry.mac.replace("-", ":").lower()
 
 
 def _first_hop(entry: Port, family: int, guest: str, inner: str) -> Items:

@@ -4,7 +4,9 @@ One text for both IP versions, with the few words that differ filled in. A packe
 prerouting hook of its router, a packet to one passes ``in`` in the postrouting hook; both are before and after any
 address translation, because translation happens in another namespace. The flow tables hold *(interface, local,
 remote)*, so state belongs to the interface although one set serves the whole router: a packet that crosses an
-appliance meets, and needs, an entry of each interface it passes.
+appliance meets, and needs, an entry of each interface it passes. Interfaces stand there by index, which the kernel
+does not use again, so a new link never finds the flows of an old one. A packet of a known flow is the first thing
+either hook looks for; a SYN is never one, so a closed connection lets no one back in.
 """
 
 # ruff: noqa: E501 -- the ruleset is easier to check as the lines that nft lists
@@ -85,6 +87,8 @@ table {ip} lz {{
 {into}
   chain prerouting {{
     type filter hook prerouting priority -450; policy drop;
+    meta l4proto tcp tcp flags & (fin | syn | rst) == 0 {tcp_out} @tcp_flows goto tcp_known_out
+    meta l4proto udp {udp_out} @udp_flows goto udp_known_out
     jump raise_hops
     iifname @nics goto out
     iifname vmap @links
@@ -93,20 +97,22 @@ table {ip} lz {{
   }}
   chain postrouting {{
     type filter hook postrouting priority 300; policy accept;
+    meta l4proto tcp tcp flags & (fin | syn | rst) == 0 {tcp_in} @tcp_flows goto tcp_known_in
+    meta l4proto udp {udp_in} @udp_flows goto udp_known_in
     oifname @nics goto in
   }}
 }}
 """
 
 _TABLES = """\
-  set tcp_flows {{ typeof iifname . {ip} saddr . tcp sport . {ip} daddr . tcp dport; flags dynamic,timeout; timeout 240s; size {flows}; }}
-  set tcp_closing {{ typeof iifname . {ip} saddr . tcp sport . {ip} daddr . tcp dport; flags dynamic,timeout; timeout {closing}s; size {flows}; }}
-  set udp_flows {{ typeof iifname . {ip} saddr . udp sport . {ip} daddr . udp dport; flags dynamic,timeout; timeout 240s; size {flows}; }}
-  set echo_sent {{ typeof iifname . {ip} saddr . {ip} daddr . {icmp} id; flags dynamic,timeout; timeout 240s; size {flows}; }}
-  set echo_received {{ typeof iifname . {ip} saddr . {ip} daddr . {icmp} id; flags dynamic,timeout; timeout 240s; size {flows}; }}
-  set other_flows {{ typeof iifname . {ip} saddr . {ip} daddr . meta l4proto; flags dynamic,timeout; timeout 240s; size {flows}; }}
-  set fragments_out {{ typeof iifname . {ip} saddr . {ip} daddr . {fragment_key}; flags dynamic,timeout; timeout {fragments}s; size {flows}; }}
-  set fragments_in {{ typeof iifname . {ip} saddr . {ip} daddr . {fragment_key}; flags dynamic,timeout; timeout {fragments}s; size {flows}; }}
+  set tcp_flows {{ typeof meta iif . {ip} saddr . tcp sport . {ip} daddr . tcp dport; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set tcp_closing {{ typeof meta iif . {ip} saddr . tcp sport . {ip} daddr . tcp dport; flags dynamic,timeout; timeout {closing}s; size {flows}; }}
+  set udp_flows {{ typeof meta iif . {ip} saddr . udp sport . {ip} daddr . udp dport; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set echo_sent {{ typeof meta iif . {ip} saddr . {ip} daddr . {icmp} id; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set echo_received {{ typeof meta iif . {ip} saddr . {ip} daddr . {icmp} id; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set other_flows {{ typeof meta iif . {ip} saddr . {ip} daddr . meta l4proto; flags dynamic,timeout; timeout 240s; size {flows}; }}
+  set fragments_out {{ typeof meta iif . {ip} saddr . {ip} daddr . {fragment_key}; flags dynamic,timeout; timeout {fragments}s; size {flows}; }}
+  set fragments_in {{ typeof meta iif . {ip} saddr . {ip} daddr . {fragment_key}; flags dynamic,timeout; timeout {fragments}s; size {flows}; }}
 """
 
 _DIRECTION = """\
@@ -114,12 +120,20 @@ _DIRECTION = """\
     {first} update @fragments_{way} {{ {if} . {ip} saddr . {ip} daddr . {fragment_key} }}
     accept
   }}
+  chain tcp_known_{way} {{
+{known}    update @tcp_flows {{ {tcp} timeout {idle}s }}
+    goto accepted_{way}
+  }}
+  chain udp_known_{way} {{
+{known}    update @udp_flows {{ {udp} timeout {idle}s }}
+    goto accepted_{way}
+  }}
   chain tcp_close_{way} {{
     update @tcp_closing {{ {tcp} }}
     delete @tcp_flows {{ {tcp} }}
     goto accepted_{way}
   }}
-  chain tcp_known_{way} {{
+  chain tcp_open_{way} {{
     tcp flags & (fin | rst) != 0 goto tcp_close_{way}
     update @tcp_flows {{ {tcp} timeout {idle}s }}
     goto accepted_{way}
@@ -130,15 +144,8 @@ _DIRECTION = """\
   }}
   chain tcp_{way} {{
     tcp flags & (syn | ack) == syn return
-    {tcp} @tcp_flows goto tcp_known_{way}
+    {tcp} @tcp_flows goto tcp_open_{way}
     {tcp} @tcp_closing goto tcp_closing_{way}
-  }}
-  chain udp_known_{way} {{
-    update @udp_flows {{ {udp} timeout {idle}s }}
-    goto accepted_{way}
-  }}
-  chain udp_{way} {{
-    {udp} @udp_flows goto udp_known_{way}
   }}
   chain icmp_{way} {{
     {icmp} type echo-request {echo} @echo_{requests} update @echo_{requests} {{ {echo} timeout {idle}s }} goto accepted_{way}
@@ -170,12 +177,12 @@ _DIRECTION = """\
     counter name drop_fragment drop
   }}
   chain {way} {{
-    {if} . {ip} {local} != @own {if} != @forwarders counter name drop_{local_check} drop
+    {name} . {ip} {local} != @own {name} != @forwarders counter name drop_{local_check} drop
 {mark}    {fragment} goto fragment_{way}
-    meta l4proto vmap {{ tcp : jump tcp_{way}, udp : jump udp_{way}, {l4icmp} : jump icmp_{way} }}
+    meta l4proto vmap {{ tcp : jump tcp_{way}, {l4icmp} : jump icmp_{way} }}
     meta l4proto != {{ tcp, udp, {l4icmp} }} jump other_{way}
-    {if} vmap @{lists[0]}
-    {if} vmap @{lists[1]}
+    {name} vmap @{lists[0]}
+    {name} vmap @{lists[1]}
     goto admit_{way}
   }}
 """
@@ -246,36 +253,41 @@ def router(version: int, idle_s: int) -> str:
         tables=_TABLES.format(**words, **sizes),
         out=_direction(version, idle_s, "out"),
         into=_direction(version, idle_s, "in"),
+        **{f"{p}_{w}": _flow(words["ip"], p, w) for p in ("tcp", "udp") for w in ("out", "in")},
     )
 
 
+def _flow(ip: str, protocol: str, way: str) -> str:
+    """The key of a TCP or UDP flow table: interface, local side, remote side."""
+    if way == "out":
+        return f"meta iif . {ip} saddr . {protocol} sport . {ip} daddr . {protocol} dport"
+    return f"meta oif . {ip} daddr . {protocol} dport . {ip} saddr . {protocol} sport"
+
+
 def _direction(version: int, idle_s: int, way: str) -> str:
-    words = _FAMILIES[version]
+    words, sent = _FAMILIES[version], way == "out"
     ip, icmp = words["ip"], words["icmp"]
-    sent = way == "out"
-    interface = "iifname" if sent else "oifname"
     local, remote = ("saddr", "daddr") if sent else ("daddr", "saddr")
-    near, far = ("sport", "dport") if sent else ("dport", "sport")
-
-    def ports(protocol: str) -> str:
-        return f"{interface} . {ip} {local} . {protocol} {near} . {ip} {remote} . {protocol} {far}"
-
+    interface = "meta iif" if sent else "meta oif"
+    mark = "    meta mark set iifname map @marks\n" if sent else ""
     return _DIRECTION.format(
         **words,
         **{"if": interface},
         way=way,
         idle=idle_s,
+        name="iifname" if sent else "oifname",
         local=local,
         local_check="source" if sent else "destination",
-        tcp=ports("tcp"),
-        udp=ports("udp"),
+        tcp=_flow(ip, "tcp", way),
+        udp=_flow(ip, "udp", way),
         echo=f"{interface} . {ip} {local} . {ip} {remote} . {icmp} id",
         other=f"{interface} . {ip} {local} . {ip} {remote} . meta l4proto",
         requests="sent" if sent else "received",
         replies="received" if sent else "sent",
         l4icmp="icmp" if version == 4 else "ipv6-icmp",
         lists=("egress_nic", "egress_subnet") if sent else ("ingress_subnet", "ingress_nic"),
-        mark="    meta mark set iifname map @marks\n" if sent else "",
+        mark=mark,
+        known="    jump raise_hops\n" + mark if sent else "",
     )
 
 

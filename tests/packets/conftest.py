@@ -1,0 +1,32 @@
+"""Tests here hold namespaces of their own; those of the driver run in a mount namespace with an empty ``/run``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+_SANDBOX = "LAZULITE_SANDBOX"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start again inside namespaces made for this run: the host's are never touched, and the kernel cleans up."""
+    if os.environ.get(_SANDBOX) != "1":
+        capture = config.pluginmanager.getplugin("capturemanager")
+        if capture is not None:
+            capture.stop_global_capturing()
+        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        command = ["unshare", *user, "--net", "--mount", sys.executable, "-m", "pytest", *config.invocation_params.args]
+        os.execvpe(command[0], command, os.environ | {_SANDBOX: "1"})
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Iterator[None]:
+    """An empty ``/run``, for the driver's namespaces."""
+    from lazulite.drivers.linux import isolation
+
+    isolation.mount("lazulite-test", "/run", "tmpfs")
+    yield
+    isolation.unmount("/run")
