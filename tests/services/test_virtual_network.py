@@ -536,7 +536,8 @@ def test_p2_peers_of_one_network_may_not_overlap(three: Lab) -> None:
             "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet",
             f"Cannot create or update peering {b}/virtualNetworkPeerings/to-twin. Virtual networks {twin} and {b} "
             "cannot be peered because address space of the first virtual network overlaps with address space of "
-            f"virtual network {c} already peered with the second virtual network. Overlapping address prefixes: 10.2.0.0/16",
+            f"virtual network {c} already peered with the second virtual network. Overlapping address prefixes: "
+            "10.2.0.0/16",
         )
     ]
 

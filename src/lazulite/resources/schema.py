@@ -19,6 +19,7 @@ import msgspec
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import (
     ASSIGNED,
+    OMITTED_WHEN_EMPTY,
     READ_ONLY,
     SECRET,
     UNSUPPORTED,
@@ -377,7 +378,8 @@ def _layout(model: type) -> tuple[tuple[str, str, bool, bool], ...]:
             ("zones", "zones", False, True),
         )
     return tuple(
-        (s.wire, s.attribute, SECRET.name in s.markers, READ_ONLY.name in s.markers) for s in fields(model).values()
+        (s.wire, s.attribute, SECRET.name in s.markers, bool(s.markers & {READ_ONLY.name, OMITTED_WHEN_EMPTY.name}))
+        for s in fields(model).values()
     )
 
 

@@ -11,6 +11,7 @@ from lazulite.resources.model import (
     ASSIGNED,
     IMMUTABLE,
     INERT,
+    OMITTED_WHEN_EMPTY,
     READ_ONLY,
     SECRET,
     UNSUPPORTED,
@@ -49,7 +50,7 @@ _Prefixes: TypeAlias = Annotated[tuple[IPNetwork, ...], Code("InvalidCIDRNotatio
 
 class AddressSpace(Properties, frozen=True):
     address_prefixes: _Prefixes = ()
-    ipam_pool_prefix_allocations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
+    ipam_pool_prefix_allocations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
 
 
 class DhcpOptions(Properties, frozen=True):
@@ -78,7 +79,7 @@ class Subnet(Properties, frozen=True):
     """``virtualNetworks/subnets``."""
 
     address_prefix: Annotated[IPNetwork | None, Code("InvalidCIDRNotation")] = None
-    address_prefixes: _Prefixes = ()
+    address_prefixes: Annotated[_Prefixes, OMITTED_WHEN_EMPTY] = ()
     network_security_group: Annotated[Ref | None, _NETWORK_SECURITY_GROUP] = None
     route_table: Annotated[Ref | None, Targets("Microsoft.Network/routeTables")] = None
     nat_gateway: Annotated[Ref | None, Targets("Microsoft.Network/natGateways")] = None
@@ -89,10 +90,10 @@ class Subnet(Properties, frozen=True):
         Literal["Disabled", "Enabled", "NetworkSecurityGroupEnabled", "RouteTableEnabled"], INERT
     ] = "Disabled"
     private_link_service_network_policies: Annotated[Literal["Enabled", "Disabled"], INERT] = "Enabled"
-    service_endpoints: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
-    service_endpoint_policies: Annotated[tuple[Ref, ...], UNSUPPORTED] = ()
-    ip_allocations: Annotated[tuple[Ref, ...], UNSUPPORTED] = ()
-    ipam_pool_prefix_allocations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
+    service_endpoints: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    service_endpoint_policies: Annotated[tuple[Ref, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    ip_allocations: Annotated[tuple[Ref, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    ipam_pool_prefix_allocations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     service_gateway: Annotated[Ref | None, UNSUPPORTED] = None
     sharing_scope: Annotated[Literal["Tenant", "DelegatedServices"] | None, UNSUPPORTED] = None
     application_gateway_ip_configurations: Annotated[tuple[dict[str, Any], ...], READ_ONLY] = msgspec.field(
@@ -130,8 +131,8 @@ class VirtualNetworkPeering(Properties, frozen=True):
     do_not_verify_remote_gateways: Annotated[bool, INERT] = False
     peer_complete_vnets: Annotated[bool, UNSUPPORTED] = True
     enable_only_ipv6_peering: Annotated[bool, UNSUPPORTED] = msgspec.field(default=False, name="enableOnlyIPv6Peering")
-    local_subnet_names: Annotated[tuple[str, ...], UNSUPPORTED] = ()
-    remote_subnet_names: Annotated[tuple[str, ...], UNSUPPORTED] = ()
+    local_subnet_names: Annotated[tuple[str, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    remote_subnet_names: Annotated[tuple[str, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     known_local: Annotated[tuple[IPNetwork, ...], ASSIGNED, SECRET] = ()
     """The space of this network when the link was last written."""
     known_remote: Annotated[tuple[IPNetwork, ...], ASSIGNED, SECRET] = ()
@@ -167,7 +168,7 @@ class VirtualNetwork(Properties, frozen=True):
         default="Disabled", name="privateEndpointVNetPolicies"
     )
     summarized_gateway_prefixes: Annotated[AddressSpace | None, INERT] = None
-    ip_allocations: Annotated[tuple[Ref, ...], UNSUPPORTED] = ()
+    ip_allocations: Annotated[tuple[Ref, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     default_outbound_address: Annotated[IPv4Address | None, ASSIGNED, SECRET] = None
     """The public address that workloads without one of their own leave from."""
     severed_links: Annotated[tuple[str, ...], ASSIGNED, SECRET] = ()
@@ -202,13 +203,16 @@ class IpConfiguration(Properties, frozen=True):
         default=None, name="publicIPAddress"
     )
     application_security_groups: Annotated[
-        tuple[Ref, ...], Bounds(0, MAX_ASGS_PER_CONFIGURATION), Targets("Microsoft.Network/applicationSecurityGroups")
+        tuple[Ref, ...],
+        Bounds(0, MAX_ASGS_PER_CONFIGURATION),
+        Targets("Microsoft.Network/applicationSecurityGroups"),
+        OMITTED_WHEN_EMPTY,
     ] = ()
-    load_balancer_backend_address_pools: tuple[Ref, ...] = ()
-    load_balancer_inbound_nat_rules: tuple[Ref, ...] = ()
-    application_gateway_backend_address_pools: tuple[Ref, ...] = ()
+    load_balancer_backend_address_pools: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
+    load_balancer_inbound_nat_rules: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
+    application_gateway_backend_address_pools: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
     gateway_load_balancer: Annotated[Ref | None, UNSUPPORTED] = None
-    virtual_network_taps: Annotated[tuple[Ref, ...], UNSUPPORTED] = ()
+    virtual_network_taps: Annotated[tuple[Ref, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     private_link_connection_properties: Annotated[dict[str, Any] | None, READ_ONLY] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
