@@ -429,6 +429,7 @@ def test_what_a_client_asks_before_it_creates_a_machine() -> None:
     assert shown["properties"]["osDiskImage"]["operatingSystem"] == "Linux"
     assert "plan" not in shown["properties"]
     extension = {"location": "westeurope", "publisher": "Microsoft.Azure.Extensions", "type": "CustomScript"}
+    assert extension["publisher"] in {p["name"] for p in catalogue.publishers(asked, extension)}
     assert [t["name"] for t in catalogue.extension_types(asked, extension)] == ["CustomScript"]
     assert catalogue.extension_types(asked, extension | {"publisher": "Contoso"}) == []
     assert [v["name"] for v in catalogue.extension_versions(asked, extension)] == ["2.1.0"]

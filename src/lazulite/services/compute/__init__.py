@@ -38,6 +38,7 @@ SERVICE = Service(
         f"{_REGION}/vmSizes": catalogue.sizes,
         f"{_REGION}/usages": catalogue.usages,
         "Microsoft.Compute/skus": catalogue.skus,
+        f"{_REGION}/publishers": catalogue.publishers,
         _EXTENSIONS: catalogue.extension_types,
         f"{_EXTENSIONS}/{{type}}/versions": catalogue.extension_versions,
         _IMAGES: catalogue.image_versions,

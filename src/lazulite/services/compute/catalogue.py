@@ -29,7 +29,7 @@ _SIZES = {
 }
 """Cores and GiB of memory. Source: "Sizes for virtual machines in Azure"."""
 _VERSION = "1.0.0"
-_EXTENSIONS = {"microsoft.azure.extensions": ("CustomScript",), "microsoft.ostcextensions": ("CustomScriptForLinux",)}
+_EXTENSIONS = {"Microsoft.Azure.Extensions": ("CustomScript",), "Microsoft.OSTCExtensions": ("CustomScriptForLinux",)}
 _EXTENSION_VERSION = "2.1.0"
 _QUOTA = 65536
 
@@ -101,9 +101,15 @@ def image_versions(context: Context, place: Mapping[str, str]) -> Any:
     return [{"location": place["location"], "name": _VERSION, "id": _image_id(place, _VERSION)}]
 
 
+def publishers(context: Context, place: Mapping[str, str]) -> Any:
+    """``GET locations/{location}/publishers``: those of extensions that the lab runs; any publishes an image."""
+    return [{"location": place["location"], "name": name, "id": ""} for name in _EXTENSIONS]
+
+
 def extension_types(context: Context, place: Mapping[str, str]) -> Any:
     """``GET …/artifacttypes/vmextension/types``: the extensions of a publisher that the lab runs."""
-    names = _EXTENSIONS.get(place["publisher"].lower(), ())
+    publisher = place["publisher"].lower()
+    names = [name for owner, every in _EXTENSIONS.items() if owner.lower() == publisher for name in every]
     return [{"location": place["location"], "name": name, "id": "", "properties": {}} for name in names]
 
 
