@@ -151,7 +151,7 @@ def _start(well: Resource[Any], context: Context) -> Write | Iterator[Violation]
 
 
 def _pump(well: Resource[Any], context: Context) -> Run:
-    return Run(well.id.key, context.body["script"], lambda code, out, err: {"code": code, "out": out})
+    return Run(well.id.key, (context.body or {}).get("script", ""), lambda code, out, err: {"code": code, "out": out})
 
 
 def _usages(context: Context, places: Mapping[str, str]) -> Any:

@@ -1,0 +1,74 @@
+"""The authority, the server's certificate, and the profile az reads."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import ssl
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import certifi
+from cryptography import x509
+
+from lazulite.arm import pki, profile
+from lazulite.arm.scopes import new_subscription
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def read(path: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(path.read_bytes())
+
+
+def test_the_certificates_carry_what_strict_clients_want(tmp_path: Path) -> None:
+    files = pki.ensure(tmp_path, NOW)
+    authority, server = read(files.authority), read(files.certificate)
+    server.verify_directly_issued_by(authority)
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert [str(a) for a in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1"]
+    known = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    assert server.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier == known
+    assert authority.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+
+
+def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
+    files = pki.ensure(tmp_path, NOW)
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (files.key, files.authority_key)] == [0o600, 0o600]
+
+
+def test_the_bundle_trusts_the_world_and_the_lab(tmp_path: Path) -> None:
+    files = pki.ensure(tmp_path, NOW)
+    context = ssl.create_default_context(cafile=str(files.bundle))
+    alone = ssl.create_default_context(cafile=certifi.where())
+    assert context.cert_store_stats()["x509_ca"] == alone.cert_store_stats()["x509_ca"] + 1
+
+
+def test_a_second_call_changes_nothing_and_a_late_one_renews_the_server_alone(tmp_path: Path) -> None:
+    files = pki.ensure(tmp_path, NOW)
+    first = (files.authority.read_bytes(), files.certificate.read_bytes())
+    pki.ensure(tmp_path, NOW + timedelta(days=300))
+    assert (files.authority.read_bytes(), files.certificate.read_bytes()) == first
+    pki.ensure(tmp_path, NOW + timedelta(days=380))
+    assert files.authority.read_bytes() == first[0]
+    assert files.certificate.read_bytes() != first[1]
+    pki.ensure(tmp_path, NOW + timedelta(days=3640))
+    assert files.authority.read_bytes() != first[0]
+    read(files.certificate).verify_directly_issued_by(read(files.authority))
+
+
+def test_the_profile_signs_az_in_to_every_subscription(tmp_path: Path) -> None:
+    held = [new_subscription("s1", "one", "t"), new_subscription("s2", "two", "t")]
+    profile.write(tmp_path / "az", "https://localhost:1", held)
+    clouds = configparser.ConfigParser()
+    clouds.read(tmp_path / "az" / "clouds.config")
+    assert clouds["Lazulite"]["endpoint_active_directory"] == "https://localhost:1/adfs"
+    accounts = json.loads((tmp_path / "az" / "azureProfile.json").read_text())["subscriptions"]
+    assert [(a["id"], a["isDefault"], a["environmentName"]) for a in accounts] == [
+        ("s1", True, "Lazulite"),
+        ("s2", False, "Lazulite"),
+    ]
+    entries = json.loads((tmp_path / "az" / "service_principal_entries.json").read_text())
+    assert [(e["client_id"], e["tenant"]) for e in entries] == [(accounts[0]["user"]["name"], "t")]
