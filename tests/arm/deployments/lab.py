@@ -58,7 +58,9 @@ class FakeTarget:
         if resource_id in self.refused:
             self.log.append(f"!{resource_id.name}")
             raise self.refused[resource_id]
-        properties = {**(body.get("properties") or {}), "provisioningState": "Succeeded", "etag": 'W/"1"'}
+        if not isinstance(body.get("properties", {}), dict):
+            raise ArmError(400, "InvalidRequestContent", "The properties are not an object.")
+        properties = {**body.get("properties", {}), "provisioningState": "Succeeded", "etag": 'W/"1"'}
         identity = {"id": resource_id.text, "name": resource_id.name, "type": resource_id.kind}
         self.resources[resource_id] = {**body, **identity, "properties": _computed(resource_id, properties)}
         self.log.append(f"-{resource_id.name}")
@@ -100,8 +102,9 @@ def _computed(resource_id: ResourceId, properties: dict[str, Any]) -> dict[str, 
         "nameServers": [f"ns1.{name}"],
         "primaryEndpoints": {"blob": f"https://{name}.blob.test/"},
     }
+    given = properties.get("dnsSettings", {})
     with_ids = {k: _with_ids(resource_id, k, v) for k, v in properties.items()}
-    return computed | with_ids | {"dnsSettings": {"fqdn": f"{name}.example", **properties.get("dnsSettings", {})}}
+    return computed | with_ids | {"dnsSettings": {"fqdn": f"{name}.example", **given}}
 
 
 def _with_ids(resource_id: ResourceId, kind: str, value: Any) -> Any:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazulite.arm.deployments.expressions import (
@@ -32,11 +32,13 @@ trees = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(trees)
 def test_writing_and_reading_a_tree_gives_the_tree(tree: Node) -> None:
     assert parse(write(tree)) == tree
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40) | st.text("fa('),.[]?1- ", max_size=20))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
@@ -46,6 +48,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert parse(write(tree)) == tree
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_string_literal_means_itself(text: str) -> None:
     assert value("['" + text.replace("'", "''") + "']") == text

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazulite.arm.errors import ArmError
@@ -197,6 +197,7 @@ def test_reading_by_id_what_waits_for_the_reader_is_no_cycle() -> None:
     assert found["error"]["details"][0]["code"] == "ResourceNotFound"
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=10))
 def test_nothing_starts_before_what_it_depends_on_has_ended(edges: Sequence[Sequence[int]]) -> None:
     """Any acyclic graph: node *i* depends on nodes below *i*, and the template lists them from the last."""

@@ -151,8 +151,9 @@ class Deployments:
 
     async def _what_if(self, call: Call) -> Response:
         family = await self._checked(call)
-        settings = call.body["properties"].get("whatIfSettings") or {}
-        ids_only = str(settings.get("resultFormat", "")).lower() == "resourceidonly"
+        settings = call.body["properties"].get("whatIfSettings")
+        form = settings.get("resultFormat") if isinstance(settings, dict) else None
+        ids_only = str(form).lower() == "resourceidonly"
         found = await changes(self._network.target, family, ids_only=ids_only)
         return Response(200, {"status": "Succeeded", "properties": {"changes": found}})
 

@@ -12,7 +12,8 @@ from lazulite.arm.deployments.evaluation import evaluate, invalid_template, loca
 from lazulite.arm.deployments.expressions import Call, ExpressionError, Literal, Member, Node, is_expression, parse
 from lazulite.arm.deployments.frame import Frame, Named, Question, Runtime, Scopes
 from lazulite.arm.deployments.graph import dependencies
-from lazulite.arm.deployments.parameters import Bound, bind, type_name
+from lazulite.arm.deployments.outputs import evaluate_outputs
+from lazulite.arm.deployments.parameters import Bound, bind
 from lazulite.arm.deployments.plan import Plan, Planned, expand
 from lazulite.arm.deployments.template import Template, read, variables
 from lazulite.arm.errors import ArmError
@@ -98,7 +99,7 @@ def prepare(order: Order, setting: Setting, outer: Outer | None = None, level: i
     find = _finder(plan, outer)
     drafts = [_draft(planned, find) for planned in plan.resources]
     graph = dependencies(plan, [draft.asked for draft in drafts])
-    _check_outputs(template)
+    evaluate_outputs(template, frame.asking(Runtime(outer.find if outer else find, {}, [])))
     return Prepared(order, setting, template, frame, bound, plan, find, outer, level, drafts, graph)
 
 
@@ -125,11 +126,6 @@ def _described(order: Order) -> Mapping[str, Any]:
 def _finder(plan: Plan, outer: Outer | None) -> Callable[[str], tuple[Named, ...]]:
     """Names of this template first, then those of the template around it, if its expressions are at home there."""
     return (lambda name: plan.find(name) or outer.find(name)) if outer else plan.find
-
-
-def _check_outputs(template: Template) -> None:
-    for name, output in template.outputs.items():
-        type_name(output, f"the template output '{name}'")
 
 
 def _draft(planned: Planned, find: Callable[[str], tuple[Named, ...]]) -> Draft:

@@ -19,6 +19,7 @@ from lazulite.arm.deployments.expressions import (
 from lazulite.arm.deployments.frame import UNKNOWN, Frame, Lambda, UnknownValue, UserFunction
 from lazulite.arm.deployments.functions import arrays, find
 from lazulite.arm.deployments.functions.signature import invoke, json_type
+from lazulite.arm.deployments.functions.strings import MAX_RESULT
 from lazulite.arm.errors import ArmError
 
 MAX_COPIES = 800
@@ -88,9 +89,12 @@ def _call(name: str, arguments: Sequence[Node], frame: Frame) -> Any:
     if function is None:
         raise ExpressionError(f"The template function '{name}' is not valid.")
     try:
-        return invoke(name, function, values, frame)
+        result = invoke(name, function, values, frame)
     except UnknownValue:
         return UNKNOWN
+    if isinstance(result, str | list) and len(result) > MAX_RESULT:
+        raise ExpressionError(f"The template language function '{name}' makes more than {MAX_RESULT} characters.")
+    return result
 
 
 def _user_function(name: str, function: UserFunction, values: Sequence[Any], frame: Frame) -> Any:

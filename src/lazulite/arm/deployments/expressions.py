@@ -18,6 +18,10 @@ MAX_DEPTH = 64
 """Nested calls, and links of one access chain. Ours: keeps evaluation inside the interpreter's stack."""
 
 
+_MAX_DIGITS = 20
+"""Of a number in an expression: 64 bits and a sign."""
+
+
 class ExpressionError(Exception):
     """An expression that can not be read or evaluated; the message is for the template's author."""
 
@@ -112,6 +116,12 @@ def _tokens(text: str) -> list[_Token]:
     return [*found, _Token("end", "", end)]
 
 
+def _number(text: str) -> Literal:
+    if len(text) > _MAX_DIGITS:
+        raise ExpressionError(f"The number '{text[:_MAX_DIGITS]}…' does not fit into 64 bits.")
+    return Literal(float(text) if "." in text else int(text))
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -161,7 +171,7 @@ class _Parser:
         if token := self._take("string"):
             return Literal(token.text[1:-1].replace("''", "'"))
         if token := self._take("number"):
-            return Literal(float(token.text) if "." in token.text else int(token.text))
+            return _number(token.text)
         return self._call(depth)
 
     def _call(self, depth: int) -> Call:

@@ -16,7 +16,8 @@ class History(Protocol):
 
     def get(self, deployment: ResourceId) -> Mapping[str, Any] | None: ...
 
-    def put(self, deployment: ResourceId, record: Mapping[str, Any]) -> None: ...
+    def put(self, deployment: ResourceId, record: Mapping[str, Any]) -> None:
+        """Keep *record*, and forget the oldest of its group beyond :data:`CAPACITY`."""
 
     def delete(self, deployment: ResourceId) -> None: ...
 
@@ -35,6 +36,9 @@ class MemoryHistory:
 
     def put(self, deployment: ResourceId, record: Mapping[str, Any]) -> None:
         self._records[deployment] = record
+        of_group = [d for d in self._records if d.scope == deployment.scope]
+        for oldest in of_group[: max(len(of_group) - CAPACITY, 0)]:
+            del self._records[oldest]
 
     def delete(self, deployment: ResourceId) -> None:
         self._records.pop(deployment, None)

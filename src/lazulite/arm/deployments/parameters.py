@@ -154,7 +154,8 @@ def _check(name: str, declared: Mapping[str, Any], value: Any) -> None:
         )
     _check_allowed(name, declared, value)
     for limit in _LIMITS:
-        if isinstance(declared.get(limit), int) and not _LIMITS[limit](value, declared[limit]):
+        kinds, holds = _LIMITS[limit]
+        if isinstance(declared.get(limit), int) and isinstance(value, kinds) and not holds(value, declared[limit]):
             shown = "" if is_secure(declared) else f" '{text(value)}'"
             raise invalid_template(
                 f"The provided value{shown} for the template parameter '{name}' is not valid: "
@@ -162,12 +163,13 @@ def _check(name: str, declared: Mapping[str, Any], value: Any) -> None:
             )
 
 
-_LIMITS: Mapping[str, Callable[[Any, int], bool]] = {
-    "minValue": lambda value, low: value >= low,
-    "maxValue": lambda value, high: value <= high,
-    "minLength": lambda value, low: len(value) >= low,
-    "maxLength": lambda value, high: len(value) <= high,
+_LIMITS: Mapping[str, tuple[tuple[type, ...], Callable[[Any, int], bool]]] = {
+    "minValue": ((int, float), lambda value, low: value >= low),
+    "maxValue": ((int, float), lambda value, high: value <= high),
+    "minLength": ((str, list), lambda value, low: len(value) >= low),
+    "maxLength": ((str, list), lambda value, high: len(value) <= high),
 }
+"""Of which JSON types a limit speaks, and whether a value is within it."""
 
 
 def _is(expected: type, value: Any) -> bool:

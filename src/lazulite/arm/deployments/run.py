@@ -13,11 +13,11 @@ import msgspec
 
 from lazulite.arm.deployments.deployment import Prepared, nested, settled
 from lazulite.arm.deployments.frame import DEPLOYMENT_KIND, Question, Runtime
-from lazulite.arm.deployments.history import CAPACITY, History
+from lazulite.arm.deployments.history import History
 from lazulite.arm.deployments.outputs import evaluate_outputs
 from lazulite.arm.deployments.plan import Planned
 from lazulite.arm.deployments.preflight import places_of
-from lazulite.arm.deployments.record import ACTIVE, Operation, Record, failure, located_error
+from lazulite.arm.deployments.record import Operation, Record, failure, located_error
 from lazulite.arm.errors import ArmError, resource_not_found
 from lazulite.arm.target import Target
 from lazulite.resources.ids import ResourceId
@@ -60,7 +60,6 @@ class Run:
         """Keep the record and begin. Returns before anything is deployed."""
         self._network.live[self.record.id] = self
         self._network.history.put(self.record.id, self.record.document())
-        _prune(self._network, self.record.id.scope)
         self.task = asyncio.create_task(self._run(), name=f"deployment {self.record.id.name}")
 
     def cancel(self) -> None:
@@ -242,11 +241,3 @@ def active(deployment: ResourceId) -> ArmError:
         "active. Cancel it, or wait until it has ended."
     )
     return ArmError(409, "DeploymentActiveAndUneditable", message)
-
-
-def _prune(network: Network, group: ResourceId) -> None:
-    """Forget the oldest deployments of *group* beyond the capacity of its history."""
-    records = network.history.list(group)
-    for record in records[: max(len(records) - CAPACITY, 0)]:
-        if record["deployment"]["properties"]["provisioningState"] not in ACTIVE:
-            network.history.delete(ResourceId(record["deployment"]["id"]))

@@ -124,9 +124,9 @@ def _functions(namespaces: Any) -> Iterator[tuple[str, UserFunction]]:
 
 def entries(resources: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Symbolic name and source of each resource in a list, or in a map of symbolic names."""
-    pairs = resources.items() if isinstance(resources, dict) else (("", r) for r in resources or ())
-    if resources is not None and not isinstance(resources, dict | list):
+    if not isinstance(resources, dict | list | None):
         raise invalid_template("The template's 'resources' is neither an array nor an object.")
+    pairs = resources.items() if isinstance(resources, dict) else (("", r) for r in resources or ())
     for symbol, resource in pairs:
         if not isinstance(resource, dict):
             raise invalid_template(f"The template resource '{symbol}' is not an object.")

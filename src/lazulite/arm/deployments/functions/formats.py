@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from lazulite.arm.deployments.expressions import ExpressionError
 from lazulite.arm.deployments.functions.texts import text
 
+_EXACT = Context(prec=500)
+"""Room for the largest double with 99 places."""
 _ITEM = re.compile(r"\{\{|\}\}|\{(?P<index>\d{1,6})\s*(?:,\s*(?P<width>-?\d{1,4})\s*)?(?::(?P<spec>[^{}]*))?\}|[{}]")
 _STANDARD = re.compile(r"([A-Za-z])(\d{0,2})")
 _CUSTOM = re.compile(r"(?P<before>[^0#.,]*)(?P<digits>[0#,]*)(?:\.(?P<fraction>[0#]*))?(?P<after>[^0#]*)")
@@ -55,7 +57,7 @@ def written(value: Any, spec: str) -> str:
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:
-    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _EXACT)
 
 
 def _whole(number: Decimal) -> int:

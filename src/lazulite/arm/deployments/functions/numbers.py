@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf, isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from lazulite.arm.deployments.expressions import ExpressionError
+
+N = TypeVar("N", bound=int | float)
 
 _LARGEST = 2**63 - 1
 
 
-def _checked(value: int | float) -> int | float:
-    if isinstance(value, int) and not -_LARGEST - 1 <= value <= _LARGEST:
-        raise ExpressionError(f"The number {value} does not fit into 64 bits.")
+def _checked(value: N) -> N:
+    if not (-_LARGEST - 1 <= value <= _LARGEST if isinstance(value, int) else isfinite(value)):
+        raise ExpressionError("The number does not fit into 64 bits.")
     return value
 
 
@@ -42,7 +44,7 @@ def mod(dividend: int, divisor: int) -> int:
 
 def int_(value: str | int | float) -> int:
     try:
-        return int(value)
+        return _checked(int(value))
     except (ValueError, OverflowError):
         raise ExpressionError(f"The value '{str(value)[:80]}' can not be read as an integer.") from None
 
