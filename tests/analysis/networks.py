@@ -40,7 +40,7 @@ PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/1
 PREFIXES += ["10.0.0.4/32", "10.1.0.4/31", "198.18.0.0/15", "198.18.1.1/32"]
 PORTS = [1, 80, 81, 443, 1024, 49152, 65535]
 
-patient = settings(deadline=None, max_examples=40)
+patient = settings(deadline=None, max_examples=30)
 """For properties that ask a whole network at once."""
 addresses = st.sampled_from(ADDRESSES)
 prefixes = st.sampled_from(PREFIXES).map(lambda p: vrf("", p).prefixes[0])

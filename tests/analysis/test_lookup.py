@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,15 @@ def naive_route(routes: tuple[Route, ...], address: IPAddress) -> Route | None:
 @given(route_tables("n0/0", PRIVATE), addresses)
 def test_the_longest_active_prefix_decides(found: RouteTable, address: IPAddress) -> None:
     assert LongestPrefix(found.routes).find(address) == naive_route(found.routes, address)
+
+
+def test_of_equal_prefixes_the_user_s_route_wins_then_the_gateway_s_then_the_system_s() -> None:
+    rows = [msgspec.structs.replace(route("10.0.0.0/8 local"), source=s, origin=s) for s in reversed(RouteSource)]
+    for wanted in RouteSource:
+        found = LongestPrefix(rows).find(flow("tcp ::1 > 10.0.0.1").dst)
+        assert found is not None
+        assert found.source is wanted
+        rows.pop()
 
 
 def test_prefix_lengths_of_the_two_versions_do_not_mix() -> None:

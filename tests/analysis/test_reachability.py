@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from itertools import pairwise
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lazulite.analysis import Index, trace
 from lazulite.analysis.headers import Region
 from lazulite.analysis.reachability import Endpoint, Matrix, endpoints, matrix, witness
-from lazulite.forwarding.model import ForwardingModel, Port
+from lazulite.forwarding.model import ForwardingModel, Peering, Port, Route
 from lazulite.values import Flow, PortRange, Protocol
-from tests.analysis.build import access_list, index, port, route, table, vrf
+from tests.analysis.build import access_list, group, host, index, peered, port, route, table, vrf
 from tests.analysis.networks import HOSTS, networks, patient, port_numbers, protocols
 
 
@@ -116,6 +119,69 @@ def test_a_class_says_which_ports_are_open_and_by_which_rule() -> None:
         ("5432", "delivered", "rule 100"),
         ("5433-65535", "denied in", "db/no rule"),
     ]
+
+
+NET, PEER = vrf("net", "10.0.0.0/16", snat="198.18.0.9"), vrf("peer", "10.1.0.0/16")
+SYSTEM = (route("10.0.0.0/16 local"), route("10.1.0.0/16 peering", target="peer"), route("0.0.0.0/0 internet"))
+STEERED = route("10.0.0.0/24 appliance", via="10.0.0.5", target="net")
+
+
+def twins(
+    *more: Any, lists: tuple[str, ...] = (), routes: tuple[Route, ...] = (), routes_of_b: str = "net|", **of_b: Any
+) -> Index:
+    """a and b are alike but for what a case says; c asks for both, and they ask for c."""
+    alike = {"ingress": lists, "egress": lists}
+    return index(
+        NET,
+        table("net", *SYSTEM, *routes),
+        port("a", "10.0.0.4/24", **alike),
+        port("b", "10.0.0.5/24", routes=routes_of_b, **(alike | of_b)),
+        port("c", "10.0.1.4/24"),
+        host("client", "198.18.1.1"),
+        *more,
+    )
+
+
+def narrow_peer() -> list[Any]:
+    """A peer that takes a's address for the network's own and b's for a foreign one."""
+    ends = peered(NET, PEER)
+    mine = Peering("peer-net", "peer", "net", vrf("", "10.0.0.4/32").prefixes, origin="end in peer")
+    return [PEER, ends[0], mine, *port("p", "10.1.0.4/24", "peer")]
+
+
+BOTH, SENT, RECEIVED, NEITHER = (True, True), (True, False), (False, True), (False, False)
+TWINS = [  # alike as senders, as receivers
+    pytest.param(twins(), BOTH, id="nothing tells them apart"),
+    pytest.param(twins(access_list("l", "1 deny * 10.0.0.5/32 > * :*"), lists=("l",)), RECEIVED, id="a rule's source"),
+    pytest.param(twins(access_list("l", "1 deny * * > 10.0.0.5/32 :*"), lists=("l",)), SENT, id="a rule's destination"),
+    pytest.param(
+        twins(access_list("l", "1 allow * web > * :*"), group("web", "10.0.0.5"), lists=("l",)), NEITHER, id="a set"
+    ),
+    pytest.param(twins(access_list("l"), egress=("l",)), RECEIVED, id="a list on the way out"),
+    pytest.param(twins(access_list("l"), ingress=("l",)), SENT, id="a list on the way in"),
+    pytest.param(twins(table("net", name="b"), routes_of_b="net|b"), RECEIVED, id="a table of its own"),
+    pytest.param(twins(forwards=True), BOTH, id="one may forward and is never asked to"),
+    pytest.param(twins(routes=(route("10.0.0.5/32 none"),)), SENT, id="a route to one"),
+    pytest.param(twins(routes=(STEERED,)), NEITHER, id="a route by way of one"),
+    pytest.param(twins(running=False), NEITHER, id="one is stopped"),
+    pytest.param(twins(public={"10.0.0.5": "198.18.0.5"}), NEITHER, id="a public address"),
+    pytest.param(twins(guest="vm-c", slot=1), NEITHER, id="a guest with another port"),
+    pytest.param(twins(narrow_peer()), RECEIVED, id="a peering knows one of them"),
+    pytest.param(twins(default_outbound=False), RECEIVED, id="one has default outbound access"),
+]
+
+
+@pytest.mark.parametrize(("network", "alike"), TWINS)
+def test_what_a_packet_can_tell_apart_is_never_one_class(network: Index, alike: tuple[bool, bool]) -> None:
+    ends = [*endpoints(network), Endpoint("client", ip_address("198.18.1.1"))]
+    whole = Matrix(network, ends, ends)
+    for source in ends:
+        for destination in ends:
+            flow = Flow(source.address, destination.address, Protocol.TCP, 80)
+            region, single = region_of(whole.between(source, destination), flow), trace(network, source.name, flow)
+            assert (region.disposition, region.origin) == (single.disposition, single.origin)
+    pair, found = set(ends[:2]), list(whole.classes())
+    assert (any(pair <= {*c.sources} for c in found), any(pair <= {*c.destinations} for c in found)) == alike
 
 
 def test_addresses_of_two_versions_have_nothing_between_them() -> None:

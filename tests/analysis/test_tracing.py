@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lazulite.analysis import Disposition, Index, round_trip, trace
+from lazulite.analysis.routing import guest_exit
 from lazulite.forwarding.model import Vrf
 from lazulite.forwarding.stages import STAGES
 from tests.analysis.build import access_list, flow, host, index, peered, port, route, table, vrf
@@ -407,6 +408,27 @@ def test_a_guest_leaves_by_the_port_of_the_subnet_it_is_in() -> None:
     )
     hops = trace(network, "a", flow(TCP)).hops
     assert [hop.port for hop in hops] == ["a", "outer", "inner", "b"]
+
+
+def test_of_two_ports_in_one_subnet_a_guest_leaves_by_the_further_one() -> None:
+    """The primary has a default route alone; the further one has a route for its subnet, which is longer."""
+    network = index(
+        NET,
+        table("net", *SYSTEM),
+        table("net", route("10.0.1.0/24 appliance user", via="10.0.2.4", target="net"), name="a"),
+        port("a", "10.0.0.4/24", routes="net|a"),
+        port("b", "10.0.1.4/24"),
+        port("zero", "10.0.2.4/24", guest="fw", forwards=True),
+        port("one", "10.0.2.5/24", guest="fw", forwards=True, slot=1),
+    )
+    assert [h.port for h in trace(network, "a", flow(TCP)).hops] == ["a", "zero", "zero", "b"]
+    assert [h.port for h in trace(network, "a", flow("tcp 10.0.0.4 > 10.0.2.4:22")).hops] == ["a", "zero"]
+    answer = round_trip(network, "a", flow("tcp 10.0.0.4 > 10.0.2.5:22")).reply
+    assert answer is not None
+    assert answer.hops[0].port == "zero"
+    leaves_by = guest_exit(network, "fw", flow("tcp 10.0.0.4 > 10.0.2.9:1").dst)
+    assert leaves_by is not None
+    assert leaves_by.name == "one"
 
 
 def test_a_guest_answers_for_its_other_port_s_address() -> None:

@@ -35,7 +35,7 @@ class Region(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """An access list on the way, narrowed to the rules that hold the addresses of the flow."""
+    """An access list on the way, narrowed to the rules that can decide between the addresses of the flow."""
 
     access_list: str
     selected: int
@@ -43,10 +43,12 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a packet ends that no gate denies; ``origin`` counts where no gate had a say."""
+    """How a packet ends that no gate denies."""
 
     disposition: Disposition
     origin: str
+    explains: bool
+    """Whether ``origin`` stands; else it is the last gate that let the packet pass, if there was one."""
 
 
 Gated = tuple[tuple[Gate, Matcher], ...]
@@ -57,6 +59,20 @@ T = TypeVar("T")
 def regions(gates: Gated, end: End) -> tuple[Region, ...]:
     """Every protocol and port, each in exactly one region, through *gates* in order to *end*."""
     return tuple(region for protocol in Protocol for region in _of_protocol(protocol, gates, end))
+
+
+def settle(gates: Gated, end: End) -> tuple[Gated, End]:
+    """The same with fewer gates: those that say one thing of all ports are taken into the end or left out."""
+    unsettled: list[tuple[Gate, Matcher]] = []
+    for gate, matcher in gates:
+        verdict = matcher.settled(gate.selected)
+        if verdict is None:
+            unsettled.append((gate, matcher))
+        elif verdict.action is Action.DENY:
+            return tuple(unsettled), End(gate.denied, verdict.origin, explains=True)
+        elif gate is gates[-1][0] and not end.explains:
+            end = End(end.disposition, verdict.origin, explains=True)
+    return tuple(unsettled), end
 
 
 def _of_protocol(protocol: Protocol, gates: Gated, end: End) -> Iterator[Region]:
@@ -74,13 +90,13 @@ def _of_protocol(protocol: Protocol, gates: Gated, end: End) -> Iterator[Region]
 
 
 def _outcome(protocol: Protocol, src_port: int, dst_port: int, gates: Gated, end: End) -> _Outcome:
-    """What becomes of one flow: the first gate to deny, else the end; the last gate explains an arrival."""
+    """What becomes of one flow: the first gate to deny, else the end."""
     origin = end.origin
     for gate, matcher in gates:
         verdict = matcher.first(gate.selected, protocol, src_port, dst_port)
         if verdict.action is Action.DENY:
             return gate.denied, verdict.origin
-        if end.disposition.arrives:
+        if not end.explains:
             origin = verdict.origin
     return end.disposition, origin
 

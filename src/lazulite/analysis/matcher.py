@@ -27,6 +27,7 @@ class Matcher:
         self.rules = access_list.rules
         self._members = members
         self._no_rule = 1 << len(self.rules)
+        self._takes_all = self._no_rule | _bits(r.protocol is None and not r.needs_ports for r in self.rules)
         self._verdicts = [Verdict(r.action, r.origin, access_list.label) for r in self.rules]
         self._verdicts.append(Verdict(Action.DENY, f"{access_list.label}/no rule", access_list.label))
         self._sources = _sides((r.sources, r.source_sets) for r in self.rules)
@@ -53,6 +54,15 @@ class Matcher:
         """What the first of the *selected* rules that agrees with protocol and ports says."""
         bits = selected & self._port_bits(protocol, src_port, dst_port)
         return self._verdicts[(bits & -bits).bit_length() - 1]
+
+    def deciding(self, selected: int) -> int:
+        """The selection without what stands behind the first rule that takes every protocol and port."""
+        all_taking = selected & self._takes_all
+        return selected & (((all_taking & -all_taking) << 1) - 1)
+
+    def settled(self, deciding: int) -> Verdict | None:
+        """The verdict on every protocol and port alike, where one rule is left to decide."""
+        return self._verdicts[deciding.bit_length() - 1] if deciding & (deciding - 1) == 0 else None
 
     def chosen(self, selected: int) -> list[Rule]:
         """The rules of a selection, in order."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import msgspec
 
 from lazulite.analysis.answers import Disposition, Step, decisive
-from lazulite.analysis.headers import End, Gate, Gated, Region, regions
+from lazulite.analysis.headers import End, Gate, Gated, Region, regions, settle
 from lazulite.analysis.lookup import Index
 from lazulite.analysis.matcher import Matcher
 from lazulite.analysis.ports import Crossing, lists
@@ -77,7 +77,7 @@ class Matrix:
 
         walk = Walk(self._index, source.address, destination.address, admit, {})
         end = _end(walk, walk.start(source.name))
-        return self._regions(tuple(gates), end)
+        return self._regions(*settle(tuple(gates), end))
 
     def _regions(self, gates: Gated, end: End) -> tuple[Region, ...]:
         key = tuple(gate for gate, _ in gates), end
@@ -107,13 +107,14 @@ def matrix(index: Index) -> Matrix:
 def _gates(index: Index, crossing: Crossing) -> Iterator[tuple[Gate, Matcher]]:
     for _, name in lists(crossing.port, crossing.direction):
         matcher = index.matcher(name)
-        yield Gate(name, matcher.select(crossing.src, crossing.dst), crossing.denied), matcher
+        selected = matcher.deciding(matcher.select(crossing.src, crossing.dst))
+        yield Gate(name, selected, crossing.denied), matcher
 
 
 def _end(walk: Walk, disposition: Disposition) -> End:
-    """How the walk ended when every list agreed; its steps hold no list, so the route explains an arrival."""
+    """How the walk ended when every list agreed. Its steps hold no list: an arrival without any is the route's."""
     by = decisive([s for hop in walk.hops for s in hop.steps], disposition)
-    return End(disposition, by.origin if by else "")
+    return End(disposition, by.origin if by else "", explains=not disposition.arrives)
 
 
 def _classed(found: Iterable[Endpoint], tell: Callable[[Endpoint], Hashable]) -> dict[Hashable, list[Endpoint]]:
@@ -153,10 +154,9 @@ class _Telling:
         return ports[0] is ports[1] or (ports[0].guest is not None and ports[0].guest == ports[1].guest)
 
     def _plain(self, endpoint: Endpoint) -> Port | None:
-        """The port, if nothing is its own alone: no forwarding, no public address, one port in its guest, no route
-        that names it as an appliance."""
+        """The port, if nothing is its own alone: no public address, one port in its guest, no appliance of a route."""
         port = self._index.model.get(Port, endpoint.name)
-        if port is None or port.forwards or port.public or endpoint.address not in port.addresses:
+        if port is None or port.public or endpoint.address not in port.addresses:
             return None
         alone = port.guest is not None and len(self._index.guest_ports(port.guest)) == 1
         sought = any((port.vrf, a) in self._steered for a in port.addresses)
