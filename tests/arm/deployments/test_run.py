@@ -76,6 +76,13 @@ def test_a_deployment_tells_what_it_did() -> None:
     ]
 
 
+def test_operations_have_ids_of_their_own() -> None:
+    lab = Lab()
+    deploy(template(*(gate(name) for name in "abc")), lab)
+    answer = asyncio.run(lab.call("GET", "d/operations"))
+    assert len({o["operationId"] for o in answer.body["value"]}) == 3
+
+
 def test_redeploying_the_same_writes_the_same() -> None:
     lab = Lab()
     document = template(gate("b", "a"), gate("a"))

@@ -222,7 +222,7 @@ class Run:
         self, action: str, started: datetime, target: ResourceId | None, error: Mapping[str, Any] | None, status: int
     ) -> None:
         ended = self._network.clock()
-        operation_id = self._network.new_id().replace("-", "").upper()[:16]
+        operation_id = self._network.new_id().replace("-", "").upper()[-16:]
         shown = status if error else 200
         self.record.operations.append(Operation(operation_id, action, started, ended, target, error, shown))
 
