@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from lazulite.arm.app import Api
 from lazulite.store import Store
-from tests.arm.garden import REGISTRY, SUBSCRIPTION, Garden
+from tests.arm.garden import SUBSCRIPTION, Garden
 
 VERSION = "api-version=2025-07-01"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g"
@@ -131,11 +131,11 @@ async def exchange(
 
 
 @contextmanager
-def client(url: str = "sqlite://") -> Iterator[Client]:
-    """A client of a garden whose documents are at *url*."""
-    store = Store(url, REGISTRY)
+def client(url: str = "sqlite://", backend_type: type[Garden] = Garden) -> Iterator[Client]:
+    """A client of a garden (or of what stands in its place) whose documents are at *url*."""
+    store = Store(url, backend_type.registry)
     with asyncio.Runner() as runner:
-        backend = Garden(store)
+        backend = backend_type(store)
 
         async def start() -> Api:
             return Api(backend)

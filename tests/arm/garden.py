@@ -93,7 +93,7 @@ BED = Kind(
 )
 WELL = Kind("Contoso.Garden/wells", Well, envelope=frozenset({"sku"}), default_sku=Sku("Basic", "Regional"))
 GATE = Kind("Contoso.Garden/gates", Gate, located=False, asynchronous=False)
-TOOL = Kind("Contoso.Garden/beds/tools", Tool, tracked=False)
+TOOL = Kind("Contoso.Garden/beds/tools", Tool, tracked=False, created_status=200)
 
 
 def _assign(new: Resource[Any], old: Resource[Any] | None, view: View, lab: Lab) -> Resource[Any]:
@@ -194,7 +194,7 @@ class Network:
 class Garden:
     """A backend over the garden service."""
 
-    services = (GARDEN,)
+    services: tuple[Service, ...] = (GARDEN,)
     registry = REGISTRY
     lab = Lab()
     model = ForwardingModel.empty

@@ -106,6 +106,12 @@ def test_a_type_that_is_not_asynchronous_answers_with_the_final_state(garden: Cl
     assert garden.delete(GATE).status == 200
 
 
+def test_a_type_may_answer_its_creation_with_200(garden: Client) -> None:
+    garden.made(BED, bed())
+    assert garden.put(f"{BED}/tools/rake", HERE).status == 200
+    assert garden.put(f"{BED}/plants/p", {}).status == 201
+
+
 def test_a_delete_is_accepted_and_a_second_one_finds_nothing(garden: Client) -> None:
     garden.made(WELL, HERE)
     gone = garden.delete(WELL)

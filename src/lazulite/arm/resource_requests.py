@@ -105,7 +105,8 @@ class ResourceRequests:
         else:
             await written.operation.wait()
         body = self._shown.resource(written.address, written.resource)
-        return Response(201 if written.created else 200, body, headers)
+        created = 201 if written.address.steps else written.address.kind.created_status
+        return Response(created if written.created else 200, body, headers)
 
     async def _patched(self, request: Request, written: Written) -> Response:
         if request.body.keys() == {"tags"}:  # no packet depends on them, and clients do not poll

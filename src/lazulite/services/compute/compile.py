@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 from hashlib import sha256
 from ipaddress import ip_address
@@ -74,6 +73,6 @@ def startup(custom_data: str) -> str:
     """Custom data that is a script (``#!``), still in Base64. Anything else is there to be read, not run."""
     try:
         body = base64.b64decode(custom_data, validate=True)
-    except binascii.Error:
+    except ValueError:  # not ASCII, or not Base64
         return ""
     return custom_data if body.startswith(b"#!") else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -62,7 +61,7 @@ def _profile(profile: OSProfile) -> Iterator[Violation]:
 def _is_base64(text: str) -> bool:
     try:
         return len(base64.b64decode(text, validate=True)) <= CUSTOM_DATA_BYTES
-    except binascii.Error:
+    except ValueError:  # not ASCII, or not Base64
         return False
 
 
