@@ -27,6 +27,12 @@ def test_a_slow_verb_sends_the_client_to_its_result(well: Client) -> None:
     assert well.settle(answer)["properties"] == {"depth": 7}
 
 
+def test_a_verb_that_only_looks_leaves_the_state_alone(well: Client) -> None:
+    answer = well.post(f"{WELL}/survey")
+    assert well.get(WELL).body["properties"]["provisioningState"] == "Succeeded"
+    assert well.settle(answer)["status"] == "Succeeded"
+
+
 def test_a_verb_that_writes_is_done_when_the_network_follows(well: Client) -> None:
     answer = well.post(f"{WELL}/start")
     assert answer.status == 202

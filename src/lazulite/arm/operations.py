@@ -70,7 +70,7 @@ class Operations:
         self._names = dict.fromkeys(backend.store.documents.keys(_AREA))
         """In the order they were opened."""
         self._open: dict[str, int] = {}
-        """How many operations are open on a resource, by id key."""
+        """How many writes of a resource the network does not follow yet, by id key."""
         self._refused: dict[str, str] = {}
         """What the network refused when it was last heard of: folded origin to message."""
         self._heard = 0
@@ -93,6 +93,8 @@ class Operations:
 
     def follow(self, operation: Operation) -> Operation:
         """Start waiting for the network to reach the operation's revision."""
+        key = operation.subject.key
+        self._open[key] = self._open.get(key, 0) + 1
         return self._start(operation, self._settle(operation))
 
     def work(self, operation: Operation, result: Coroutine[Any, Any, Any]) -> Operation:
@@ -128,8 +130,6 @@ class Operations:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, operation: Operation, course: Coroutine[Any, Any, None]) -> Operation:
-        key = operation.subject.key
-        self._open[key] = self._open.get(key, 0) + 1
         task = asyncio.get_running_loop().create_task(self._run(operation, course))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -148,21 +148,22 @@ class Operations:
             _LOG.exception("operation=%s subject=%s", operation.name, operation.subject)
             operation.error = ArmError(500, "InternalServerError", "The operation ended unexpectedly; see the log.")
         finally:
-            self._end(operation)
-
-    def _end(self, operation: Operation) -> None:
-        key = operation.subject.key
-        self._open[key] -= 1
-        if not self._open[key]:
-            del self._open[key]
-        operation.ended = self._backend.now().isoformat()
-        operation.done.set()
+            operation.ended = self._backend.now().isoformat()
+            operation.done.set()
 
     async def _settle(self, operation: Operation) -> None:
-        self._hear(operation.revision, await self._backend.settled(operation.revision))
+        try:
+            self._hear(operation.revision, await self._backend.settled(operation.revision))
+        finally:
+            self._close(operation.subject.key)
         refusals = self._refusals(operation.subject.key)
         if refusals:
             raise ArmError(400, "ProvisioningFailed", refusals[0].message, refusals[0].target, refusals)
+
+    def _close(self, key: str) -> None:
+        self._open[key] -= 1
+        if not self._open[key]:
+            del self._open[key]
 
     async def _conclude(self, operation: Operation, result: Coroutine[Any, Any, Any]) -> None:
         operation.body = await result
