@@ -127,10 +127,15 @@ STEERED = route("10.0.0.0/24 appliance", via="10.0.0.5", target="net")
 
 
 def twins(
-    *more: Any, lists: tuple[str, ...] = (), routes: tuple[Route, ...] = (), routes_of_b: str = "net|", **of_b: Any
+    *more: Any,
+    lists: tuple[str, ...] = (),
+    routes: tuple[Route, ...] = (),
+    routes_of_b: str = "net|",
+    outbound: bool = True,
+    **of_b: Any,
 ) -> Index:
     """a and b are alike but for what a case says; c asks for both, and they ask for c."""
-    alike = {"ingress": lists, "egress": lists}
+    alike = {"ingress": lists, "egress": lists, "default_outbound": outbound}
     return index(
         NET,
         table("net", *SYSTEM, *routes),
@@ -167,6 +172,7 @@ TWINS = [  # alike as senders, as receivers
     pytest.param(twins(public={"10.0.0.5": "198.18.0.5"}), NEITHER, id="a public address"),
     pytest.param(twins(guest="vm-c", slot=1), NEITHER, id="a guest with another port"),
     pytest.param(twins(narrow_peer()), RECEIVED, id="a peering knows one of them"),
+    pytest.param(twins(outbound=False), BOTH, id="none has default outbound access"),
     pytest.param(twins(default_outbound=False), RECEIVED, id="one has default outbound access"),
 ]
 

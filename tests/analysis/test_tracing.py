@@ -260,7 +260,7 @@ CASES = [
         "b",
         "tcp 10.0.1.4 > 198.18.1.1:80",
         "untranslated",
-        "b itself",
+        "net itself",
         id="a port without default outbound access and public address does not get out",
     ),
     pytest.param(
@@ -268,10 +268,10 @@ CASES = [
         "a",
         "tcp 10.0.0.4 > 198.18.1.1:80",
         "untranslated",
-        "a itself",
+        "net itself",
         id="nor one whose network has none",
     ),
-    pytest.param(small(), "a", "tcp fd00::4 > 2001:2::1", "untranslated", "a itself", id="there is none for IPv6"),
+    pytest.param(small(), "a", "tcp fd00::4 > 2001:2::1", "untranslated", "net itself", id="there is none for IPv6"),
     pytest.param(
         small(), "a", "tcp 10.0.0.4 > 198.18.1.1:80", "no route", "", id="an Internet address that nobody has"
     ),
@@ -415,7 +415,7 @@ def test_of_two_ports_in_one_subnet_a_guest_leaves_by_the_further_one() -> None:
     network = index(
         NET,
         table("net", *SYSTEM),
-        table("net", route("10.0.1.0/24 appliance user", via="10.0.2.4", target="net"), name="a"),
+        table("net", *SYSTEM, route("10.0.1.0/24 appliance user", via="10.0.2.4", target="net"), name="a"),
         port("a", "10.0.0.4/24", routes="net|a"),
         port("b", "10.0.1.4/24"),
         port("zero", "10.0.2.4/24", guest="fw", forwards=True),

@@ -28,12 +28,10 @@ def default_source(vrf: Vrf | None, owner: Port | None, src: IPAddress) -> tuple
 
     Source: "Virtual network", defaultOutboundAccess; it exists for IPv4 only.
     """
-    shared = vrf.default_snat if vrf else None
+    shared, origin = (vrf.default_snat, vrf.origin) if vrf else (None, "")
     if owner is None or not owner.default_outbound or shared is None or shared.version != src.version:
-        origin = owner.origin if owner else ""
         detail = f"{src} has no public address and no default outbound access"
         return Step("default-outbound-snat", StepAction.DROPPED, origin, detail, Disposition.UNTRANSLATED), src
-    origin = vrf.origin if vrf else ""
     detail = f"source {src} becomes {shared}"
     return Step("default-outbound-snat", StepAction.TRANSLATED, origin, detail), shared
 
