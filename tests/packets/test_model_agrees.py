@@ -67,11 +67,12 @@ def sources(model: ForwardingModel) -> list[tuple[str, str, str]]:
     return found + [(h.name, h.name, str(a)) for h in model.all(InternetHost).values() for a in h.addresses]
 
 
-def questions(model: ForwardingModel, rng: random.Random) -> list[tuple[str, str, Flow]]:
-    """Flows with ports of their own each, so that none meets the state of another."""
+def questions(model: ForwardingModel, seed: int) -> list[tuple[str, str, Flow]]:
+    """Flows with ports of their own each, so that none meets the state of another, or of an earlier network."""
+    rng, first = random.Random(seed), 10000 + seed * PROBES % 50000
     senders = sources(model)
-    targets = [address for _, _, address in senders]
-    targets += [str(p.public) for port in model.all(Port).values() for p in port.public]
+    targets = 3 * [address for _, _, address in senders]
+    targets += 2 * [str(p.public) for port in model.all(Port).values() for p in port.public]
     targets += ["10.1.0.99", "10.9.9.9", "198.18.77.77", "fd01::99", "fd09::1", "10.1.0.1"]
     asked = []
     for number in range(PROBES):
@@ -80,7 +81,7 @@ def questions(model: ForwardingModel, rng: random.Random) -> list[tuple[str, str
         protocol = rng.choice([Protocol.TCP, Protocol.UDP, Protocol.ICMP])
         port = rng.choice(PORTS) if protocol.has_ports else 0
         asked.append(
-            (name, guest, Flow(ip_address(source), ip_address(rng.choice(same)), protocol, port, 20000 + number))
+            (name, guest, Flow(ip_address(source), ip_address(rng.choice(same)), protocol, port, first + number))
         )
     return asked
 
@@ -100,7 +101,7 @@ def test_every_verdict_is_what_a_real_packet_meets(machine: Machine, seed: int) 
     model = compiler.model
     machine.become(model)
     index = Index(model)
-    asked = questions(model, random.Random(seed))
+    asked = questions(model, seed)
     guests: dict[str, list[str]] = {}
     for _, guest, address in sources(model):
         guests.setdefault(guest, []).append(address)

@@ -27,6 +27,8 @@ class World:
         self.lab = Lab()
         self.nics: list[str] = []
         self.addresses: list[str] = []
+        self.forwarders: list[str] = []
+        """Addresses of interfaces that may forward: most next hops."""
         self.refused = 0
         self._build()
 
@@ -112,7 +114,8 @@ class World:
                 self.lab.peer(here, there, **flags)
 
     def _machine(self, vnet: str, number: int) -> None:
-        name, subnet = f"{vnet}{number}", subnet_ref(f"{vnet}/s{self.rng.randint(0, 1)}")
+        forwards = self._chance(45)
+        name, subnet = f"{vnet}{number}", subnet_ref(f"{vnet}/s{int(forwards if self._chance(85) else not forwards)}")
         first: dict[str, Any] = {"subnet": subnet, "primary": True}
         if self._chance(30):
             first["applicationSecurityGroups"] = [ref("applicationSecurityGroups", f"asg{self.rng.randint(0, 1)}")]
@@ -124,15 +127,22 @@ class World:
         if self._chance(60):
             six = {"subnet": subnet, "privateIPAddressVersion": "IPv6", "primary": False}
             configurations.append({"name": "six", "properties": six})
-        body = {"ipConfigurations": configurations, "enableIPForwarding": self._chance(50)} | self._group(40)
+        body = {"ipConfigurations": configurations, "enableIPForwarding": forwards} | self._group(
+            15 if forwards else 40
+        )
         if self._try("networkInterfaces", name, body):
             self.lab.vm(name, name)
             self.nics.append(name)
             nic = self.lab.get("networkInterfaces", name).properties
-            self.addresses += [str(c.properties.private_ip_address) for c in nic.ip_configurations]
+            own = [str(c.properties.private_ip_address) for c in nic.ip_configurations]
+            self.addresses += own
+            self.forwarders += own if forwards else []
 
     def _tables(self) -> None:
         """Route tables come last, because their next hops are addresses that are known by now."""
+        if self.forwarders and self._chance(40):
+            self._hub()
+            return
         for number in range(2):
             prefixes = [
                 "0.0.0.0/0",
@@ -150,9 +160,25 @@ class World:
             self._try("routeTables", f"rt{number}", {"routes": routes})
         for name in VNETS:
             if self._chance(70):
-                tables = tuple(self.rng.choice([None, "rt0", "rt1"]) for _ in range(2))
+                # Mostly the subnet of the senders: tables on both sides of an appliance tend to make loops.
+                tables = tuple(self.rng.choice(["rt0", "rt1"]) if self._chance(p) else None for p in (85, 15))
                 vnet = self.lab.get("virtualNetworks", name)
                 self._retable(name, vnet, tables)
+
+    def _hub(self) -> None:
+        """Every sender's subnet sends all it can through one appliance: traffic that really passes it."""
+        hop = self.rng.choice(self.forwarders)
+        prefixes = ["fd01::/64", "fd02::/64", "::/0"] if ":" in hop else ["10.1.0.0/24", "10.2.0.0/24", "0.0.0.0/0"]
+        routes = [
+            {
+                "name": f"r{number}",
+                "properties": {"addressPrefix": prefix, "nextHopType": "VirtualAppliance", "nextHopIpAddress": hop},
+            }
+            for number, prefix in enumerate(prefixes)
+        ]
+        if self._try("routeTables", "rt0", {"routes": routes}):
+            for name in VNETS:
+                self._retable(name, self.lab.get("virtualNetworks", name), ("rt0", None))
 
     def _retable(self, name: str, vnet: Any, tables: tuple[str | None, ...]) -> None:
         from msgspec.structs import replace
@@ -172,7 +198,8 @@ class World:
         kind = self.rng.choice(["VirtualAppliance", "VirtualAppliance", "None", "Internet", "VnetLocal"])
         route = {"addressPrefix": prefix, "nextHopType": kind}
         version_6 = ":" in prefix
-        hops = [a for a in self.addresses if (":" in a) is version_6]
+        among = self.forwarders if self._chance(85) else self.addresses
+        hops = [a for a in among if (":" in a) is version_6]
         if kind == "VirtualAppliance":
             route["nextHopIpAddress"] = self.rng.choice([*hops, "fd01::99" if version_6 else "10.1.0.99"])
         return route

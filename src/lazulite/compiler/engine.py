@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -36,7 +36,7 @@ class Compiler:
         """Compile calls so far."""
         return self._engine.runs
 
-    def advance(self, snapshot: Snapshot, touched: Iterable[Hashable] | None = None) -> Delta[EntryKey, Any]:
+    def advance(self, snapshot: Snapshot, touched: Collection[Hashable] | None = None) -> Delta[EntryKey, Any]:
         """Compile *snapshot*; *touched* is what differs from the last one (``None``: everything may)."""
         add: list[Node] = []
         drop: list[Node] = []
@@ -55,7 +55,7 @@ class Compiler:
             view, first = View(snapshot, trace), node.arguments[0]
             if isinstance(first, _Root):
                 trace.reads.add(("resource", first.key))
-                entries = node.function(snapshot.resources[first.key], view)
+                entries: Iterable[Any] = node.function(snapshot.resources[first.key], view)
             else:
                 entries = node.function(view, *node.arguments)
             return ((e.key, e) for e in entries)
@@ -70,8 +70,8 @@ class Compiler:
         return list(self._engine.read_keys)
 
 
-def _may_differ(model: type, touched: Iterable[Hashable] | None) -> bool:
-    return touched is None or ("kind", model) in touched  # type: ignore[operator]
+def _may_differ(model: type, touched: Collection[Hashable] | None) -> bool:
+    return touched is None or ("kind", model) in touched
 
 
 def compile_model(services: Iterable[Service], snapshot: Snapshot) -> ForwardingModel:

@@ -112,23 +112,24 @@ def _shape(hint: Any) -> Shape:
     hint, _ = _strip(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        kept = [a for a in arguments if a is not type(None)]
-        if set(kept) == _ADDRESS:
-            return Shape("address")
-        if set(kept) == _NETWORK:
-            return Shape("network")
-        if len(kept) == 1:
-            return _shape(kept[0])
-        raise TypeError(f"no wire form for {hint}")
+        return _union([a for a in arguments if a is not type(None)], hint)
     if origin is Literal:
         return Shape("literal", choices=arguments)
     if origin is tuple:
         return Shape("list", item=_shape(arguments[0]))
     if origin is Child:
         return Shape("child", python=arguments[0])
-    if origin is dict:
-        return Shape("map")
-    return _plain(hint)
+    return Shape("map") if origin is dict else _plain(hint)
+
+
+def _union(kept: list[Any], hint: Any) -> Shape:
+    if set(kept) == _ADDRESS:
+        return Shape("address")
+    if set(kept) == _NETWORK:
+        return Shape("network")
+    if len(kept) == 1:
+        return _shape(kept[0])
+    raise TypeError(f"no wire form for {hint}")
 
 
 def _plain(hint: Any) -> Shape:

@@ -41,62 +41,71 @@ class Snapshot(msgspec.Struct, frozen=True):
 
         *changes* names whole resources (never children); their children come and go with them.
         """
-        resources, touched = dict(self.resources), set[Any]()
-        kinds = dict(self.kinds)
-        owned: dict[type, dict[str, Resource[Any]]] = {}
-        links: dict[str, set[str]] = {}
+        edit = _Edit(self)
         for key, new in changes.items():
-            old = resources.get(key)
-            before = dict(_parts(old)) if old is not None else _NOTHING
-            after = dict(_parts(new)) if new is not None else _NOTHING
-            for part in before.keys() | after.keys():
-                was, now = before.get(part), after.get(part)
-                if was is not None and now is not None and was == now:
-                    continue
-                touched.add(("resource", part))
-                self._relink(part, was, now, links, touched)
-                if was is not None and (now is None or type(was.properties) is not type(now.properties)):
-                    _own(kinds, owned, type(was.properties)).pop(part)
-                    touched.add(("kind", type(was.properties)))
-                if now is None:
-                    del resources[part]
-                    continue
-                model = type(now.properties)
-                if was is None or type(was.properties) is not model:
-                    touched.add(("kind", model))
-                _own(kinds, owned, model)[part] = resources[part] = now
-        referrers = dict(self.referrers) if links else self.referrers
-        if isinstance(referrers, dict):
-            for target, who in links.items():
-                referrers[target] = frozenset(who)
-                if not who:
-                    del referrers[target]
-        return Snapshot(revision, resources, kinds, referrers), touched
+            edit.replace(edit.resources.get(key), new)
+        return edit.snapshot(revision), edit.touched
 
-    def _relink(
-        self,
-        part: str,
-        was: Resource[Any] | None,
-        now: Resource[Any] | None,
-        links: dict[str, set[str]],
-        touched: set[Any],
-    ) -> None:
+
+class _Edit:
+    """A snapshot in the making: copies what it changes, shares the rest."""
+
+    def __init__(self, base: Snapshot) -> None:
+        self.resources = dict(base.resources)
+        self.touched: set[Any] = set()
+        self._base = base
+        self._kinds: dict[type, dict[str, Resource[Any]]] = {}
+        self._referrers: dict[str, set[str]] = {}
+
+    def snapshot(self, revision: int) -> Snapshot:
+        kinds = {m: r for m, r in {**self._base.kinds, **self._kinds}.items() if r}
+        referrers = self._base.referrers
+        if self._referrers:
+            changed = {target: frozenset(who) for target, who in self._referrers.items()}
+            referrers = {target: who for target, who in {**referrers, **changed}.items() if who}
+        return Snapshot(revision, self.resources, kinds, referrers)
+
+    def replace(self, old: Resource[Any] | None, new: Resource[Any] | None) -> None:
+        """Exchange a whole resource, part by part."""
+        before = dict(_parts(old)) if old is not None else _NOTHING
+        after = dict(_parts(new)) if new is not None else _NOTHING
+        for part in before.keys() | after.keys():
+            was, now = before.get(part), after.get(part)
+            if was != now:
+                self.touched.add(("resource", part))
+                self._relink(part, was, now)
+                self._move(part, was, now)
+
+    def _move(self, part: str, was: Resource[Any] | None, now: Resource[Any] | None) -> None:
+        if was is not None and (now is None or type(was.properties) is not type(now.properties)):
+            del self._kind(type(was.properties))[part]
+            self.touched.add(("kind", type(was.properties)))
+        if now is None:
+            del self.resources[part]
+            return
+        model = type(now.properties)
+        if was is None or type(was.properties) is not model:
+            self.touched.add(("kind", model))
+        self._kind(model)[part] = self.resources[part] = now
+
+    def _relink(self, part: str, was: Resource[Any] | None, now: Resource[Any] | None) -> None:
         """Update who references whom; the part's model is in the read key, so a reader of NICs does not see rules."""
-        old = {r.target.key for r, _ in references(was.properties)} if was is not None else set()
-        new = {r.target.key for r, _ in references(now.properties)} if now is not None else set()
-        model = type((now or was).properties)  # type: ignore[union-attr]
+        old, new = _targets(was), _targets(now)
         for target in old ^ new:
-            who = links.setdefault(target, set(self.referrers.get(target, ())))
+            who = self._referrers.setdefault(target, set(self._base.referrers.get(target, ())))
             (who.add if target in new else who.discard)(part)
-            touched.add(("referrers", target, model))
+            for resource in (was, now):
+                if resource is not None:
+                    self.touched.add(("referrers", target, type(resource.properties)))
+
+    def _kind(self, model: type) -> dict[str, Resource[Any]]:
+        if model not in self._kinds:
+            self._kinds[model] = dict(self._base.kinds.get(model, ()))
+        return self._kinds[model]
 
 
-def _own(
-    kinds: dict[type, Mapping[str, Resource[Any]]], owned: dict[type, dict[str, Resource[Any]]], model: type
-) -> dict[str, Resource[Any]]:
-    if model not in owned:
-        kinds[model] = owned[model] = dict(kinds.get(model, ()))
-    return owned[model]
+def _targets(resource: Resource[Any] | None) -> set[str]:
+    return {r.target.key for r, _ in references(resource.properties)} if resource is not None else set()
 
 
 def _parts(resource: Resource[Any]) -> Iterator[tuple[str, Resource[Any]]]:
@@ -111,7 +120,7 @@ def _parts(resource: Resource[Any]) -> Iterator[tuple[str, Resource[Any]]]:
 
 def children(properties: Any) -> Iterator[tuple[str, Child[Any]]]:
     """``(wire name of the property, child)`` of every child, in order."""
-    for attribute, wire in _child_fields(type(properties)):
+    for attribute, wire in _child_fields(properties.__class__):
         for child in getattr(properties, attribute):
             yield wire, child
 
@@ -127,7 +136,7 @@ def _child_fields(model: type) -> tuple[tuple[str, str], ...]:
 
 def references(properties: Any) -> Iterator[tuple[Ref, bool]]:
     """Every reference in *properties* itself (not in its children), and whether it is weak."""
-    for attribute, kind, weak in _reference_fields(type(properties)):
+    for attribute, kind, weak in _reference_fields(properties.__class__):
         value = getattr(properties, attribute)
         if value is None:
             continue

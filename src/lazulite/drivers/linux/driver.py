@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from lazulite.drivers.driver import ModelDelta, Refusal
-from lazulite.drivers.linux import flows, names, readback
+from lazulite.drivers.linux import conntrack, flows, names, namespaces, readback
 from lazulite.drivers.linux.handles import Handles, raise_limit
 from lazulite.drivers.linux.kernel import Change, Kernel
 from lazulite.drivers.linux.realise import Realiser
@@ -14,6 +15,10 @@ from lazulite.drivers.linux.state import Item, Key, Veth
 from lazulite.forwarding.model import AccessList, Port
 from lazulite.forwarding.stages import STAGES
 from lazulite.incremental import Delta
+from lazulite.values import IPAddress
+
+_TRANSLATIONS = ("to_private", "to_public", "default_outbound")
+"""Sets and maps of an edge by which addresses are translated."""
 
 
 class LinuxDriver:
@@ -38,6 +43,7 @@ class LinuxDriver:
         changes = self._with_links(self._realiser.advance(delta.changed.values(), delta.removed.values()))
         refusals = self._perform(changes)
         self._forget_flows(port for port in former if port is not None)
+        self._forget_bindings(changes)
         return refusals
 
     def adopt(self, entries: list[Any]) -> list[Refusal]:
@@ -52,7 +58,7 @@ class LinuxDriver:
         return self._perform(changes)
 
     def differences(self) -> list[str]:
-        """A full read-back: every object that is not as the model has it, in words. For tests and the background check."""
+        """A full read-back: every object that is not as the model has it, in words."""
         return readback.differences(self._handles, self._realiser.wanted)
 
     def counters(self) -> Mapping[str, tuple[int, int]]:
@@ -76,7 +82,7 @@ class LinuxDriver:
             self._handles.release()
 
     def _with_links(self, delta: Delta[Key, Item]) -> list[Change]:
-        """The changes, and again all that hangs on an end that gets a new link: the kernel drops it with the old one."""
+        """The changes, and again all that hangs on an end that gets a new link: the kernel dropped it with the old."""
         changes: list[Change] = [(k, delta.before.get(k), item) for k, item in delta.changed.items()]
         changes += [(k, item, None) for k, item in delta.removed.items()]
         remade = {
@@ -103,3 +109,15 @@ class LinuxDriver:
             # A link that is gone took its index along, and with it every way to match its flows.
             if lost and self._handles.exists(router) and self._handles.route(router).has(nic):
                 flows.forget(self._handles.netfilter(router), self._handles.route(router).index(nic), lost)
+
+    def _forget_bindings(self, changes: list[Change]) -> None:
+        """An address whose translation changed keeps no binding of the old one."""
+        addresses: dict[str, set[IPAddress]] = {}
+        for (namespace, kind, name), old, _ in changes:
+            _, _, element = name.partition("|")
+            place, _, address = element.partition("|")
+            if kind == "Element" and old is not None and place in _TRANSLATIONS and self._handles.exists(namespace):
+                addresses.setdefault(namespace, set()).add(ip_address(address))
+        for namespace, gone in addresses.items():
+            with namespaces.inside(self._handles.descriptor(namespace)):
+                conntrack.forget(gone)

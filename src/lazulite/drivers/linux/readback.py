@@ -182,22 +182,17 @@ def _ruleset(handles: Handles, name: str, role: str) -> Found:
 def _objects(netfilter: NetfilterSocket, name: str) -> Found:
     """Counters, sets, chains and list bodies beyond the fixed ruleset, and the ruleset itself."""
     for family, number in FAMILIES.items():
-        if TABLE not in netfilter.tables(number):
-            continue
-        chains, sets = netfilter.chains(number, TABLE), netfilter.sets(number, TABLE)
-        if family == "ip":
-            spec = Skeleton("")
-            yield key(name, spec), Item(spec)
-        for chain in chains:
-            if not _BODY.fullmatch(chain) and (chain not in FIXED_CHAINS or chain in nftext.FILLED):
-                yield key(name, Chain(()), family, chain), Item(Chain(()))
-        yield from _bodies(name, family, chains, sets)
-        for set_name in sets:
-            if set_name not in FIXED_SETS and not _BODY.fullmatch(set_name):
-                yield _declared(name, family, set_name, "set")
-        for counter in netfilter.counters(number, TABLE):
-            if not counter.startswith("drop_"):
-                yield _declared(name, family, counter, "counter")
+        if TABLE in netfilter.tables(number):
+            if family == "ip":
+                yield key(name, Skeleton("")), Item(Skeleton(""))
+            chains, sets = netfilter.chains(number, TABLE), netfilter.sets(number, TABLE)
+            own = [c for c in chains if c not in FIXED_CHAINS or c in nftext.FILLED]
+            yield from ((key(name, Chain(()), family, c), Item(Chain(()))) for c in own if not _BODY.fullmatch(c))
+            yield from _bodies(name, family, chains, sets)
+            own = [s for s in sets if s not in FIXED_SETS and not _BODY.fullmatch(s)]
+            yield from (_declared(name, family, s, "set") for s in own)
+            counters = netfilter.counters(number, TABLE)
+            yield from (_declared(name, family, c, "counter") for c in counters if not c.startswith("drop_"))
 
 
 def _declared(name: str, family: str, object_name: str, kind: str) -> tuple[Key, Item]:
