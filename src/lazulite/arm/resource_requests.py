@@ -23,8 +23,11 @@ from lazulite.arm.paging import page
 from lazulite.arm.representation import Representation
 from lazulite.arm.writes import Writes, Written
 from lazulite.resources.ids import ResourceId
-from lazulite.resources.model import Kind, Resource
+from lazulite.resources.model import READ_ONLY, Kind, Resource
 from lazulite.services.service import Reply
+
+_SUBSCRIPTION_PROVIDER = 3
+"""Index of the namespace in ``subscriptions/{s}/providers/{namespace}/…``."""
 
 
 class ResourceRequests:
@@ -41,6 +44,9 @@ class ResourceRequests:
 
     async def answer(self, request: Request, provider: int) -> Response:
         """*provider* is the index of the namespace in the request's segments."""
+        reply = self._collection(request, provider)
+        if reply is not None:
+            return reply
         if (len(request.segments) - provider) % 2:
             return await self._named(request)
         return self._unnamed(request, provider)
@@ -69,8 +75,6 @@ class ResourceRequests:
             return self._list(request, namespace)
         holder = ResourceId("/" + "/".join(request.segments[:-1]))
         verb = request.segments[-1]
-        if request.folded[provider + 1] == "locations":
-            return self._collection(request, provider)
         address = self._catalogue.address(_parsed(holder.text), request.api_version)
         if request.method == "GET":
             nested = self._catalogue.registry.find(f"{address.type_name}/{verb}")
@@ -81,10 +85,22 @@ class ResourceRequests:
         return self._act(request, holder, address, verb)
 
     def _get(self, request: Request, resource_id: ResourceId) -> Response:
+        computed = self._computed(resource_id, request.api_version)
+        if computed is not None:
+            return Response(200, computed)
         address, root = self._found(resource_id, request.api_version)
         if request.method == "HEAD":
             return Response(204)
         return Response(200, self._shown.resource(address, root), {"ETag": root.etag})
+
+    def _computed(self, resource_id: ResourceId, version: str) -> Any | None:
+        """A child that no document holds and a service computes, as it stands in its parent: a default rule."""
+        address = self._catalogue.address(resource_id, version)
+        if len(address.steps) != 1 or READ_ONLY.name not in address.steps[0].spec.markers:
+            return None
+        root_address, root = self._found(address.root, version)
+        held = self._shown.resource(root_address, root)["properties"].get(address.steps[0].spec.wire, ())
+        return next((c for c in held if c["name"].lower() == resource_id.name.lower()), None)
 
     def _found(self, resource_id: ResourceId, version: str) -> tuple[Address, Resource[Any]]:
         """The address and the document of what must be there."""
@@ -144,6 +160,8 @@ class ResourceRequests:
         _, root = self._found(holder, request.api_version)
         spec = child_field(address.model, wire)
         assert spec is not None
+        if spec.ignored_on_input:
+            return Response(200, {"value": self._shown.resource(address, root)["properties"].get(spec.wire, [])})
         parent = self._backend.store.snapshot.resources[holder.key]
         names = [c.name for c in getattr(parent.properties, spec.attribute)]
         found = [self._backend.store.snapshot.resources[parent.id.child(spec.wire, n).key] for n in names]
@@ -159,11 +177,14 @@ class ResourceRequests:
         found = [r for k, r in sorted(held.items()) if k.startswith(prefix) and r.id.kind.lower() == name]
         return page(request, self._backend.base_url, found, lambda r: self._shown.resource(Address(kind, r.id), r))
 
-    def _collection(self, request: Request, provider: int) -> Response:
-        scopes.subscription(self._backend.store.snapshot, request.segments[1])
+    def _collection(self, request: Request, provider: int) -> Response | None:
+        """The answer of a verb at subscription scope, wherever its pattern puts it: ``locations/…``, ``skus``."""
+        if provider != _SUBSCRIPTION_PROVIDER or request.method not in ("GET", "POST"):
+            return None
         reply = self._actions.collection(request.segments[provider:], request.body, request.query)
         if reply is None:
-            raise unknown_type("/".join([request.segments[provider], *request.segments[provider + 1 :: 2]]))
+            return None
+        scopes.subscription(self._backend.store.snapshot, request.segments[1])
         return Response(200, reply.body)
 
     def _act(self, request: Request, holder: ResourceId, address: Address, verb: str) -> Response:
