@@ -42,20 +42,19 @@ exec "$@"
 _SET_UP = """\
 set -e
 cd "$1"
-mount -t tmpfs -o mode=755 run /run
+mount -n -t tmpfs -o mode=755 run /run
 if [ ! -d "$1" ]; then  # the lab's directory was under /run
     mkdir -p "$1"
-    mount --no-canonicalize --bind /proc/self/cwd "$1"
+    mount -n --no-canonicalize --bind /proc/self/cwd "$1"
 fi
 mkdir -p /run/lazulite/net
 ln -s lazulite/net /run/netns
 if [ "$2" = root ]; then  # root of a guest can reach the program that enters it through /proc
-    mount --bind /usr /usr
-    mount -o remount,bind,ro /usr
+    mount -n --bind /usr /usr
+    mount -n -o remount,bind,ro /usr
 fi
 cd /
-trap '' CHLD  # orphans are the kernel's to reap
-exec sleep infinity
+exec env --ignore-signal=CHLD sleep infinity  # the kernel reaps the orphans of one who ignores them
 """
 
 

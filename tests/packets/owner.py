@@ -1,0 +1,88 @@
+"""Whose lab a test is about, as root and without, and how it runs things as that user."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from lazulite.drivers.linux import anchor
+
+NOBODY = 65534
+PATIENCE_S = 20.0
+"""Bound of what must happen."""
+T = TypeVar("T")
+
+
+class Owner:
+    """A user with a directory for a lab."""
+
+    def __init__(self, directory: Path, rootless: bool) -> None:
+        self.directory, self.rootless = directory, rootless
+
+    @property
+    def prefix(self) -> list[str]:
+        """Words that make a command of root's one of this user."""
+        if not self.rootless or os.geteuid() != 0:
+            return []
+        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+    def run(self, command: list[str], text: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.prefix, *command], input=text, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+
+    def output(self, command: list[str], text: str | None = None) -> str:
+        """What a command prints that must succeed."""
+        done = self.run(command, text)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def start(self) -> anchor.Anchor:
+        """Start the anchor, in a process of this user's that ends at once."""
+        code = "import sys, pathlib; from lazulite.drivers.linux import anchor; anchor.start(pathlib.Path(sys.argv[1]))"
+        self.output([sys.executable, "-c", code, str(self.directory)])
+        found = anchor.find(self.directory)
+        assert found is not None
+        return found
+
+    def below(self, lab: anchor.Anchor, command: list[str], text: str | None = None) -> str:
+        """What a command prints in the namespaces of the lab."""
+        return self.output([*anchor.enter_command(lab), *command], text)
+
+
+def kinds() -> list[str]:
+    """Which owners this test run can have."""
+    return ["as root", "without root"] if os.geteuid() == 0 else ["without root"]
+
+
+@contextlib.contextmanager
+def owner(kind: str, place: Path | None = None) -> Iterator[Owner]:
+    """An owner whose lab, if there is one, ends with the block; its directory is in *place*."""
+    directory = Path(tempfile.mkdtemp(prefix="lazulite-", dir=place))
+    rootless = kind == "without root"
+    if rootless and os.geteuid() == 0:
+        os.chown(directory, NOBODY, NOBODY)
+    try:
+        yield Owner(directory, rootless)
+    finally:
+        found = anchor.find(directory)
+        if found is not None:
+            anchor.stop(found)
+        shutil.rmtree(directory)
+
+
+def eventually(condition: Callable[[], T]) -> T:
+    """The first true value of *condition*; fails when there is none in time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.01)
+    return value
