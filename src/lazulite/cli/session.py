@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_FILE_WIDTH = 400
+"""Columns of output that goes to a file or a pipe: nothing is wrapped there."""
+
+
 class Session:
     """One run of a command. Results go to stdout (one JSON value with ``--json``), everything else to stderr."""
 
@@ -39,7 +43,7 @@ class Session:
     def console(self) -> Console:
         from rich.console import Console
 
-        return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+        return Console(width=None if sys.stdout.isatty() else _FILE_WIDTH, highlight=False)
 
     def emit(self, value: Any, render: Callable[[], Any]) -> None:
         """The result: *value* as JSON, or what *render* (a renderable of rich, or text) shows people."""

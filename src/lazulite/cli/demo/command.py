@@ -48,7 +48,7 @@ def demo_command(session: Session, template: Path | None, group: str | None, par
     elapsed_s = round(time.monotonic() - began, 1)
     failed = [f for f in findings if not f.agrees]
     value = {"group": chosen, "seconds": elapsed_s, "rows": [table.as_json(f) for f in findings], "failed": len(failed)}
-    session.emit(value, lambda: table.report(chosen, findings, elapsed_s, session.lab))
+    session.emit(value, lambda: table.report(chosen, findings, elapsed_s, session.lab, session.console.width))
     sys.exit(1 if failed else 0)
 
 

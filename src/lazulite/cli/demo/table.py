@@ -8,6 +8,10 @@ from lazulite.cli.demo.proof import Finding
 from lazulite.cli.lab import option
 
 
+_ROOMY = 110
+"""Columns from which the table has room for remarks."""
+
+
 def as_json(finding: Finding) -> dict[str, Any]:
     row = finding.row
     return {
@@ -25,8 +29,8 @@ def as_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def report(group: str, findings: list[Finding], elapsed_s: float, lab: str) -> Any:
-    """The table, one sentence about it, and how to go on."""
+def report(group: str, findings: list[Finding], elapsed_s: float, lab: str, width: int) -> Any:
+    """The table (for a terminal of *width* columns), one sentence about it, and how to go on."""
     from rich.console import Group
 
     wrong = sum(not f.agrees for f in findings)
@@ -36,13 +40,17 @@ def report(group: str, findings: list[Finding], elapsed_s: float, lab: str) -> A
         if not wrong
         else f"[red]{wrong} of {len(findings)} conversations are not as they should be[/]"
     )
-    return Group(_table(findings), "", verdict, "", _next(group, findings, option(lab)))
+    return Group(_table(findings, width), "", verdict, "", _next(group, findings, option(lab)))
 
 
-def _table(findings: list[Finding]) -> Any:
+def _table(findings: list[Finding], width: int) -> Any:
     from rich.table import Table
 
-    table = Table("", "from", "to", "service", "packet", "through", "decided by", "", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "from", "to", "service", "packet", "through", "decided by"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("")
+    roomy = width >= _ROOMY
     for finding in findings:
         row = finding.row
         table.add_row(
@@ -53,7 +61,7 @@ def _table(findings: list[Finding]) -> Any:
             _packet(finding),
             ", ".join(finding.seen_path),
             finding.decided_by,
-            _remark(finding),
+            _remark(finding) if roomy or not finding.agrees else "",
         )
     return table
 

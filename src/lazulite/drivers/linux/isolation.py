@@ -280,16 +280,21 @@ def main(plan: Any) -> str | None:
     """Start the guest's first process and leave it to the init of the lab. Returns what went wrong."""
     _into_namespaces(plan["namespace"])
     reading, writing = os.pipe()
+    waiting, going = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(going)
+        os.read(waiting, 1)  # until the record is written: pivot_root takes the parent's root, and /proc, along
         _child(plan, writing)
     os.close(writing)
     with open(plan["record"], "w") as record:
         record.write(f"{child} {start_time(child)} {plan['mark']}")
-    complaint = _complaint(reading)
-    if complaint:
-        os.waitpid(child, 0)
-        os.unlink(plan["record"])
+        record.flush()
+        os.close(going)
+        complaint = _complaint(reading)
+        if complaint:
+            os.waitpid(child, 0)
+            record.truncate(0)
     return complaint or None
 
 
