@@ -1,0 +1,34 @@
+"""Every stage that the Linux driver claims to realise is in what it would load."""
+
+from __future__ import annotations
+
+import pytest
+
+from lazulite.drivers.linux import LinuxDriver, names, skeleton
+from lazulite.drivers.memory import MemoryDriver
+from lazulite.forwarding.stages import STAGES, UNSUPPORTED
+
+ROUTER, EDGE = skeleton.router(4, 240) + skeleton.steering(), skeleton.edge(4)
+REALISED = {
+    "own-address-set": "set own " in ROUTER,
+    "fragment-set": "set fragments_out " in ROUTER and "set fragments_in " in ROUTER,
+    "interface-flow-set": all(f"set {n} " in ROUTER for n in ("tcp_flows", "udp_flows", "echo_sent", "other_flows")),
+    "access-list-chain": all(f"vmap @{w}" in ROUTER for w in ("egress_nic", "egress_subnet", "ingress_nic")),
+    "marked-route-table": "meta mark set iifname map @marks" in ROUTER,
+    "steering-mac": "map steer " in ROUTER,
+    "peering-link-chain": "iifname vmap @links" in ROUTER,
+    "public-address-map": "@to_private" in EDGE and "@to_public" in EDGE,
+    "default-outbound-set": "@default_outbound" in EDGE,
+    "internet-router": names.INTERNET == "internet",
+}
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda s: f"{s.pipeline} {s.name}")
+def test_a_stage_is_realised_or_declared_unsupported(stage: object) -> None:
+    realisation = LinuxDriver.capabilities[stage.name]  # type: ignore[attr-defined]
+    assert realisation == UNSUPPORTED or REALISED[realisation]
+    assert MemoryDriver.capabilities[stage.name] == "model"  # type: ignore[attr-defined]
+
+
+def test_no_realisation_is_left_over() -> None:
+    assert set(REALISED) == {s.drivers["linux"] for s in STAGES} - {UNSUPPORTED}
