@@ -13,7 +13,7 @@ import click
 from lazulite.cli import start
 from lazulite.cli.demo import table
 from lazulite.cli.demo.plan import rows
-from lazulite.cli.demo.proof import enable_forwarding, prove
+from lazulite.cli.demo.proof import Prover
 from lazulite.cli.deploy import Progress, deploy, parse_parameters, read_json
 from lazulite.cli.errors import Failure
 from lazulite.cli.lab import stored_connection
@@ -39,17 +39,33 @@ def demo_command(session: Session, template: Path | None, group: str | None, par
     file = template or Path(str(files(__package__) / "hub-and-spoke.json"))
     chosen = group or (file.resolve().parent.name if template else "demo")
     deployment = _deploy(session, file, chosen, parameters)
-    guests = [g for g in session.client.get("/lazulite/guests")["value"] if g["group"].lower() == chosen.lower()]
+    guests = _guests(session, chosen)
     if not guests:
         raise Failure(f"The template made no machine in {chosen}, so there is nothing to send from.", "lazulite status")
-    enable_forwarding(session.client, guests)
+    if not any(g["kind"] == "client" for g in guests) and any(g["publicAddresses"] for g in guests):
+        _add_visitor(session, chosen)
+        guests = _guests(session, chosen)
+    prover = Prover(session.client, guests)
+    prover.enable_forwarding()
     session.note("sending packets")
-    findings = prove(session.client, rows(deployment, guests), guests)
+    findings = prover.prove(rows(deployment, guests))
     elapsed_s = round(time.monotonic() - began, 1)
     failed = [f for f in findings if not f.agrees]
     value = {"group": chosen, "seconds": elapsed_s, "rows": [table.as_json(f) for f in findings], "failed": len(failed)}
     session.emit(value, lambda: table.report(chosen, findings, elapsed_s, session.lab, session.console.width))
     sys.exit(1 if failed else 0)
+
+
+def _guests(session: Session, group: str) -> list[dict[str, Any]]:
+    """The running machines and clients of a group."""
+    every = session.client.get("/lazulite/guests")["value"]
+    return [g for g in every if g["group"].lower() == group.lower()]
+
+
+def _add_visitor(session: Session, group: str) -> None:
+    """A host on the Internet, for a template that has public addresses and nobody to visit them."""
+    path = f"{session.client.subscription}/resourceGroups/{group}/providers/Lazulite.Lab/clients/visitor"
+    session.client.put(path, {"location": _LOCATION, "properties": {"country": "CH"}})
 
 
 def _ensure_running(session: Session) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
-from typing import Any, NamedTuple
+from itertools import chain, groupby
+from typing import Any, NamedTuple, TypeAlias
 
 from lazulite.cli.api import Client
 from lazulite.cli.demo.plan import Row, address
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import entry, run
 from lazulite.cli.inside import program
-from lazulite.cli.trace import ask, decision, send
+from lazulite.cli.trace import ask, decision, send, short
+
+Flow: TypeAlias = tuple[str, str, str, int]
+"""Source, destination, protocol, destination port."""
 
 
 class Finding(NamedTuple):
@@ -24,6 +27,7 @@ class Finding(NamedTuple):
     row: Row
     modelled: bool
     decided_by: str
+    """The rule or route that let it pass or stopped it, and the route that sent it to an appliance."""
     packet: bool
     detail: str
     modelled_path: tuple[str, ...]
@@ -38,68 +42,83 @@ class Finding(NamedTuple):
         return wanted == self.modelled == self.packet and set(self.modelled_path) == set(self.seen_path)
 
 
-def prove(client: Client, rows: list[Row], guests: list[dict[str, Any]]) -> list[Finding]:
-    """Every row, by model and by packet."""
-    by_name = {g["name"]: g for g in guests}
-    answers = [ask(client, r.source, r.destination, r.protocol, r.port) for r in rows]
-    forwarding = [g["name"] for g in guests if g["forwards"]]
-    with ExitStack() as stack:
-        # Machines of a template that says what it wants have servers of their own.
-        for name in {r.destination for r in rows if r.expected is None}:
-            stack.enter_context(responder(client, name, {r.port for r in rows if r.destination == name and r.port}))
-        witnesses = {name: stack.enter_context(witness(client, name)) for name in forwarding}
-        packets = send_all(client, [(r, _target(by_name, r)) for r in rows])
-        carried = {name: finish(process) for name, process in witnesses.items()}
-    return [
-        Finding(
+class Prover:
+    """Proves conversations among *guests*, which are all of one group."""
+
+    def __init__(self, client: Client, guests: list[dict[str, Any]]) -> None:
+        self._client = client
+        self._guests = {g["name"]: g for g in guests}
+        self._appliances = [g["name"] for g in guests if g["forwards"]]
+
+    def prove(self, rows: list[Row]) -> list[Finding]:
+        """Every row, by model and by packet."""
+        answers = [self._ask(row) for row in rows]
+        with ExitStack() as stack:
+            # Machines of a template that says what it wants have servers of their own.
+            for name in {r.destination for r in rows if r.expected is None}:
+                ports = {r.port for r in rows if r.destination == name and r.port}
+                stack.enter_context(responder(self._client, self._at(name), ports))
+            witnesses = {n: stack.enter_context(witness(self._client, self._at(n))) for n in self._appliances}
+            packets = self._send(rows)
+            carried = {name: finish(process) for name, process in witnesses.items()}
+        return [self._finding(row, answers[i], packets[row], carried) for i, row in enumerate(rows)]
+
+    def enable_forwarding(self) -> None:
+        """Have every machine whose interfaces may carry others' packets do so, as an appliance's image would."""
+        switch = "for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 > /proc/sys/net/$f; done"
+        for name in self._appliances:
+            done = run(self._client, self._at(name), ["sh", "-c", switch])
+            if done.returncode != 0:
+                reason = (done.stderr.strip(),)
+                raise Failure(f"The appliance {name} cannot forward.", "lazulite doctor", details=reason)
+
+    def _at(self, name: str) -> str:
+        """The name with its group: other groups may have machines called the same."""
+        return f"{self._guests[name]['group']}/{name}"
+
+    def _ask(self, row: Row) -> dict[str, Any]:
+        return ask(self._client, self._at(row.source), self._at(row.destination), row.protocol, row.port)
+
+    def _send(self, rows: list[Row]) -> dict[Row, dict[str, Any]]:
+        """One batch a source, all sources at once."""
+        batches = [list(batch) for _, batch in groupby(sorted(rows), key=lambda r: r.source)]
+
+        def send_batch(batch: list[Row]) -> list[dict[str, Any]]:
+            probes = [(self._target(r), r.protocol, r.port) for r in batch]
+            return send(Client(self._client.connection), self._at(batch[0].source), probes)
+
+        with ThreadPoolExecutor(max(1, len(batches))) as pool:
+            results = list(pool.map(send_batch, batches))
+        return dict(zip(chain.from_iterable(batches), chain.from_iterable(results), strict=True))
+
+    def _target(self, row: Row) -> str:
+        found = address(self._guests[row.source], self._guests[row.destination])
+        if found is None:
+            problem = f"{row.destination} has no public address for {row.source} to reach."
+            raise Failure(problem, "give it one, or drop the row")
+        return found
+
+    def _finding(
+        self, row: Row, answer: dict[str, Any], packet: dict[str, Any], carried: dict[str, set[Flow]]
+    ) -> Finding:
+        way = answer["forward"]
+        flow = way["flow"]["src"], way["flow"]["dst"], row.protocol, row.port
+        deciders = filter(None, (decision(answer), _steered_by(way)))
+        return Finding(
             row,
             answer["passes"],
-            decision(answer),
+            ", ".join(deciders),
             packet["passes"],
             packet["detail"],
-            _appliances(answer["forward"], row, forwarding),
-            tuple(n for n, flows in carried.items() if _flow(answer["forward"], row) in flows),
+            tuple(n for n in self._appliances if n in way["through"] and n not in (row.source, row.destination)),
+            tuple(n for n, flows in carried.items() if flow in flows),
         )
-        for row, answer, packet in zip(rows, answers, packets, strict=True)
-    ]
 
 
-def _target(by_name: dict[str, dict[str, Any]], row: Row) -> str:
-    found = address(by_name[row.source], by_name[row.destination])
-    if found is None:
-        raise Failure(
-            f"{row.destination} has no public address for {row.source} to reach.", "give it one, or drop the row"
-        )
-    return found
-
-
-def _appliances(trace: dict[str, Any], row: Row, forwarding: Iterable[str]) -> tuple[str, ...]:
-    """Appliances that the model says the packet is handed to and sends on."""
-    return tuple(name for name in forwarding if name in trace["through"] and name not in (row.source, row.destination))
-
-
-def _flow(trace: dict[str, Any], row: Row) -> tuple[str, str, str, int]:
-    flow = trace["flow"]
-    return flow["src"], flow["dst"], row.protocol, row.port
-
-
-def send_all(client: Client, targets: list[tuple[Row, str]]) -> list[dict[str, Any]]:
-    """One batch a source, all sources at once; results in the order of *targets*."""
-    order = sorted(range(len(targets)), key=lambda i: targets[i][0].source)
-    batches = [list(group) for _, group in groupby(order, key=lambda i: targets[i][0].source)]
-
-    def batch(indices: list[int]) -> list[dict[str, Any]]:
-        probes = [(targets[i][1], targets[i][0].protocol, targets[i][0].port) for i in indices]
-        return send(Client(client.connection), targets[indices[0]][0].source, probes)
-
-    with ThreadPoolExecutor(max(1, len(batches))) as pool:
-        results = pool.map(batch, batches)
-        found = {
-            i: r
-            for indices, batch_results in zip(batches, results, strict=True)
-            for i, r in zip(indices, batch_results, strict=True)
-        }
-    return [found[i] for i in range(len(targets))]
+def _steered_by(way: dict[str, Any]) -> str:
+    """The user's route that hands the packet to an appliance, if one does."""
+    steps = (s for hop in way["hops"] for s in hop["steps"])
+    return next((short(s["origin"]) for s in steps if s["stage"] == "appliance-steering"), "")
 
 
 @contextmanager
@@ -116,7 +135,7 @@ def witness(client: Client, name: str) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def finish(process: subprocess.Popen[str]) -> set[tuple[str, str, str, int]]:
+def finish(process: subprocess.Popen[str]) -> set[Flow]:
     """The flows that a witness saw, now that no more packets come."""
     flows = json.loads(process.communicate(timeout=20)[0])
     return {(f[0], f[1], f[2], f[3]) for f in flows}
@@ -138,12 +157,3 @@ def _inside(client: Client, name: str, argv: list[str]) -> Iterator[subprocess.P
         finally:
             if not process.stdin.closed:
                 process.stdin.close()
-
-
-def enable_forwarding(client: Client, guests: list[dict[str, Any]]) -> None:
-    """Have every machine whose interfaces may carry others' packets do so, as an appliance's image would."""
-    for name in (g["name"] for g in guests if g["forwards"]):
-        switch = "for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 > /proc/sys/net/$f; done"
-        done = run(client, name, ["sh", "-c", switch])
-        if done.returncode != 0:
-            raise Failure(f"The appliance {name} cannot forward.", "lazulite doctor", details=(done.stderr.strip(),))

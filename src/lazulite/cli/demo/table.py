@@ -7,7 +7,6 @@ from typing import Any
 from lazulite.cli.demo.proof import Finding
 from lazulite.cli.lab import option
 
-
 _ROOMY = 110
 """Columns from which the table has room for remarks."""
 
