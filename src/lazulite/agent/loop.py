@@ -75,9 +75,8 @@ class Loop:
 
     async def _apply(self) -> None:
         delta = self._desired.take()
-        given = dict(self._desired.given)
         suspects = [*delta.changed.values(), *delta.removed.values()]
-        again = await self._workloads.retire(given, suspects)
+        again = await self._workloads.retire(self._desired.given, suspects)
         if again:  # another guest of the same name: it must not find the namespace of the first
             gone: ModelDelta = Delta(removed={e.key: delta.before.get(e.key, e) for e in again})
             await self.in_driver(self._driver.apply, gone)

@@ -1,0 +1,75 @@
+"""Every entry survives the trip."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lazulite.agent import protocol
+from lazulite.agent.protocol import Change, Load
+from lazulite.forwarding.model import AnyEntry, PublicAddress, Route, Rule
+from lazulite.values import PortRange
+
+NUMBERS = st.integers(0, 1 << 32)
+
+
+def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
+    """Values of a struct with every field drawn."""
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{f.name: NUMBERS if hints[f.name] is int else ... for f in msgspec.structs.fields(kind)})
+
+
+for nested in (PublicAddress, PortRange, Rule, Route):
+    st.register_type_strategy(nested, structs(nested))
+entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
+
+
+HOST = {"type": "InternetHost", "name": "", "label": "", "guid": ""}
+
+
+def body(frame: bytes) -> bytes:
+    assert int.from_bytes(frame[:4]) == len(frame) - 4
+    return frame[4:]
+
+
+@given(st.lists(entries, max_size=4))
+def test_entries_come_back_equal(sent: list[Any]) -> None:
+    found = protocol.request(body(protocol.frame(Load("e", 7, sent))))
+    assert found == Load("e", 7, sent)
+    assert [type(e) for e in found.entries] == [type(e) for e in sent]
+
+
+@given(entries)
+def test_keys_come_back_as_keys(entry: Any) -> None:
+    found = protocol.request(body(protocol.frame(Change(1, 2, [], [entry.key]))))
+    assert isinstance(found, Change)
+    assert {found.removed[0]: entry} == {entry.key: entry}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xc1", id="not MessagePack"),
+        pytest.param(msgspec.msgpack.encode({"type": "Reboot"}), id="an unknown message"),
+        pytest.param(msgspec.msgpack.encode({"type": "Run", "id": "x"}), id="a field of the wrong type"),
+        *(
+            pytest.param(msgspec.msgpack.encode({"type": "Load", "epoch": "", "revision": 1, "entries": [e]}), id=name)
+            for name, e in {
+                "an entry that is none": 3,
+                "an entry without a type": {"name": "x"},
+                "an entry of an unknown type": {"type": "Switch", "name": "x"},
+                "an entry with an unknown field": {"type": "Guest", "name": "x", "label": "x", "hostname": "", "a": 1},
+                "an entry without its fields": {"type": "Guest", "name": "x"},
+                "an address that is none": HOST | {"addresses": ["x"]},
+            }.items()
+        ),
+    ],
+)  # fmt: skip
+def test_nonsense_is_a_value_error(sent: bytes) -> None:
+    with pytest.raises(ValueError):
+        protocol.request(sent)
