@@ -33,6 +33,15 @@ class Client:
         trust = ssl.create_default_context(cafile=connection.ca)
         self._http = http.client.HTTPSConnection(parts.hostname or "", parts.port, context=trust, timeout=120)
 
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     @property
     def subscription(self) -> str:
         return f"/subscriptions/{self.connection.subscription}"

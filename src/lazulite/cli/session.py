@@ -49,8 +49,12 @@ class Session:
         """The result: *value* as JSON, or what *render* (a renderable of rich, or text) shows people."""
         if self.as_json:
             click.echo(json.dumps(value, indent=2))
+            return
+        shown = render()
+        if isinstance(shown, str):
+            click.echo(shown)
         else:
-            self.console.print(render())
+            self.console.print(shown)
 
     def note(self, text: str) -> None:
         """A line about progress, for people at a terminal only."""

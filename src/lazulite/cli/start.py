@@ -56,7 +56,8 @@ def await_answer(where: Path, process: subprocess.Popen[bytes]) -> Connection:
     while time.monotonic() < until and process.poll() is None:
         found = stored_connection(where)
         if found is not None and found.pid == process.pid:
-            Client(found).get("/lazulite/status")
+            with Client(found) as client:
+                client.get("/lazulite/status")
             return found
         time.sleep(0.02)
     process.kill()

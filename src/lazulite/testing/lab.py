@@ -87,6 +87,7 @@ class Lab:
 
     def kill_controller(self) -> None:
         """``kill -9``: the network must not notice."""
+        self.client.close()
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
@@ -97,6 +98,7 @@ class Lab:
 
     def close(self) -> None:
         """Stop everything; the directory stays."""
+        self.client.close()
         start.stop(self.directory)
         self._process.wait()
 

@@ -85,7 +85,8 @@ class Prover:
 
         def send_batch(batch: list[Row]) -> list[dict[str, Any]]:
             probes = [(self._target(r), r.protocol, r.port) for r in batch]
-            return send(Client(self._client.connection), self._at(batch[0].source), probes)
+            with Client(self._client.connection) as client:
+                return send(client, self._at(batch[0].source), probes)
 
         with ThreadPoolExecutor(max(1, len(batches))) as pool:
             results = list(pool.map(send_batch, batches))
