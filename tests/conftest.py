@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-_MARKED = {"packets": pytest.mark.packets, "clients": pytest.mark.clients}
+_MARKED = {"packets": pytest.mark.packets, "lab": pytest.mark.packets, "clients": pytest.mark.clients}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is in ``tests/packets`` and ``tests/clients`` carries their marker, whether or not it says so."""
+    """What needs the kernel or an Azure client carries the marker that says so."""
     for item in items:
         room = item.path.relative_to(Path(__file__).parent).parts[0]
         if room in _MARKED:

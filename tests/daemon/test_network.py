@@ -41,6 +41,7 @@ class Fabric:
         self.gate = asyncio.Event()
         self.gate.set()
         self.lost = False
+        self.left = asyncio.Event()
 
     async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
         self.calls.append(f"adopt {revision}")
@@ -59,6 +60,9 @@ class Fabric:
     async def run(self, guest: str, script: str) -> tuple[int, str, str]:
         return 0, script, ""
 
+    async def gone(self) -> None:
+        await self.left.wait()
+
     async def counters(self) -> dict[str, tuple[int, int]]:
         return {}
 
@@ -69,12 +73,13 @@ class Lab:
     def __init__(self, fabric: Fabric) -> None:
         self.snapshot = Snapshot()
         self.fabric = fabric
-        self.network = Network([SERVICE], self._connect, pause_s=0)
+        self.network = Network([SERVICE], self._connect, pause_s=0, patience_s=0.01)
         self.network.load(self.snapshot)
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[Fabric]:
         self.fabric.lost = False
+        self.fabric.left.clear()
         yield self.fabric
 
     def write(self, **countries: str | None) -> None:
@@ -150,14 +155,30 @@ def test_a_lost_fabric_is_told_everything_again() -> None:
     assert lab.fabric.driver.model == lab.network.model
 
 
+def test_a_fabric_that_leaves_is_noticed_with_nothing_to_push() -> None:
+    async def story(lab: Lab) -> None:
+        lab.write(a="CH")
+        await lab.settled()
+        lab.fabric.left.set()
+        while lab.fabric.calls[-1] != "adopt 1":
+            await asyncio.sleep(0)
+        await lab.network.ready()
+        assert await lab.network.run("guest", "echo") == (0, "echo", "")
+
+    assert run(story).network.applied == 1
+
+
 def test_no_fabric_from_the_start_is_an_error() -> None:
     @asynccontextmanager
     async def connect() -> AsyncIterator[Fabric]:
         raise ConnectionError("no namespaces here")
         yield
 
+    async def follow() -> None:
+        await Network([SERVICE], connect).follow()
+
     with pytest.raises(ConnectionError, match="no namespaces here"):
-        asyncio.run(Network([SERVICE], connect).follow())
+        asyncio.run(follow())
 
 
 def test_refusals_name_the_origin_and_stop_nothing_else() -> None:

@@ -61,6 +61,7 @@ def await_answer(where: Path, process: subprocess.Popen[bytes]) -> Connection:
             return found
         time.sleep(0.02)
     process.kill()
+    process.wait()
     last = (where / "controller.log").read_text().strip().splitlines()[-8:]
     raise Failure("The lab did not start.", "lazulite doctor", details=tuple(last))
 

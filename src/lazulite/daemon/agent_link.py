@@ -94,6 +94,7 @@ class AgentLink:
         self._epoch, self._revision = "", 0
         """What the agent was told last; the network has one call at a time under way."""
         self._lost = ""
+        self._end = asyncio.Event()
         self.guests: dict[str, str] = {}
         """Guest to ``running`` or what is wrong with it."""
         self.scripts: dict[str, tuple[int, str, str]] = {}
@@ -119,6 +120,9 @@ class AgentLink:
 
     async def counters(self) -> Mapping[str, tuple[int, int]]:
         return (await self._asked(Status(next(self._ids)), Report)).counters
+
+    async def gone(self) -> None:
+        await self._end.wait()
 
     async def _applied(self, message: Load | Change) -> list[Refusal]:
         self._applying = asyncio.get_running_loop().create_future()
@@ -165,6 +169,7 @@ class AgentLink:
     def _lose(self, why: str) -> None:
         """Fail whoever waits, and whoever comes."""
         self._lost = why
+        self._end.set()
         for future in (self._applying, *self._answers.values()):
             if future is not None and not future.done():
                 future.set_exception(ConnectionError(why))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -27,6 +28,9 @@ class MemoryFabric:
 
     async def run(self, guest: str, script: str) -> tuple[int, str, str]:
         return 1, "", NO_PACKETS
+
+    async def gone(self) -> None:
+        await asyncio.Event().wait()
 
     async def counters(self) -> dict[str, tuple[int, int]]:
         return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import Any, Protocol
@@ -20,6 +20,8 @@ from lazulite.services.service import Service
 _LOG = logging.getLogger(__name__)
 PAUSE_S = 0.1
 """Between a lost fabric and the attempt to bring it up again."""
+PATIENCE_S = 20.0
+"""How long those who need the fabric wait for one that is being brought up."""
 
 
 class Fabric(Protocol):
@@ -35,6 +37,9 @@ class Fabric(Protocol):
 
     async def run(self, guest: str, script: str) -> tuple[int, str, str]: ...
 
+    async def gone(self) -> None:
+        """Return once the fabric is lost."""
+
     async def counters(self) -> Mapping[str, tuple[int, int]]: ...
 
 
@@ -45,11 +50,14 @@ class Network:
         self,
         services: Iterable[Service],
         connect: Callable[[], AbstractAsyncContextManager[Fabric]],
+        *,
         pause_s: float = PAUSE_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._compiler = Compiler(services)
-        self._connect, self._pause_s = connect, pause_s
-        self._fabric: Fabric | None = None
+        self._connect, self._pause_s, self._patience_s = connect, pause_s, patience_s
+        self._fabric: asyncio.Future[Fabric] = asyncio.Future()
+        """The fabric that follows; awaited by those who need one while there is none."""
         self._pending: dict[EntryKey, Any] = {}
         """What the fabric has not been told; ``None`` for what is gone."""
         self._sent: dict[EntryKey, Any] = {}
@@ -90,18 +98,23 @@ class Network:
             await self._progress.wait_for(lambda: self.applied >= revision)
         return self.refusals
 
+    async def ready(self) -> None:
+        """Wait until a fabric follows. Raises ``ConnectionError`` as :meth:`run` does."""
+        await self._reached()
+
     async def run(self, guest: str, script: str) -> tuple[int, str, str]:
-        """Raises ``ConnectionError`` while there is no fabric."""
-        return await self._reached().run(guest, script)
+        """Raises ``ConnectionError`` when there is no fabric for longer than it takes to bring one up."""
+        return await (await self._reached()).run(guest, script)
 
     async def counters(self) -> Mapping[str, tuple[int, int]]:
-        """Packets and bytes by the origin of the deciding rule. Raises ``ConnectionError`` while there is no fabric."""
-        return await self._reached().counters()
+        """Packets and bytes by the origin of the deciding rule. Raises ``ConnectionError`` as :meth:`run` does."""
+        return await (await self._reached()).counters()
 
-    def _reached(self) -> Fabric:
-        if self._fabric is None:
-            raise ConnectionError("the agent does not answer")
-        return self._fabric
+    async def _reached(self) -> Fabric:
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._fabric), self._patience_s)
+        except TimeoutError:
+            raise ConnectionError("the agent does not answer") from None
 
     async def follow(self) -> None:
         """Push for ever; a fabric that is lost is connected to again and told everything.
@@ -112,28 +125,39 @@ class Network:
             try:
                 async with self._connect() as fabric:
                     await self._adopt(fabric)
-                    self._fabric = fabric
-                    async for delta in self._deltas():
-                        await self._push(fabric, delta)
+                    await self._push_until_gone(fabric)
             except ConnectionError as error:
                 if self.applied < 0:
                     raise
                 _LOG.warning("fabric lost: %s", error)
                 await asyncio.sleep(self._pause_s)
-            finally:
-                self._fabric = None
+
+    async def _push_until_gone(self, fabric: Fabric) -> None:
+        """Raises ``ConnectionError`` when the fabric is lost, at once and not only when there is something to push."""
+        self._fabric.set_result(fabric)
+        pushing, leaving = asyncio.ensure_future(self._push_all(fabric)), asyncio.ensure_future(fabric.gone())
+        try:
+            await asyncio.wait({pushing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._fabric = asyncio.Future()
+            pushing.cancel()
+            leaving.cancel()
+            await asyncio.gather(pushing, leaving, return_exceptions=True)
+        if not pushing.cancelled():
+            pushing.result()
+        raise ConnectionError("it has gone")
+
+    async def _push_all(self, fabric: Fabric) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._push(fabric, self.wanted, self._take())
 
     async def _adopt(self, fabric: Fabric) -> None:
         entries, revision = list(self.model), self.wanted
         self._pending.clear()
         self._sent = {e.key: e for e in entries}
         await self._reached_revision(revision, await fabric.adopt(revision, entries))
-
-    async def _deltas(self) -> AsyncIterator[tuple[int, ModelDelta]]:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            yield self.wanted, self._take()
 
     def _take(self) -> ModelDelta:
         """What is pending, against what the fabric knows: changes that cancelled out are not in it."""
@@ -149,8 +173,7 @@ class Network:
         self._pending.clear()
         return delta
 
-    async def _push(self, fabric: Fabric, what: tuple[int, ModelDelta]) -> None:
-        revision, delta = what
+    async def _push(self, fabric: Fabric, revision: int, delta: ModelDelta) -> None:
         refusals = await fabric.apply(revision, delta) if delta else self.refusals
         await self._reached_revision(revision, refusals)
 

@@ -14,6 +14,8 @@ import uvicorn
 from lazulite.arm.pki import Files
 
 HOST = "127.0.0.1"
+_GRACE_S = 1
+"""For requests under way when the lab ends; a client that stays connected and idle is not waited for longer."""
 
 
 class PortTakenError(Exception):
@@ -56,7 +58,14 @@ class Servers:
 
     def _add(self, at: socket.socket, **settings: Any) -> None:
         config = uvicorn.Config(
-            self._app, http="httptools", ws="none", access_log=False, log_config=None, server_header=False, **settings
+            self._app,
+            http="httptools",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            **settings,
         )
         self._serving.append((_Server(config), at))
 

@@ -87,6 +87,7 @@ class Surface:
     async def _enter(self, request: Request) -> dict[str, Any]:
         """What to run on the host."""
         wish = body(request, Entry)
+        await self._controller.network.ready()
         found = find(self._controller.model, wish.name)
         return {"argv": await self._parts.enter(found.entry, wish.argv, wish.term)}
 
