@@ -158,7 +158,7 @@ class Lab:
     def ask(self, pattern: str, places: Mapping[str, str], **query: str) -> Any:
         """The answer of a verb at subscription scope."""
         function = next(s.collection_actions[pattern] for s in SERVICES if pattern in s.collection_actions)
-        return function(self.context(**query), places)
+        return function(self.context(**query), {"subscription": GROUP.split("/")[2]} | places)
 
     def context(self, **query: str) -> Context:
         return Context(self.view, self.compile(), self.configuration, "2025-01-01T00:00:00Z", None, query)

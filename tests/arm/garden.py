@@ -155,7 +155,7 @@ def _pump(well: Resource[Any], context: Context) -> Run:
 
 
 def _usages(context: Context, places: Mapping[str, str]) -> Any:
-    return {"value": [{"location": places["location"], "currentValue": len(list(context.view.all(Bed)))}]}
+    return {"value": [dict(places) | {"currentValue": len(list(context.view.all(Bed)))}]}
 
 
 GARDEN = Service(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.arm.client import GARDEN, GROUP, Client
+from tests.arm.garden import SUBSCRIPTION
 
 WELL = f"{GARDEN}/wells/w"
 
@@ -55,5 +56,6 @@ def test_a_verb_that_runs_a_script_gives_what_the_guest_said(well: Client) -> No
 
 def test_a_verb_of_a_location_has_its_places(well: Client) -> None:
     url = f"{GROUP.partition('/resourceGroups')[0]}/providers/contoso.garden/Locations/westus/usages"
-    assert well.get(url).body == {"value": [{"location": "westus", "currentValue": 0}]}
+    places = {"subscription": SUBSCRIPTION, "location": "westus"}
+    assert well.get(url).body == {"value": [places | {"currentValue": 0}]}
     assert well.get(f"{url}x").outcome == (400, "InvalidResourceType")

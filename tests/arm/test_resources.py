@@ -87,6 +87,12 @@ def test_a_replacement_resets_what_it_leaves_out(garden: Client) -> None:
     assert "tags" not in after
 
 
+def test_an_empty_map_of_tags_is_echoed_because_az_edits_tags_in_place(garden: Client) -> None:
+    garden.made(WELL, {**HERE, "tags": {}})
+    assert garden.get(WELL).body["tags"] == {}
+    assert "tags" not in garden.made(BED, HERE)
+
+
 def test_secrets_are_never_shown(garden: Client) -> None:
     made = garden.put(WELL, {**HERE, "properties": {"key": "s3cret"}})
     assert b"s3cret" not in made.content + garden.get(WELL).content

@@ -14,7 +14,7 @@ from lazulite.compiler.engine import Compiler
 from lazulite.forwarding.model import AccessList, Action, Peering, Port, RouteTable, Vrf
 from lazulite.resources.ids import ResourceId
 from lazulite.services import SERVICES
-from tests.build import LOCATION, Lab, Refused, ref, resource_id, subnet_ref
+from tests.build import GROUP, LOCATION, Lab, Refused, ref, resource_id, subnet_ref
 
 SPACE = "10.0.0.0/16"
 
@@ -755,3 +755,6 @@ def test_usages_of_a_region_count_what_is_there(lab: Lab) -> None:
     rows = lab.ask("Microsoft.Network/locations/{location}/usages", {"location": LOCATION})["value"]
     counts = {r["name"]["value"]: (r["currentValue"], r["limit"]) for r in rows}
     assert counts["VirtualNetworks"] == (1, 1000)
+    assert {r["id"].rpartition("/")[0] for r in rows} == {
+        f"{GROUP.partition('/resourceGroups')[0]}/providers/Microsoft.Network/locations/{LOCATION}/usages"
+    }

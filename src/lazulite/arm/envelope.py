@@ -35,7 +35,7 @@ def decode(kind: Kind, resource_id: ResourceId, body: Any) -> tuple[Resource[Any
     allowed = {m.lower(): m for m in kind.envelope}
     found += _unknown(body, _EVERYWHERE | allowed.keys(), kind.name)
     location = _location(kind, members.get("location"), found)
-    tags = _tags(members.get("tags", {}), found)
+    tags = _tags(members["tags"], found) if "tags" in members else None
     sku = decoder.model(Sku, members["sku"], "sku") if "sku" in members and "sku" in allowed else kind.default_sku
     zones = _zones(members.get("zones", []), found) if "zones" in allowed else ()
     extra = {allowed[m]: v for m, v in members.items() if m in allowed.keys() - _TYPED - _EVERYWHERE}

@@ -102,7 +102,7 @@ def _tagged(wanted: Mapping[str, str]) -> Test:
     name, value = wanted.get("tagname", "").lower(), wanted.get("tagvalue")
 
     def test(resource: Resource[Any]) -> bool:
-        values = [v for k, v in resource.tags.items() if not name or k.lower() == name]
+        values = [v for k, v in (resource.tags or {}).items() if not name or k.lower() == name]
         return bool(values) if value is None else value in values
 
     return test

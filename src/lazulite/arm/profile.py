@@ -41,6 +41,7 @@ name = {CLOUD}
 collect_telemetry = false
 survey_message = false
 login_experience_v2 = off
+display_region_identified = false
 no_color = false
 [extension]
 use_dynamic_install = no

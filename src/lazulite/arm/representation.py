@@ -60,7 +60,7 @@ class Representation:
     def _envelope(resource: Resource[Any]) -> dict[str, Any]:
         members: dict[str, Any] = {
             "location": resource.location,
-            "tags": resource.tags or None,
+            "tags": resource.tags,
             "sku": resource.sku and {k: v for k, v in encode(resource.sku).items() if v is not None},
             "zones": list(resource.zones) or None,
         }

@@ -181,10 +181,11 @@ class ResourceRequests:
         """The answer of a verb at subscription scope, wherever its pattern puts it: ``locations/…``, ``skus``."""
         if provider != _SUBSCRIPTION_PROVIDER or request.method not in ("GET", "POST"):
             return None
-        reply = self._actions.collection(request.segments[provider:], request.body, request.query)
+        subscription, path = request.segments[1], request.segments[provider:]
+        reply = self._actions.collection(subscription, path, request.body, request.query)
         if reply is None:
             return None
-        scopes.subscription(self._backend.store.snapshot, request.segments[1])
+        scopes.subscription(self._backend.store.snapshot, subscription)
         return Response(200, reply.body)
 
     def _act(self, request: Request, holder: ResourceId, address: Address, verb: str) -> Response:

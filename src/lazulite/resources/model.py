@@ -118,7 +118,8 @@ class Resource(msgspec.Struct, Generic[P], frozen=True, rename="camel"):
     id: ResourceId
     properties: P
     location: str | None = None
-    tags: dict[str, str] = {}
+    tags: dict[str, str] | None = None
+    """``None`` when none were ever sent. An empty object is echoed, as Azure does: az edits tags in place."""
     sku: Sku | None = None
     zones: tuple[str, ...] = ()
     envelope: dict[str, Any] = {}

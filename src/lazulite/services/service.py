@@ -88,4 +88,5 @@ class Service(msgspec.Struct, frozen=True):
     actions: Mapping[str, Action] = {}
     """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded."""
     collection_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}
-    """Verbs at subscription scope: ``locations/{location}/usages`` and the like; the placeholders come as a map."""
+    """Verbs at subscription scope: what follows ``/subscriptions/{subscription}/providers/``, namespace included, as
+    in ``Microsoft.Network/locations/{location}/usages``. Its placeholders and ``subscription`` come as a map."""

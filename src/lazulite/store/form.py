@@ -21,7 +21,7 @@ class _Form(msgspec.Struct, rename="camel", omit_defaults=True):
     kind: str
     properties: Any
     location: str | None = None
-    tags: dict[str, str] = {}
+    tags: dict[str, str] | None = None
     sku: Sku | None = None
     zones: tuple[str, ...] = ()
     envelope: dict[str, Any] = {}

@@ -90,12 +90,12 @@ _QUOTAS: tuple[tuple[str, str, type, int], ...] = (
 
 def location_usages(context: Context, places: Mapping[str, str]) -> Any:
     """``locations/{location}/usages``: how many of each type a subscription has in a region, and may have."""
-    location, subscription = places["location"].lower(), places.get("subscription", "").lower()
-    base = f"/subscriptions/{subscription}/providers/Microsoft.Network/locations/{location}/usages"
+    location, subscription = places["location"].lower(), places["subscription"].lower()
+    base = f"/subscriptions/{places['subscription']}/providers/Microsoft.Network/locations/{location}/usages"
     rows = []
     for name, label, model, limit in _QUOTAS:
         every: Iterator[Resource[Any]] = context.view.all(model)
-        used = sum(1 for r in every if r.location == location and subscription in ("", r.id.subscription.lower()))
+        used = sum(1 for r in every if r.location == location and r.id.subscription.lower() == subscription)
         rows.append(_usage(f"{base}/{name}", name, label, used, limit))
     return {"value": rows}
 
