@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazulite.agent.desired import Desired, Standing
+from lazulite.agent.desired import Desired
 from lazulite.agent.protocol import Change, Load
-from lazulite.drivers.driver import Refusal
-from lazulite.forwarding.model import NextHop, Route, RouteTable
-from lazulite.incremental import Delta
-from lazulite.values import EVERYWHERE_4
 from tests.agent.entries import vrf
 
 models = st.dictionaries(st.sampled_from("abcd"), st.sampled_from("12"), max_size=4)
@@ -84,29 +80,3 @@ def test_a_driver_that_knows_nothing_is_given_everything() -> None:
     desired.take()
     assert desired.take_all() == [vrf("a")]
     assert not desired.take()
-
-
-TABLE = RouteTable("t", "a", (Route(EVERYWHERE_4, NextHop.NONE, origin="/routes/r"),), origin="/tables/t")
-
-
-@pytest.mark.parametrize(
-    ("delta", "left"),
-    [
-        pytest.param(Delta(), ["/routes/r", "/vnets/a"], id="nothing happens"),
-        pytest.param(Delta(changed={("Vrf", "a"): vrf("a")}), ["/routes/r"], id="its entry is tried again"),
-        pytest.param(Delta(removed={("RouteTable", "t"): TABLE}), ["/vnets/a"], id="its entry goes, its rules with it"),
-        pytest.param(Delta(changed={("Vrf", "b"): vrf("b")}), ["/routes/r", "/vnets/a"], id="another changes"),
-    ],
-)
-def test_a_refusal_stands_until(delta: Any, left: list[str]) -> None:
-    standing = Standing()
-    standing.replace([Refusal("/vnets/a", "no"), Refusal("/routes/r", "no")])
-    standing.advance(delta, [])
-    assert [r.origin for r in standing.refusals] == left
-
-
-def test_a_refusal_that_comes_again_is_told_once() -> None:
-    standing = Standing()
-    standing.replace([Refusal("/vnets/a", "no")])
-    standing.advance(Delta(changed={("Vrf", "a"): vrf("a")}), [Refusal("/vnets/a", "still no")])
-    assert standing.refusals == [Refusal("/vnets/a", "still no")]

@@ -172,14 +172,16 @@ def test_a_change_that_does_not_fit_asks_for_a_load() -> None:
 
 
 def test_what_is_refused_is_told_until_it_is_mended() -> None:
+    """The driver tries again with every difference; without one, what it said last stands."""
+
     async def scenario(scene: Scene) -> None:
         scene.recorder.refusals = [Refusal("/vnets/a", "no")]
         scene.loop.offer(Load("e", 1, [vrf("a")]))
         assert (await scene.reaches(1)).refusals == [Refusal("/vnets/a", "no")]
         scene.recorder.refusals = []
-        scene.loop.offer(Change(1, 2, [vrf("b")], []))
+        scene.loop.offer(Change(1, 2, [vrf("a")], []))
         assert (await scene.reaches(2)).refusals == [Refusal("/vnets/a", "no")]
-        scene.loop.offer(Change(2, 3, [vrf("a", "mended")], []))
+        scene.loop.offer(Change(2, 3, [vrf("b")], []))
         assert (await scene.reaches(3)).refusals == []
 
     play(scenario)

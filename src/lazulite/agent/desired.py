@@ -6,13 +6,10 @@ was changed and changed back does not appear.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-
 from lazulite.agent.protocol import Change, Load
-from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.drivers.driver import ModelDelta
 from lazulite.forwarding.model import EntryKey
 from lazulite.incremental import Delta
 
@@ -64,34 +61,3 @@ class Desired:
         """Everything, for a driver that knows nothing."""
         self.given, self._touched = dict(self.entries), set()
         return list(self.given.values())
-
-
-class Standing:
-    """What the machine refuses by now. A refusal falls when an entry of its origin changes or goes."""
-
-    def __init__(self) -> None:
-        self._messages: dict[str, str] = {}
-
-    @property
-    def refusals(self) -> list[Refusal]:
-        return [Refusal(origin, message) for origin, message in sorted(self._messages.items())]
-
-    def replace(self, refusals: Iterable[Refusal]) -> None:
-        self._messages = {r.origin: r.message for r in refusals}
-
-    def advance(self, delta: ModelDelta, refusals: Iterable[Refusal]) -> None:
-        for entries in (delta.changed, delta.removed, delta.before):
-            for entry in entries.values():
-                for origin in origins(entry):
-                    self._messages.pop(origin, None)
-        self._messages |= {r.origin: r.message for r in refusals}
-
-
-def origins(entry: Any) -> Iterator[str]:
-    """The origins an entry and its rules, routes or translations quote."""
-    for field in msgspec.structs.fields(type(entry)):
-        value = getattr(entry, field.name)
-        if field.name == "origin":
-            yield value
-        elif isinstance(value, tuple):
-            yield from (o for v in value if isinstance(v, msgspec.Struct) for o in origins(v))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from lazulite.agent.desired import Desired, Standing
+from lazulite.agent.desired import Desired
 from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Reply
 from lazulite.agent.workloads import Workloads
 from lazulite.drivers.driver import Driver, ModelDelta, Refusal
@@ -24,7 +24,7 @@ class Loop:
     def __init__(self, driver: Driver, workloads: Workloads, thread: Executor, tell: Callable[[Reply], None]) -> None:
         self._driver, self._workloads, self._thread, self._tell = driver, workloads, thread, tell
         self._desired = Desired()
-        self._standing = Standing()
+        self._refusals: list[Refusal] = []
         self._adopted = False
         """Whether driver and machine are known to agree with what was given."""
         self._wake = asyncio.Event()
@@ -52,7 +52,7 @@ class Loop:
             if revision is not None:
                 await self._follow()
                 self.applied = revision
-                self._tell(Applied(epoch, revision, self._standing.refusals))
+                self._tell(Applied(epoch, revision, self._refusals))
 
     async def _follow(self) -> None:
         """Bring the machine to the latest revision. A driver that fails is given everything again, as after a start."""
@@ -61,7 +61,7 @@ class Loop:
             self._adopted = True
         except Exception as error:  # the driver's own fault, of any kind: the loop must outlive it, the user must know
             _LOG.exception("driver failed")
-            self._standing.replace([Refusal("", f"the driver failed: {error}")])
+            self._refusals = [Refusal("", f"the driver failed: {error}")]
             if self._adopted:
                 self._adopted = False
                 await self._follow()
@@ -70,7 +70,7 @@ class Loop:
         entries = self._desired.take_all()
         given = {e.key: e for e in entries}
         await self._workloads.retire(given)
-        self._standing.replace(await self.in_driver(self._driver.adopt, entries))
+        self._refusals = await self.in_driver(self._driver.adopt, entries)
         self._workloads.settle(Delta(changed=given))
 
     async def _apply(self) -> None:
@@ -80,6 +80,6 @@ class Loop:
         if again:  # another guest of the same name: it must not find the namespace of the first
             gone: ModelDelta = Delta(removed={e.key: delta.before.get(e.key, e) for e in again})
             await self.in_driver(self._driver.apply, gone)
-        refusals = await self.in_driver(self._driver.apply, delta) if delta else []
-        self._standing.advance(delta, refusals)
+        if delta:
+            self._refusals = await self.in_driver(self._driver.apply, delta)
         self._workloads.settle(delta)

@@ -31,7 +31,8 @@ class Driver(Protocol):
         and leave untouched what is right."""
 
     def apply(self, delta: ModelDelta) -> list[Refusal]:
-        """Make the difference, read it back, and say what was refused. One refusal never stops the rest."""
+        """Make the difference, try again what was refused before, and read both back: all that the machine refuses by
+        now, one reason an origin. One refusal never stops the rest."""
 
     def counters(self) -> Mapping[str, tuple[int, int]]:
         """Packets and bytes by the origin of the deciding rule, and under ``drop:<reason>`` for the rest."""

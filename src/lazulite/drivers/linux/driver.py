@@ -11,7 +11,7 @@ from lazulite.drivers.linux import conntrack, flows, names, namespaces, readback
 from lazulite.drivers.linux.handles import Handles, raise_limit
 from lazulite.drivers.linux.kernel import Change, Kernel
 from lazulite.drivers.linux.realise import Realiser
-from lazulite.drivers.linux.state import Item, Key, Veth
+from lazulite.drivers.linux.state import Chain, Item, Key, Veth
 from lazulite.forwarding.model import AccessList, Port
 from lazulite.forwarding.stages import STAGES
 from lazulite.incremental import Delta
@@ -31,17 +31,20 @@ class LinuxDriver:
         self._handles = Handles()
         self._kernel = Kernel(self._handles)
         self._realiser = Realiser()
+        self._unmet: set[Key] = set()
+        """What the kernel has refused, or did not hold when it was read back; asked for again with every change."""
 
     def close(self) -> None:
         self._handles.close()
 
     def apply(self, delta: ModelDelta) -> list[Refusal]:
-        """Make the difference in the kernel and read back every object it touched."""
+        """Make the difference in the kernel and read back every object it touched. What is refused by then, old or
+        new, is all there is to tell: what was refused before is tried again with every change."""
         former = [
             self._realiser.model.get(Port, name) for kind, name in (*delta.changed, *delta.removed) if kind == "Port"
         ]
         changes = self._with_links(self._realiser.advance(delta.changed.values(), delta.removed.values()))
-        refusals = self._perform(changes)
+        refusals = self._perform(self._corrected(changes))
         self._forget_flows(port for port in former if port is not None)
         self._forget_bindings(changes)
         return refusals
@@ -51,11 +54,10 @@ class LinuxDriver:
         self._realiser = Realiser()
         self._realiser.advance(entries, ())
         wanted, actual = self._realiser.wanted, readback.actual(self._handles)
-        changes: list[Change] = [
-            (k, actual.get(k), item) for k, item in wanted.items() if k not in actual or actual[k].spec != item.spec
-        ]
-        changes += [(k, item, None) for k, item in actual.items() if k not in wanted]
-        return self._perform(changes)
+        changed = {k: item for k, item in wanted.items() if k not in actual or actual[k].spec != item.spec}
+        before = {k: actual[k] for k in changed if k in actual}
+        removed = {k: item for k, item in actual.items() if k not in wanted}
+        return self._perform(self._with_links(Delta(changed, removed, before)))
 
     def differences(self) -> list[str]:
         """A full read-back: every object that is not as the model has it, in words."""
@@ -74,12 +76,26 @@ class LinuxDriver:
         return self._handles.descriptor(names.guest(guest))
 
     def _perform(self, changes: list[Change]) -> list[Refusal]:
+        """The refusals, one an origin: what the first one entails is no news."""
         refusals = self._kernel.apply(changes)
-        known = {r.origin for r in refusals}
+        refused = {id(item) for item in self._kernel.refused}
         try:
-            return refusals + [r for r in readback.missing(self._handles, changes) if r.origin not in known]
+            absent = readback.missing(self._handles, changes)
         finally:
             self._handles.release()
+        self._unmet = {k for k, old, new in changes if id(new or old) in refused} | absent.keys()
+        first: dict[str, Refusal] = {}
+        for refusal in (*refusals, *absent.values()):
+            first.setdefault(refusal.origin, refusal)
+        return list(first.values())
+
+    def _corrected(self, changes: list[Change]) -> list[Change]:
+        """The changes, with all that was refused before: asked for again, against what the kernel really holds."""
+        if not self._unmet:
+            return changes
+        holding, wanted = readback.holding(self._handles, self._unmet), self._realiser.wanted
+        again = [(k, holding.get(k), wanted.get(k)) for k in sorted(self._unmet)]
+        return [c for c in changes if c[0] not in self._unmet] + [c for c in again if _differ(c[1], c[2])]
 
     def _with_links(self, delta: Delta[Key, Item]) -> list[Change]:
         """The changes, and again all that hangs on an end that gets a new link: the kernel dropped it with the old."""
@@ -121,3 +137,10 @@ class LinuxDriver:
         for namespace, gone in addresses.items():
             with namespaces.inside(self._handles.descriptor(namespace)):
                 conntrack.forget(gone)
+
+
+def _differ(now: Item | None, wanted: Item | None) -> bool:
+    """Whether there is something to do; a chain may hold other rules than its own, which a read-back does not tell."""
+    if now is None or wanted is None:
+        return now is not wanted
+    return isinstance(wanted.spec, Chain) or not readback.same(wanted.spec, now.spec)

@@ -51,9 +51,11 @@ class Kernel:
     def __init__(self, handles: Handles) -> None:
         self._handles = handles
         self.refusals: list[Refusal] = []
+        self.refused: list[Item] = []
+        """What the refusals are about."""
 
     def apply(self, changes: Sequence[Change]) -> list[Refusal]:
-        self.refusals = []
+        self.refusals, self.refused = [], []
         gone = {key[0] for key, _, new in changes if key[1] == "Namespace" and new is None}
         kept = [c for c in changes if c[0][0] not in gone or c[0][1] in ("Namespace", "Veth")]
         kinds: dict[type, list[Change]] = defaultdict(list)
@@ -68,7 +70,8 @@ class Kernel:
         self._unlink([c for c in kinds[Veth] if c[2] is None], gone)
         for name in sorted(gone):
             self._handles.remove(name)
-        self._await([c for c in kinds[Veth] if c[2] is not None])
+        refused = {id(item) for item in self.refused}
+        self._await([c for c in kinds[Veth] if c[2] is not None and id(c[2]) not in refused])
         return self.refusals
 
     def _await(self, changes: list[Change]) -> None:
@@ -83,6 +86,7 @@ class Kernel:
 
     def _refuse(self, item: Item | None, message: str) -> None:
         self.refusals.append(Refusal(item.origin if item else "", message))
+        self.refused += [item] if item else []
 
     def _each_namespace(self, changes: list[Change], act: Callable[[str, list[Change]], None]) -> None:
         by_name: dict[str, list[Change]] = defaultdict(list)
@@ -236,7 +240,7 @@ def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
         case KernelRoute():
             return netlink.delete_route(parts[1], int(parts[0]), spec.kind)
         case MarkRule():
-            return netlink.delete_rule(_FAMILIES[parts[0]], int(parts[1]), spec.table, _PRIORITY)
+            return netlink.delete_rule(_FAMILIES[parts[0]], int(parts[1]), spec.table)
         case _:
             raise TypeError(spec)
 

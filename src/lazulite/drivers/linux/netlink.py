@@ -33,7 +33,7 @@ ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_THROW = 1, 6, 9
 MAIN = 254
 PROTOCOL = 76
 """Route protocol number that marks a route as ours."""
-_UP, _NOARP = 1, 0x80
+UP, _NOARP = 1, 0x80
 _UNIVERSE, _LINK, _NOWHERE = 0, 253, 255
 PERMANENT = 0x80
 _OPERSTATE_UP = b"\x06"
@@ -110,7 +110,7 @@ def delete_link(name: str) -> Message:
 
 
 def set_up(name: str, *, noarp: bool = False) -> Message:
-    flags = _UP | (_NOARP if noarp else 0)
+    flags = UP | (_NOARP if noarp else 0)
     return _message(NEWLINK, _link(0, flags, flags) + attribute(3, name))
 
 
@@ -168,16 +168,17 @@ def _route(prefix: str, table: int, kind: int, scope: int, flags: int) -> bytes:
 
 
 def rule(family: int, mark: int, table: int, priority: int) -> Message:
-    return _message(NEWRULE, _rule(family, mark, table, priority), _CREATE | _EXCLUSIVE)
+    return _message(NEWRULE, _rule(family, mark, table) + attribute(6, priority), _CREATE | _EXCLUSIVE)
 
 
-def delete_rule(family: int, mark: int, table: int, priority: int) -> Message:
-    return _message(DELRULE, _rule(family, mark, table, priority))
+def delete_rule(family: int, mark: int, table: int) -> Message:
+    """Of whatever priority: another hand may have made it."""
+    return _message(DELRULE, _rule(family, mark, table))
 
 
-def _rule(family: int, mark: int, table: int, priority: int) -> bytes:
+def _rule(family: int, mark: int, table: int) -> bytes:
     head = struct.pack("BBBBBBBBI", family, 0, 0, 0, table if table < 256 else 0, 0, 0, 1, 0)
-    return head + attribute(6, priority) + attribute(15, table) + attribute(10, mark) + attribute(16, 0xFFFFFFFF)
+    return head + attribute(15, table) + attribute(10, mark) + attribute(16, 0xFFFFFFFF)
 
 
 def neighbour(index: int, ip: str, mac: str) -> Message:

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
+from msgspec.structs import replace
+
 from lazulite.drivers.driver import Refusal
 from lazulite.drivers.linux import netlink, nftext
 from lazulite.drivers.linux.handles import Handles
@@ -39,20 +41,27 @@ _FAMILY = {2: "4", 10: "6"}
 _EVERYTHING = {2: "0.0.0.0/0", 10: "::/0"}
 
 
-def missing(handles: Handles, changes: Iterable[Change]) -> list[Refusal]:
+def missing(handles: Handles, changes: Iterable[Change]) -> dict[Key, Refusal]:
     """Of the objects that were just made or changed, those that the kernel does not hold as they were asked for."""
-    wanted: dict[str, dict[Key, Item]] = defaultdict(dict)
-    for what, _, new in changes:
-        if new is not None:
-            wanted[what[0]][what] = new
-    refusals = []
-    for name, items in wanted.items():
-        found = dict(_touched(handles, name, items)) if handles.exists(name) else {}
-        for what, item in items.items():
-            if what not in found or not _same(item.spec, found[what].spec):
-                message = f"{name}: {what[1]} {what[2]} is not in the kernel as it should be"
-                refusals.append(Refusal(item.origin, message))
-    return refusals
+    wanted = {what: new for what, _, new in changes if new is not None}
+    found = holding(handles, wanted)
+    return {
+        what: Refusal(item.origin, f"{what[0]}: {what[1]} {what[2]} is not in the kernel as it should be")
+        for what, item in wanted.items()
+        if what not in found or not same(item.spec, found[what].spec)
+    }
+
+
+def holding(handles: Handles, keys: Iterable[Key]) -> dict[Key, Item]:
+    """What the kernel holds of *keys*, with others that it takes to look."""
+    by_name: dict[str, list[Key]] = defaultdict(list)
+    for what in keys:
+        by_name[what[0]].append(what)
+    found: dict[Key, Item] = {}
+    for name, part in by_name.items():
+        if handles.exists(name):
+            found.update(_touched(handles, name, part))
+    return found
 
 
 def differences(handles: Handles, wanted: Mapping[Key, Item]) -> list[str]:
@@ -61,11 +70,11 @@ def differences(handles: Handles, wanted: Mapping[Key, Item]) -> list[str]:
         found = actual(handles)
     finally:
         handles.release()
-    lacking = [k for k, item in wanted.items() if k not in found or not _same(item.spec, found[k].spec)]
+    lacking = [k for k, item in wanted.items() if k not in found or not same(item.spec, found[k].spec)]
     return [f"lacks {' '.join(k)}" for k in lacking] + [f"has {' '.join(k)}" for k in found if k not in wanted]
 
 
-def _same(wanted: Any, found: Any) -> bool:
+def same(wanted: Any, found: Any) -> bool:
     """Rules come back in nft's own words and a body is named by its content: of these, presence is what is compared."""
     if isinstance(wanted, Chain | ListBody | Skeleton | Declared | Namespace):
         return type(wanted) is type(found)
@@ -84,16 +93,16 @@ def actual(handles: Handles) -> dict[Key, Item]:
     return found
 
 
-def _touched(handles: Handles, name: str, items: Mapping[Key, Item]) -> Found:
-    """What one namespace holds of the kinds in *items*; of sets, only those they name."""
+def _touched(handles: Handles, name: str, keys: Iterable[Key]) -> Found:
+    """What one namespace holds of the kinds of *keys*; of sets, only those they name."""
     yield key(name, Namespace("")), Item(Namespace(""))
-    kinds = {what[1] for what in items}
+    kinds = {what[1] for what in keys}
     yield from _routing(handles.route(name), name, kinds)
     if not kinds <= _READERS.keys() | {"Namespace"}:
         netfilter = handles.netfilter(name)
         if kinds & {"Chain", "ListBody", "Declared", "Skeleton"}:
             yield from _objects(netfilter, name)
-        sets = {tuple(what[2].split("|")[:2]) for what, item in items.items() if isinstance(item.spec, Element)}
+        sets = {tuple(what[2].split("|")[:2]) for what in keys if what[1] == "Element"}
         for family, set_name in sorted(sets):
             yield from _elements(netfilter, name, family, set_name)
 
@@ -113,7 +122,9 @@ def _links(route: netlink.Socket, name: str, _: Mapping[int, str]) -> Found:
         mac = ":".join(f"{byte:02x}" for byte in parts.get(1, b""))
         spec = Veth.read(mac, parts.get(20, b"").rstrip(b"\0").decode())
         if spec is not None:
-            yield key(name, spec, parts[3].rstrip(b"\0").decode()), Item(spec)
+            up = struct.unpack_from("I", payload, 8)[0] & netlink.UP
+            # A link that another hand set down carries packets of no size.
+            yield key(name, spec, parts[3].rstrip(b"\0").decode()), Item(spec if up else replace(spec, mtu=0))
 
 
 def _addresses(route: netlink.Socket, name: str, links: Mapping[int, str]) -> Found:

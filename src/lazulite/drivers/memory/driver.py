@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lazulite.drivers.driver import ModelDelta, Refusal
-from lazulite.forwarding.model import Entry, ForwardingModel
+from lazulite.forwarding.model import Entry, EntryKey, ForwardingModel
 from lazulite.forwarding.stages import STAGES
 
 NAME = "memory"
@@ -21,15 +21,17 @@ class MemoryDriver:
         """*refuse* gives the reason an entry is not taken, or nothing."""
         self.model = ForwardingModel()
         self._refuse = refuse
+        self._refused: dict[EntryKey, Entry] = {}
 
     def adopt(self, entries: list[Any]) -> list[Refusal]:
         self.model = ForwardingModel()
+        self._refused = {}
         return self._take(entries)
 
     def apply(self, delta: ModelDelta) -> list[Refusal]:
-        gone = [e for e in delta.removed.values() if self.model.get(type(e), e.name) is not None]
-        self.model.drop(gone)
-        return self._take(delta.changed.values())
+        self._refused = {k: e for k, e in self._refused.items() if k not in delta.removed and k not in delta.changed}
+        self.model.drop(e for e in delta.removed.values() if self.model.get(type(e), e.name) is not None)
+        return self._take([*self._refused.values(), *delta.changed.values()])
 
     def counters(self) -> Mapping[str, tuple[int, int]]:
         return {}
@@ -37,12 +39,8 @@ class MemoryDriver:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _take(self, entries: Any) -> list[Refusal]:
-        refusals = []
-        for entry in entries:
-            reason = self._refuse(entry)
-            if reason:
-                refusals.append(Refusal(getattr(entry, "origin", ""), reason))
-            else:
-                self.model.put([entry])
-        return refusals
+    def _take(self, entries: list[Any]) -> list[Refusal]:
+        reasons = {e.key: self._refuse(e) for e in entries}
+        self.model.put(e for e in entries if not reasons[e.key])
+        self._refused = {e.key: e for e in entries if reasons[e.key]}
+        return [Refusal(getattr(e, "origin", ""), reasons[e.key]) for e in self._refused.values()]
