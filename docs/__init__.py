@@ -1,0 +1,1 @@
+"""What generates documents from the code, so that they cannot say anything else."""
