@@ -65,6 +65,12 @@ class Status(Message, frozen=True):
     id: int
 
 
+class Inspect(Message, frozen=True):
+    """Read back everything; answered by :class:`Inspected`."""
+
+    id: int
+
+
 class Applied(Message, frozen=True):
     """The machine follows the revision, but for what it refuses by now."""
 
@@ -105,6 +111,13 @@ class Report(Message, frozen=True):
     counters: Mapping[str, tuple[int, int]]
 
 
+class Inspected(Message, frozen=True):
+    """Every object of the machine that is not as the model has it, in words."""
+
+    id: int
+    differences: list[str]
+
+
 class Failed(Message, frozen=True):
     """Instead of an answer."""
 
@@ -119,9 +132,9 @@ class Observed(Message, frozen=True):
     scripts: Mapping[str, tuple[int, str, str] | None] = {}
 
 
-Question: TypeAlias = Run | Enter | Status
+Question: TypeAlias = Run | Enter | Status | Inspect
 Request: TypeAlias = Load | Change | Question
-Reply: TypeAlias = Applied | LoadWanted | Output | Entered | Report | Failed | Observed
+Reply: TypeAlias = Applied | LoadWanted | Output | Entered | Report | Inspected | Failed | Observed
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=wire.text)
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

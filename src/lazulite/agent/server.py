@@ -17,6 +17,8 @@ from lazulite.agent.protocol import (
     Enter,
     Entered,
     Failed,
+    Inspect,
+    Inspected,
     Load,
     Output,
     Question,
@@ -121,5 +123,7 @@ class Server:
         if isinstance(message, Enter):
             init = await self._workloads.enter(message.guest)
             return Entered(message.id, init.pid, init.guid)
+        if isinstance(message, Inspect):
+            return Inspected(message.id, await self._loop.in_driver(self._driver.differences))
         counters = await self._loop.in_driver(self._driver.counters)
         return Report(message.id, self._loop.applied, self._driver.capabilities, counters)

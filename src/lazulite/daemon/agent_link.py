@@ -18,6 +18,8 @@ from lazulite.agent.protocol import (
     Change,
     Enter,
     Entered,
+    Inspect,
+    Inspected,
     Load,
     LoadWanted,
     Observed,
@@ -41,7 +43,7 @@ PATIENCE_S = 20.0
 """How long a new agent may take to listen."""
 _POLL_S = 0.01
 _KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
-R = TypeVar("R", Output, Entered, Report)
+R = TypeVar("R", Output, Entered, Report, Inspected)
 V = TypeVar("V")
 
 
@@ -120,6 +122,9 @@ class AgentLink:
 
     async def counters(self) -> Mapping[str, tuple[int, int]]:
         return (await self._asked(Status(next(self._ids)), Report)).counters
+
+    async def differences(self) -> list[str]:
+        return (await self._asked(Inspect(next(self._ids)), Inspected)).differences
 
     async def gone(self) -> None:
         await self._end.wait()

@@ -32,6 +32,9 @@ class MemoryFabric:
     async def gone(self) -> None:
         await asyncio.Event().wait()
 
+    async def differences(self) -> list[str]:
+        return self.driver.differences()
+
     async def counters(self) -> dict[str, tuple[int, int]]:
         return {}
 

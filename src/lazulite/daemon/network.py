@@ -42,6 +42,9 @@ class Fabric(Protocol):
 
     async def counters(self) -> Mapping[str, tuple[int, int]]: ...
 
+    async def differences(self) -> list[str]:
+        """Everything that is not as it was given, in words: a full read-back."""
+
 
 class Network:
     """The compiled model, and how far the fabric follows it. Belongs to one event loop."""
@@ -109,6 +112,10 @@ class Network:
     async def counters(self) -> Mapping[str, tuple[int, int]]:
         """Packets and bytes by the origin of the deciding rule. Raises ``ConnectionError`` as :meth:`run` does."""
         return await (await self._reached()).counters()
+
+    async def differences(self) -> list[str]:
+        """What the machine has otherwise than the model, in words. Raises ``ConnectionError`` as :meth:`run` does."""
+        return await (await self._reached()).differences()
 
     async def _reached(self) -> Fabric:
         try:

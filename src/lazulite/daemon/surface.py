@@ -45,6 +45,7 @@ class Surface:
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
             ("GET", "counters"): self._counters,
+            ("GET", "drift"): self._drift,
             ("POST", "reset"): self._reset,
         }
 
@@ -99,6 +100,11 @@ class Surface:
     async def _counters(self, request: Request) -> dict[str, Any]:
         counted = await self._controller.network.counters()
         return {"value": [{"origin": o, "packets": p, "bytes": b} for o, (p, b) in sorted(counted.items())]}
+
+    async def _drift(self, request: Request) -> dict[str, Any]:
+        """A full read-back of the machine: what is not as the model has it."""
+        await self._controller.settled(self._controller.store.snapshot.revision)
+        return {"value": await self._controller.network.differences()}
 
     async def _reset(self, request: Request) -> dict[str, Any]:
         deleted = self._controller.clear()

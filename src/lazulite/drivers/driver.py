@@ -34,6 +34,9 @@ class Driver(Protocol):
         """Make the difference, try again what was refused before, and read both back: all that the machine refuses by
         now, one reason an origin. One refusal never stops the rest."""
 
+    def differences(self) -> list[str]:
+        """A full read-back: every object that is missing, different or one too many, in words."""
+
     def counters(self) -> Mapping[str, tuple[int, int]]:
         """Packets and bytes by the origin of the deciding rule, and under ``drop:<reason>`` for the rest."""
 

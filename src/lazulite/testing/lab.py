@@ -85,6 +85,11 @@ class Lab:
         answer: dict[str, Any] = self.client.get("/lazulite/status")
         return answer
 
+    def drift(self) -> list[str]:
+        """What the machine has otherwise than the model, in words: a full read-back."""
+        found: list[str] = self.client.get("/lazulite/drift")["value"]
+        return found
+
     def kill_controller(self) -> None:
         """``kill -9``: the network must not notice."""
         self.client.close()

@@ -33,6 +33,9 @@ class MemoryDriver:
         self.model.drop(e for e in delta.removed.values() if self.model.get(type(e), e.name) is not None)
         return self._take([*self._refused.values(), *delta.changed.values()])
 
+    def differences(self) -> list[str]:
+        return [f"lacks {' '.join(key)}" for key in self._refused]
+
     def counters(self) -> Mapping[str, tuple[int, int]]:
         return {}
 
