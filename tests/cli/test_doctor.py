@@ -1,0 +1,48 @@
+"""What the doctor finds, and what it prescribes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lazulite.cli import doctor
+
+PACKAGES = Path(__file__).parents[2] / "packages.txt"
+
+
+def test_every_package_the_doctor_names_is_one_the_set_up_installs() -> None:
+    installed = {line.split()[0] for line in PACKAGES.read_text().splitlines() if line and not line.startswith("#")}
+    named = {check.mend.split()[2] for check in doctor.checks() if check.mend.startswith("apt install ")}
+    assert named <= installed
+
+
+def test_a_missing_program_names_its_package_and_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_program", lambda name: None)
+    found = {check.name: check for check in doctor.checks()}
+    assert (found["nft"].ok, found["nft"].mend, found["nft"].required) == (False, "apt install nftables", True)
+    assert (found["curl"].ok, found["curl"].required) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("release", "ok"),
+    [("6.1.0-18-amd64", True), ("5.16.0", True), ("5.15.0-91-generic", False), ("4.19.0", False)],
+)
+def test_the_kernel_needs_the_egress_hook(monkeypatch: pytest.MonkeyPatch, release: str, ok: bool) -> None:
+    monkeypatch.setattr(doctor.platform, "release", lambda: release)
+    assert {c.name: c.ok for c in doctor.checks()}["kernel"] is ok
+
+
+@pytest.mark.parametrize(("version", "ok"), [("nftables v1.0.6 (Lester)", True), ("nftables v0.9.8 (E.D.S.)", False)])
+def test_an_old_nft_is_told_from_a_new_one(monkeypatch: pytest.MonkeyPatch, version: str, ok: bool) -> None:
+    monkeypatch.setattr(doctor, "_output", lambda command: (0, version))
+    assert {c.name: c.ok for c in doctor.checks()}["nft"] is ok
+
+
+def test_a_restricted_host_is_sent_to_the_set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "restriction").write_text("1\n")
+    monkeypatch.setattr(doctor, "_RESTRICTION", tmp_path / "restriction")
+    monkeypatch.setattr(doctor, "_output", lambda command: (1, "unshare failed: Operation not permitted"))
+    found = {c.name: c for c in doctor.checks()}["namespaces"]
+    assert not found.ok
+    assert found.mend.startswith("script/setup")
