@@ -15,6 +15,7 @@ from typing import Any
 from lazulite.cli import start
 from lazulite.cli.api import Client
 from lazulite.cli.deploy import deploy
+from lazulite.cli.environment import variables
 from lazulite.cli.guest import run
 from lazulite.cli.lab import Connection
 
@@ -33,6 +34,11 @@ class Lab:
     @property
     def group(self) -> str:
         return f"{self.client.subscription}/resourceGroups/{GROUP}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What ``az``, azure-identity and curl need in their environment to talk to this lab."""
+        return variables(self.directory, self.connection)
 
     def id(self, path: str) -> str:
         """The ARM id of *path*; a type without a namespace is one of ``Microsoft.Network``."""
@@ -110,7 +116,12 @@ class Lab:
 
 def _start(where: Path, *, memory: bool) -> tuple[subprocess.Popen[bytes], Connection]:
     process = start.start(where, where.name, memory=memory)
-    return process, start.await_answer(where, process)
+    try:
+        return process, start.await_answer(where, process)
+    except BaseException:  # an interrupt too: nobody else knows yet that there is something to end
+        start.stop(where)
+        process.wait()
+        raise
 
 
 @contextmanager
