@@ -1,0 +1,40 @@
+"""Azure's own clients on one lab with packets, shared by the session and gone at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lazulite.testing import Lab
+from tests.clients.az import Az
+from tests.clients.sdk import LOCATION, Sdk
+
+
+@pytest.fixture(scope="session")
+def lab(lazulite_lab: Lab) -> Lab:
+    return lazulite_lab
+
+
+@pytest.fixture(scope="session")
+def az(lab: Lab) -> Az:
+    client = Az(lab)
+    client.install()
+    return client
+
+
+@pytest.fixture
+def sdk(lab: Lab) -> Iterator[Sdk]:
+    client = Sdk(lab)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def group(lab: Lab) -> Iterator[str]:
+    """An empty resource group, deleted afterwards with all that is in it: what a test leaves behind must go too."""
+    path = f"{lab.client.subscription}/resourceGroups/clients"
+    lab.client.put(path, {"location": LOCATION})
+    yield "clients"
+    lab.client.delete(path)
+    assert lab.client.get("/lazulite/guests") == {"value": []}
