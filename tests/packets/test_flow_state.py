@@ -319,3 +319,11 @@ def test_a_public_address_that_moves_takes_no_flow_along(net: Net) -> None:
     net.put(ports["/one/nic0"], second)
     client.sendto(b"two", ("198.18.1.1", 53))
     assert b.recv(9) == b"two"
+
+
+def test_a_network_may_come_back_at_once(net: Net) -> None:
+    """The kernel dismantles a namespace late; the names of its links elsewhere are free all the same."""
+    for _ in range(5):
+        net.become(machines())
+        exchange(net, 4)
+        net.become([])

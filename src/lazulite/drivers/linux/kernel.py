@@ -75,14 +75,19 @@ class Kernel:
         return self.refusals
 
     def _await(self, changes: list[Change]) -> None:
-        """Until both ends of every new link pass packets: the kernel activates the end that came up first later."""
-        ends = [((c[0][0], c[0][2]), _far_end(c[2]), c[2]) for c in changes if c[2] is not None]
-        waiting = [(end, item) for near, far, item in ends for end in (near, far) if self._handles.exists(end[0])]
+        """Until every new link passes packets: the kernel activates the end that came up first, the near one, later."""
+        waiting: dict[str, dict[str, Item]] = defaultdict(dict)
+        for (name, _, interface), _, item in changes:
+            if item is not None and self._handles.exists(name):
+                waiting[name][interface] = item
         deadline = time.monotonic() + _LINK_UP_S
-        while waiting and time.monotonic() < deadline:
-            waiting = [(end, item) for end, item in waiting if not self._handles.route(end[0]).is_up(end[1])]
-        for (name, interface), item in waiting:
-            self._refuse(item, f"{name}: {interface} did not come up")
+        for name, links in waiting.items():
+            route = self._handles.route(name)
+            while links and time.monotonic() < deadline:
+                up = route.are_up(list(links))
+                links = {i: item for (i, item), ready in zip(links.items(), up, strict=True) if not ready}
+            for interface, item in links.items():
+                self._refuse(item, f"{name}: {interface} did not come up")
 
     def _refuse(self, item: Item | None, message: str) -> None:
         self.refusals.append(Refusal(item.origin if item else "", message))
@@ -154,13 +159,15 @@ class Kernel:
         ]
 
     def _unlink(self, changes: list[Change], gone: Collection[str] = ()) -> None:
-        """Delete links; those of namespaces that go take care of themselves."""
+        """Delete links. The kernel takes a namespace apart some time after it is gone: a link with one end in a
+        namespace that stays is deleted now, or its name there would still be taken when it is wanted again."""
         for (name, _, interface), old, _ in changes:
-            if self._handles.exists(name) and name not in gone:
+            far = old.spec.far_namespace if old is not None and isinstance(old.spec, Veth) else name
+            if self._handles.exists(name) and not (name in gone and far in gone):
                 self._send(name, [(netlink.delete_link(interface), old)], removing=True)
                 self._handles.route(name).forget(interface)
-            if old is not None and isinstance(old.spec, Veth) and self._handles.exists(old.spec.far_namespace):
-                self._handles.route(old.spec.far_namespace).forget(old.spec.far_name)
+            if old is not None and isinstance(old.spec, Veth) and self._handles.exists(far):
+                self._handles.route(far).forget(old.spec.far_name)
 
     def _send(self, name: str, messages: Sequence[tuple[bytes, Item | None]], *, removing: bool = False) -> None:
         results = self._handles.route(name).send([m for m, _ in messages])
@@ -207,7 +214,8 @@ def _far_end(item: Item) -> tuple[str, str]:
 
 
 def _far(spec: Veth) -> Iterable[bytes]:
-    yield netlink.configure(spec.far_name, rp_filter=0, send_redirects=0)
+    # Without promotion, removing the first address of a subnet would take the later ones along.
+    yield netlink.configure(spec.far_name, rp_filter=0, send_redirects=0, promote_secondaries=1)
     yield netlink.set_up(spec.far_name, noarp=spec.noarp)
 
 
