@@ -13,6 +13,7 @@ from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute import models as compute
 from azure.mgmt.network import NetworkManagementClient
 from azure.mgmt.network import models as network
+from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources import models as resources
 
@@ -87,6 +88,7 @@ class Sdk:
         self.network = made(NetworkManagementClient)
         self.compute = made(ComputeManagementClient)
         self.resources = made(ResourceManagementClient)
+        self.deployments = made(DeploymentsMgmtClient).deployments
 
     def _note(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
