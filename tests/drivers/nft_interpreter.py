@@ -37,27 +37,30 @@ class Ruleset:
         raise AssertionError(f"{chain} ends without a verdict")
 
     def _rule(self, text: str, flow: Flow) -> str | tuple[str, str] | None:
-        while text:
-            if found := re.match(r"goto (\w+)$", text):
-                return found[1]
-            if text == "drop":
-                return "drop", ""
-            if found := re.match(r"counter name (\w+) (return|drop)$", text):
-                return found[2], found[1]
-            if found := re.match(r"([a-z0-9 ]+?) vmap (@(\w+)|\{ ([^}]*) \})$", text):
-                elements = (
-                    self.maps[found[3]] if found[3] else [tuple(e.split(" : goto ")) for e in found[4].split(", ")]
-                )
-                return next((t for e, t in elements if self._in(found[1], [e], flow)), None)
-            found = re.match(r"((?:meta l4proto|th [sd]port|ip6? [sd]addr)) (?:\{ ([^}]*) \}|@(\w+)|(\S+)) ", text)
-            assert found, text
-            if found[3] is not None:
-                if _field(found[1], flow) not in self.sets.get(found[3], ()):
-                    return None
-            elif not self._in(found[1], (found[2] or found[4]).split(", "), flow):
+        """The next chain, a verdict with its counter, or ``None`` where the rule does not match."""
+        while found := re.match(
+            r"(meta l4proto|th [sd]port|ip6? [sd]addr) (?:\{ ([^}]*) \}|@(\w+)|(?!vmap)(\S+)) ", text
+        ):
+            if not self._matches(found, flow):
                 return None
             text = text[found.end() :]
-        return None
+        if found := re.fullmatch(r"goto (\w+)", text):
+            return found[1]
+        if found := re.fullmatch(r"counter name (\w+) (return|drop)", text):
+            return found[2], found[1]
+        return ("drop", "") if text == "drop" else self._mapped(text, flow)
+
+    def _mapped(self, text: str, flow: Flow) -> str | None:
+        found = re.fullmatch(r"([a-z0-9 ]+?) vmap (?:@(\w+)|\{ ([^}]*) \})", text)
+        assert found, text
+        elements = self.maps[found[2]] if found[2] else [tuple(e.split(" : goto ")) for e in found[3].split(", ")]
+        return next((target for element, target in elements if self._in(found[1], [element], flow)), None)
+
+    def _matches(self, found: re.Match[str], flow: Flow) -> bool:
+        word, listed, named, single = found.groups()
+        if named is not None:
+            return _field(word, flow) in self.sets.get(named, ())
+        return self._in(word, (listed or single).split(", "), flow)
 
     def _in(self, word: str, elements: list[str], flow: Flow) -> bool:
         value = _field(word, flow)

@@ -17,10 +17,14 @@ MEMBERS = {"asg": frozenset({IPv4Address("10.0.0.5"), IPv4Address("10.0.1.7"), I
 LAST = Rule(65500, Action.DENY, origin="last")
 
 networks = st.builds(
-    lambda n, l: IPv4Network((0x0A000000 | n, l), strict=False), st.integers(0, 0x3FF), st.integers(20, 32)
+    lambda number, length: IPv4Network((0x0A000000 | number, length), strict=False),
+    st.integers(0, 0x3FF),
+    st.integers(20, 32),
 )
 networks6 = st.builds(
-    lambda n, l: IPv6Network((0xFD << 120 | n, l), strict=False), st.integers(0, 15), st.integers(120, 128)
+    lambda number, length: IPv6Network((0xFD << 120 | number, length), strict=False),
+    st.integers(0, 15),
+    st.integers(120, 128),
 )
 ranges = st.builds(lambda a, b: PortRange(min(a, b), max(a, b)), st.integers(0, 40), st.integers(0, 40)) | st.just(
     PortRange()
