@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import certifi
+import pytest
 from cryptography import x509
 
 from lazulite.arm import pki, profile
@@ -57,6 +58,19 @@ def test_a_second_call_changes_nothing_and_a_late_one_renews_the_server_alone(tm
     pki.ensure(tmp_path, NOW + timedelta(days=3640))
     assert files.authority.read_bytes() != first[0]
     read(files.certificate).verify_directly_issued_by(read(files.authority))
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "ca.key", "server.crt", "server.key"])
+@pytest.mark.parametrize(
+    "broken", [b"", b"-----BEGIN CERTIFICATE-----\n", None], ids=["empty", "cut short", "another's"]
+)
+def test_what_a_crash_left_broken_is_made_anew(tmp_path: Path, name: str, broken: bytes | None) -> None:
+    pki.ensure(tmp_path / "other", NOW)
+    pki.ensure(tmp_path, NOW)
+    (tmp_path / name).write_bytes((tmp_path / "other" / name).read_bytes() if broken is None else broken)
+    files = pki.ensure(tmp_path, NOW)
+    read(files.certificate).verify_directly_issued_by(read(files.authority))
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(files.certificate, files.key)
 
 
 def test_the_profile_signs_az_in_to_every_subscription(tmp_path: Path) -> None:

@@ -56,10 +56,14 @@ def ensure(directory: Path, now: datetime) -> Files:
 
 
 def _valid(certificate: Path, key: Path, now: datetime) -> bool:
-    if not (certificate.exists() and key.exists()):
+    """Whether both are there, whole, of each other and in time: a renewal may have been cut short."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+        own = serialization.load_pem_private_key(key.read_bytes(), None)
+    except (FileNotFoundError, ValueError):
         return False
-    found = x509.load_pem_x509_certificate(certificate.read_bytes())
-    return found.not_valid_before_utc <= now < found.not_valid_after_utc - _RENEW_BEFORE
+    in_time = found.not_valid_before_utc <= now < found.not_valid_after_utc - _RENEW_BEFORE
+    return in_time and found.public_key() == own.public_key()
 
 
 def _found_authority(files: Files, now: datetime) -> None:

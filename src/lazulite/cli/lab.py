@@ -52,9 +52,10 @@ def connection(lab: str) -> Connection:
 
 
 def stored_connection(where: Path) -> Connection | None:
+    """What the controller left, or ``None`` when that is nothing to go by."""
     try:
         return Connection(**json.loads((where / "connection.json").read_bytes()))
-    except FileNotFoundError:
+    except (FileNotFoundError, TypeError, ValueError):
         return None
 
 

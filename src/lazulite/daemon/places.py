@@ -47,10 +47,10 @@ class Places(msgspec.Struct, frozen=True):
         return self.directory / "connection.json"
 
     def last_port(self, name: str) -> int:
-        """The port it had the last time, so that profiles and scripts stay right; 0 when there is none."""
+        """The port it had the last time, so that profiles and scripts stay right; 0 when none is known."""
         try:
             return int(json.loads((self.directory / "ports.json").read_bytes())[name])
-        except (FileNotFoundError, KeyError):
+        except (FileNotFoundError, KeyError, TypeError, ValueError):
             return 0
 
     def keep_ports(self, ports: dict[str, int]) -> None:

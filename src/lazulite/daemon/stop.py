@@ -38,7 +38,7 @@ def _end_controller(places: Places) -> bool:
         if started_at(connection.pid) != connection.started:
             return False
         process = os.pidfd_open(connection.pid)
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError):
         return False
     try:
         for number in (signal.SIGTERM, signal.SIGKILL):

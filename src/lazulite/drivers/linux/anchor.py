@@ -34,11 +34,12 @@ T = TypeVar("T")
 
 _LAUNCH = """\
 read -r stat < /proc/$$/stat
-echo "$stat" > "$0/anchor.pid"
+echo "$stat" > "$0/anchor.pid.new"
+mv "$0/anchor.pid.new" "$0/anchor.pid"
 cd /
 exec "$@"
 """
-"""Leave pid and start time behind, then become the launcher: there is no moment without a record."""
+"""Leave pid and start time behind, whole at once, then become the launcher: there is no moment without a record."""
 _SET_UP = """\
 set -e
 cd "$1"
@@ -154,11 +155,15 @@ def _launch(directory: Path) -> None:
 
 def _launcher(directory: Path) -> int | None:
     """The recorded launcher, provided that the process of that pid is still the same one."""
+    pid = _recorded(directory)
+    ours = pid is not None and str(directory.resolve()).encode() in _command_line(pid)
+    return pid if ours else None
+
+
+def _recorded(directory: Path) -> int | None:
+    """The process of the record, whatever it is by now, unless it has ended."""
     words = _text(directory / _RECORD).replace(")", ") ").split()
-    if len(words) < 22 or start_time(words[0]) != words[21]:
-        return None
-    alive = str(directory.resolve()).encode() in _command_line(int(words[0]))
-    return int(words[0]) if alive else None
+    return int(words[0]) if len(words) >= 22 and start_time(words[0]) == words[21] else None
 
 
 def _first_process(launcher: int) -> int | None:
@@ -170,7 +175,7 @@ def _first_process(launcher: int) -> int | None:
 
 def _failure(directory: Path) -> str | None:
     """Why there will be no anchor: the launcher left a record and is gone."""
-    if (directory / _RECORD).exists() and _launcher(directory) is None:
+    if (directory / _RECORD).exists() and _recorded(directory) is None:
         return _text(directory / _LOG).strip() or "the launcher ended without a word"
     return None
 
