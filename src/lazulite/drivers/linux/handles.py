@@ -37,8 +37,9 @@ _SETTINGS = {
     "router": _COMMON | _FORWARDING,
     "edge": _COMMON | _FORWARDING,
     "internet": _COMMON | _FORWARDING,
-    # Without promotion, removing the first address of a subnet would take the later ones along.
-    "guest": _COMMON | {"net/ipv4/ping_group_range": "0 0", "net/ipv4/conf/all/promote_secondaries": "1"},
+    # Nothing sends a guest router advertisements, and its addresses come without a check for duplicates: so there is
+    # nothing to set for IPv6. Every write costs as much as a route, in each guest.
+    "guest": {"net/ipv4/ping_group_range": "0 0"},
 }
 
 
@@ -78,12 +79,14 @@ class Handles:
 
     def create(self, name: str, role: str) -> None:
         """A new namespace with its loopback up and the settings of its role."""
-        self._descriptors[name] = _high(namespaces.create(name))
-        self._known.add(name)
-        with namespaces.inside(self._descriptors[name]):
+
+        def prepare() -> None:
             _write(_SETTINGS[role])
-            self._routes[name] = netlink.Socket()
-        self.route(name).send([netlink.set_up("lo")])
+            self._routes[name] = netlink.Socket(new=True)
+            self._routes[name].send([netlink.set_up("lo")])
+
+        self._descriptors[name] = _high(namespaces.create(name, prepare))
+        self._known.add(name)
 
     def build(self, name: str, wanted: Skeleton) -> None:
         """Load the fixed ruleset."""
@@ -152,8 +155,11 @@ def _high(descriptor: int) -> int:
 
 def _write(settings: Mapping[str, str]) -> None:
     for path, value in settings.items():
-        with open(f"/proc/sys/{path}", "w", encoding="ascii") as file:
-            file.write(value)
+        descriptor = os.open(f"/proc/sys/{path}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, value.encode())
+        finally:
+            os.close(descriptor)
 
 
 def raise_limit() -> None:

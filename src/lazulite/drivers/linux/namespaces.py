@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lazulite.drivers.linux import isolation
@@ -24,8 +24,11 @@ def path(name: str) -> Path:
     return ROOT / name
 
 
-def create(name: str) -> int:
-    """A descriptor of the namespace, made unless there is one. Raises ``OSError`` when the kernel will not."""
+def create(name: str, prepare: Callable[[], None] | None = None) -> int:
+    """A descriptor of the namespace, made unless there is one. Raises ``OSError`` when the kernel will not.
+
+    *prepare* is called inside a new namespace before it can be found by its name.
+    """
     pin = path(name)
     with contextlib.suppress(FileNotFoundError):
         return open(name)
@@ -33,6 +36,8 @@ def create(name: str) -> int:
     pin.touch()
     with _thread_namespace():
         isolation.unshare(isolation.NEW_NET)
+        if prepare is not None:
+            prepare()
         isolation.mount(_HERE, str(pin), flags=isolation.BIND)
     return open(name)
 

@@ -6,6 +6,7 @@ messages the driver needs.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -37,8 +38,11 @@ UP, _NOARP = 1, 0x80
 _UNIVERSE, _LINK, _NOWHERE = 0, 253, 255
 PERMANENT = 0x80
 _OPERSTATE_UP = b"\x06"
+_FALLBACK_DEVICES = 15
+"""Interface indexes that stay free for the loopback and for what tunnel modules put in every new namespace."""
+_WITHOUT_STATISTICS = 1 << 3
 _NODAD, _NOPREFIXROUTE = 0x02, 0x200
-_CONF = {"forwarding": 1, "proxy_arp": 3, "send_redirects": 5, "rp_filter": 8}
+_CONF = {"forwarding": 1, "proxy_arp": 3, "send_redirects": 6, "rp_filter": 8, "promote_secondaries": 20}
 _PROXY_DELAY = 13
 
 
@@ -105,6 +109,11 @@ def veth(near_end: End, far_end: End, far_namespace: int, mtu: int) -> Message:
     return _message(NEWLINK, _link(near_end.index) + near + kind, _CREATE | _EXCLUSIVE)
 
 
+def get_link(name: str) -> Message:
+    """Ask for one interface, without its statistics."""
+    return _message(GETLINK, _link() + attribute(3, name) + attribute(29, _WITHOUT_STATISTICS))
+
+
 def delete_link(name: str) -> Message:
     return _message(DELLINK, _link() + attribute(3, name))
 
@@ -115,7 +124,10 @@ def set_up(name: str, *, noarp: bool = False) -> Message:
 
 
 def configure(name: str, alias: str = "", **ipv4: int) -> Message:
-    """Per-interface IPv4 settings without a trip to /proc; no IPv6 link-local address of its own."""
+    """Per-interface IPv4 settings without a trip to /proc; no IPv6 link-local address of its own.
+
+    The numbers are the kernel's ``IPV4_DEVCONF_*`` (``linux/ip.h``).
+    """
     inet = nest(2, nest(1, *[attribute(_CONF[k], v) for k, v in ipv4.items()]))
     inet6 = nest(10, attribute(8, b"\x01"))
     label = attribute(20, alias[:255]) if alias else b""
@@ -208,10 +220,11 @@ def open_socket(protocol: int) -> socket.socket:
 class Socket:
     """An rtnetlink socket of the namespace that the calling thread is in when it is made."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, new: bool = False) -> None:
+        """*new* says that nobody made an interface in the namespace yet."""
         self._socket = open_socket(socket.NETLINK_ROUTE)
         self._indexes: dict[str, int] = {}
-        self._highest = 0
+        self._highest = _FALLBACK_DEVICES if new else 0
 
     def close(self) -> None:
         self._socket.close()
@@ -242,7 +255,7 @@ class Socket:
 
     def dump(self, kind: int, family: int = 0) -> Iterator[bytes]:
         """The payload of every object of that kind."""
-        head = {GETLINK: _link(), GETRULE: b"", GETROUTE: b""}.get(kind, b"")
+        head = _link() + attribute(29, _WITHOUT_STATISTICS) if kind == GETLINK else b""
         body = head or struct.pack("B", family) + b"\0" * 11
         self._socket.send(_message(kind, body, _DUMP))
         while True:
@@ -254,27 +267,37 @@ class Socket:
                     raise OSError(code, os.strerror(code))
                 yield payload
 
+    def ask(self, requests: Sequence[Message], at_once: int = 24) -> list[bytes | None]:
+        """Per request for one object its payload, or ``None`` where the kernel has none. The receive buffer holds
+        the answers of *at_once* requests."""
+        answers: list[bytes | None] = []
+        for start in range(0, len(requests), at_once):
+            part = requests[start : start + at_once]
+            self._socket.send(b"".join(m[:8] + struct.pack("=I", i) + m[12:] for i, m in enumerate(part)))
+            found: dict[int, bytes | None] = {}
+            while len(found) < len(part):
+                for kind, sequence, payload in _split(self._socket.recv(1 << 16)):
+                    found[sequence] = None if kind == _ERROR else payload
+            answers += [found[i] for i in range(len(part))]
+        return answers
+
     def index(self, name: str) -> int:
         """Interface index of *name*; raises ``OSError`` (ENODEV) when there is none. Remembered until forgotten."""
         if name not in self._indexes:
-            error = None
-            self._socket.send(_message(GETLINK, _link() + attribute(3, name)))
-            for kind, _, payload in _split(self._socket.recv(1 << 16)):
-                if kind == NEWLINK:
-                    self._indexes[name] = struct.unpack_from("i", payload, 4)[0]
-                else:
-                    error = -struct.unpack_from("i", payload)[0]
-            if name not in self._indexes:
-                raise OSError(error or 19, f"no interface {name}")
+            found = self.ask([get_link(name)])[0]
+            if found is None:
+                raise OSError(errno.ENODEV, f"no interface {name}")
+            self._indexes[name] = struct.unpack_from("i", found, 4)[0]
         return self._indexes[name]
 
+    def are_up(self, interfaces: Sequence[str]) -> list[bool]:
+        """Of each interface whether it passes packets: up, with the far end up, and the kernel done with both."""
+        found = self.ask([get_link(name) for name in interfaces])
+        return [f is not None and attributes(f, 16).get(16) == _OPERSTATE_UP for f in found]
+
     def is_up(self, name: str) -> bool:
-        """Whether the interface passes packets: up, with the far end up, and the kernel done with both."""
-        self._socket.send(_message(GETLINK, _link() + attribute(3, name)))
-        for kind, _, payload in _split(self._socket.recv(1 << 16)):
-            if kind == NEWLINK:
-                return attributes(payload, 16).get(16) == _OPERSTATE_UP
-        return False
+        """The same of one."""
+        return self.are_up([name])[0]
 
     def has(self, name: str) -> bool:
         """Whether there is an interface of that name."""
