@@ -45,6 +45,17 @@ def test_status_counts_and_follows(demo: Lab) -> None:
     assert found["refusals"] == []
 
 
+def test_a_lab_has_tenants_and_subscriptions_of_two_organisations(demo: Lab) -> None:
+    tenants = [t["tenantId"] for t in demo.client.get("/tenants")["value"]]
+    found = demo.client.get("/subscriptions")["value"]
+    assert len(tenants) == 2
+    assert [tenants.index(s["tenantId"]) for s in found] == [0, 0, 1]
+    partner = f"{found[2]['id']}/resourceGroups/theirs"
+    demo.client.put(partner, {"location": "westeurope"})
+    assert demo.client.get(partner)["id"] == partner
+    demo.client.delete(partner)
+
+
 def test_the_template_gets_what_it_wants_by_the_model(demo: Lab) -> None:
     proof = json.loads(TEMPLATE.read_text())["outputs"]["proof"]["value"]
     answers = [demo.trace(r["from"], r["to"], r["port"], r["protocol"])["passes"] for r in proof]

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from lazulite.analysis import Index
 from lazulite.arm.backend import Tenant
 from lazulite.arm.locations import REGIONS
@@ -19,15 +21,17 @@ from lazulite.services import SERVICES
 from lazulite.services.service import Lab, Observations, Service
 from lazulite.store import Store
 
-TENANT = Tenant("11111111-1111-1111-1111-111111111111")
-SUBSCRIPTIONS = {
-    "00000000-0000-0000-0000-000000000001": "lazulite-dev",
-    "00000000-0000-0000-0000-000000000002": "lazulite-collector",
-}
-"""What a new lab starts with, by id; the first is every client's default."""
+HOME = Tenant("11111111-1111-1111-1111-111111111111")
+PARTNER = Tenant("11111111-1111-1111-1111-111111111112", "Partner", "partner.lazulite.test")
+SUBSCRIPTIONS = (
+    ("00000000-0000-0000-0000-000000000001", "lazulite-dev", HOME),
+    ("00000000-0000-0000-0000-000000000002", "lazulite-collector", HOME),
+    ("00000000-0000-0000-0000-000000000003", "lazulite-partner", PARTNER),
+)
+"""What a new lab starts with; the first is every client's default, the last another organisation's."""
 
 _REGISTRY = Registry([*KINDS, *(kind for service in SERVICES for kind in service.kinds)])
-_SETTINGS, _TENANT = "settings", "tenant"
+_SETTINGS, _TENANTS = "settings", "tenants"
 
 
 class Controller:
@@ -45,7 +49,8 @@ class Controller:
         """Set once the port is known."""
         if not self.store.snapshot.kinds.get(Subscription):
             self._found()
-        self.tenants = [Tenant(**self.store.documents.get(_SETTINGS, _TENANT) or {"id": TENANT.id})]
+        kept: Any = self.store.documents.get(_SETTINGS, _TENANTS)
+        self.tenants = [Tenant(**t) for t in kept]
         network.load(self.store.snapshot)
 
     @property
@@ -87,9 +92,9 @@ class Controller:
         return len(gone)
 
     def _found(self) -> None:
-        made = [new_subscription(guid, name, TENANT.id) for guid, name in SUBSCRIPTIONS.items()]
-        tenant = {"id": TENANT.id, "display_name": TENANT.display_name, "domain": TENANT.domain}
-        self.store.commit({s.id.key: s for s in made}, {(_SETTINGS, _TENANT): tenant})
+        made = [new_subscription(guid, name, tenant.id) for guid, name, tenant in SUBSCRIPTIONS]
+        tenants = [msgspec.to_builtins(t) for t in (HOME, PARTNER)]
+        self.store.commit({s.id.key: s for s in made}, {(_SETTINGS, _TENANTS): tenants})
 
 
 class _GuestStates(Mapping[str, str]):
