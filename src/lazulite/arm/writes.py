@@ -144,7 +144,10 @@ class Writes:
         new = msgspec.structs.replace(new, id=identity, guid=guid, properties=kept)
         return self._store(address, new, old)
 
-    def _store(self, address: Address, new: Resource[Any], old: Resource[Any] | None) -> Written:
+    def _store(
+        self, address: Address, new: Resource[Any], old: Resource[Any] | None, sent: Child[Any] | None = None
+    ) -> Written:
+        """*sent* is the child that the client wrote, where it is not the whole."""
         snapshot, lab = self._backend.store.snapshot, self._backend.lab
         service, view = self._catalogue.service(address.kind), View(snapshot)
         new = service.assign(new, old, view, lab)
@@ -154,7 +157,7 @@ class Writes:
             violations += self._removals(address, new, old)
         violations += service.validate(new, view, lab)
         if violations:
-            raise refused(violations)
+            raise refused(_as_sent(violations, address, new, sent))
         return self.commit(address, {new.id.key: new}, new)
 
     def _removals(self, address: Address, new: Resource[Any], old: Resource[Any]) -> list[Violation]:
@@ -184,7 +187,7 @@ class Writes:
     def _put_in_parent(self, address: Address, root: Resource[Any], child: Child[Any] | None) -> Written:
         properties = with_child(root.properties, address.steps[0], child)
         new = msgspec.structs.replace(root, properties=carried(properties, root.properties))
-        return self._store(address, new, root)
+        return self._store(address, new, root, child)
 
     def _stored_child(self, resource_id: ResourceId, address: Address, root: Resource[Any]) -> dict[str, Any]:
         child = find_child(root.properties, address.steps)
@@ -220,6 +223,18 @@ class Writes:
         violations += self._catalogue.service(address.kind).deletable(root, View(snapshot))
         if violations:
             raise refused(violations)
+
+
+def _as_sent(
+    violations: list[Violation], address: Address, new: Resource[Any], sent: Child[Any] | None
+) -> list[Violation]:
+    """Targets as paths of the body that was sent; what is wrong with a sibling keeps its path in the parent."""
+    if sent is None:
+        return violations
+    spec = address.steps[0].spec
+    index = next(i for i, c in enumerate(getattr(new.properties, spec.attribute)) if c.name.lower() == sent.name.lower())
+    place = f"properties.{spec.wire}[{index}]."
+    return [msgspec.structs.replace(v, target=v.target.removeprefix(place)) for v in violations]
 
 
 def _stored_body(resource: Resource[Any]) -> dict[str, Any]:

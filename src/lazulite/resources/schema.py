@@ -293,7 +293,7 @@ class Decoder:
 
     def _list(self, shape: Shape, value: Any, path: str, code: str | None) -> Any:
         if not isinstance(value, list):
-            return self._wrong("a list", value, path, code)
+            return self._wrong("a list", value, path, None)
         assert shape.item is not None
         items = [self.value(shape.item, v, f"{path}[{i}]", code) for i, v in enumerate(value)]
         if shape.item.kind == "child":
