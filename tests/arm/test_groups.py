@@ -129,6 +129,13 @@ def test_all_resources_are_filtered_as_az_asks(garden: Client) -> None:
     assert entry.keys() == {"id", "name", "type", "location", "tags", "sku"}
 
 
+def test_groups_are_filtered_by_their_tags(garden: Client) -> None:
+    garden.put(f"{GROUPS}/tagged", {**HERE, "tags": {"A": "b"}})
+    named = [r["name"] for r in garden.get(f"{GROUPS}?$filter=tagName eq 'a' and tagValue eq 'b'").body["value"]]
+    assert named == ["tagged"]
+    assert garden.get(f"{GROUPS}?$filter=colour eq 'blue'").outcome == (400, "InvalidFilterInQueryString")
+
+
 def test_a_filter_that_is_not_understood_is_refused(garden: Client) -> None:
     for expression in ("name gt 'a'", "colour eq 'red'", "name eq 'a' or name eq 'b'", "name eq 'a"):
         answer = garden.get(f"{GROUP}/resources?$filter={expression}")

@@ -290,6 +290,12 @@ def test_a_table_in_use_cannot_be_deleted_and_names_its_subnets() -> None:
     assert lab.status(lab.get("routeTables", "rt"))["subnets"] == [subnet_ref("v/routed")]
 
 
+def test_no_route_beats_a_longer_prefix_of_bgp() -> None:
+    table = routed({"10.0.0.0/8": "None"})
+    [route] = table.get("routeTables", "rt").properties.routes
+    assert table.status(resource_id("routeTables", "rt").child("routes", route.name)) == {"hasBgpOverride": False}
+
+
 def test_effective_routes_have_azures_shape() -> None:
     lab = routed({"0.0.0.0/0": "10.0.9.1"})
     lab.nic("n", "v/routed")

@@ -12,7 +12,7 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.errors import bad_content, group_not_found, method_not_allowed, refused
 from lazulite.arm.message import RETRY_HINTS, Request, Response
-from lazulite.arm.paging import page
+from lazulite.arm.paging import page, resource_filter
 from lazulite.arm.replacement import parts
 from lazulite.arm.writes import Writes
 from lazulite.resources.ids import ResourceId
@@ -38,7 +38,8 @@ class GroupRequests:
         snapshot = self._backend.store.snapshot
         holder = scopes.subscription(snapshot, request.segments[1])
         held = sorted(snapshot.kinds.get(scopes.ResourceGroup, {}).items())
-        found = [r for k, r in held if k.startswith(holder.id.key + "/")]
+        wanted = resource_filter(request.query.get("$filter", ""))
+        found = [r for k, r in held if k.startswith(holder.id.key + "/") and wanted(r)]
         return page(request, self._backend.base_url, found, show)
 
     def answer(self, request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Route tables, and the routes that every subnet has without one."""
 
 from lazulite.services.route_table import actions, compile, status, validate
-from lazulite.services.route_table.model import KINDS, RouteTable
+from lazulite.services.route_table.model import KINDS, RouteTable, UserRoute
 from lazulite.services.service import Service
 from lazulite.services.virtual_network.model import Subnet
 
@@ -10,6 +10,6 @@ SERVICE = Service(
     KINDS,
     validate=validate.table,
     compile={Subnet: compile.subnet},
-    status={RouteTable: status.table},
+    status={RouteTable: status.table, UserRoute: status.route},
     actions={"microsoft.network/networkinterfaces/effectiveroutetable": actions.effective_routes},
 )
