@@ -30,6 +30,7 @@ ADDRESS = "Microsoft.Network/publicIPAddresses"
 PREFIX = "Microsoft.Network/publicIPPrefixes"
 NIC = "Microsoft.Network/networkInterfaces"
 VM = "Microsoft.Compute/virtualMachines"
+EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
 
 TEMPLATE = Path(__file__).with_name("network.json")
 SUCCEEDED = {"provisioningState": "Succeeded"}
@@ -314,7 +315,7 @@ MACHINES = [
         ["ProvisioningState/succeeded"],
     ),
     (
-        covers(f"{VM}/extensions", "create", client="az"),
+        covers(EXTENSION, "create", client="az"),
         """vm extension set -g {g} --vm-name one -n customScript --publisher Microsoft.Azure.Extensions """
         """--settings '{{"commandToExecute": "true"}}'""",
         SUCCEEDED,
