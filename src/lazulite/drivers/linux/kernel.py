@@ -67,7 +67,8 @@ class Kernel:
         self._links(kinds[Veth])
         self._each_namespace([c for kind in _NFT for c in kinds[kind]], self._filters)
         self._each_namespace([c for kind in _ROUTING for c in kinds[kind]], self._routing)
-        self._unlink([c for c in kinds[Veth] if c[2] is None], gone)
+        again = _ends_made(kinds[Veth])
+        self._unlink([c for c in kinds[Veth] if c[1] and c[2] is None and _far_end(c[1]) not in again], gone)
         for name in sorted(gone):
             self._handles.remove(name)
         refused = {id(item) for item in self.refused}
@@ -130,8 +131,8 @@ class Kernel:
 
     def _links(self, changes: list[Change]) -> None:
         """Create links, after those they take the place of are gone. Both ends come up before anyone uses them."""
-        ends = {_far_end(c[2]) for c in changes if c[2] is not None}
-        self._unlink([c for c in changes if c[1] is not None and (c[2] is not None or _far_end(c[1]) in ends)])
+        again = _ends_made(changes)
+        self._unlink([c for c in changes if c[1] is not None and (c[2] is not None or _far_end(c[1]) in again)])
         near: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
         far: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
         for (name, _, interface), _, new in changes:
@@ -176,11 +177,12 @@ class Kernel:
                 self._refuse(item, f"{name}: {error.strerror}")
 
     def _routing(self, name: str, changes: list[Change]) -> None:
-        """Additions and changes before removals, so that a route never has a gap."""
+        """Additions and changes before removals, so that a route never has a gap; routes by way of a next hop last,
+        because for IPv6 the kernel refuses a next hop that the main table has behind another interface."""
         route = self._handles.route(name)
         puts: list[tuple[bytes, Item | None]] = []
         drops: list[tuple[bytes, Item | None]] = []
-        for key, old, new in changes:
+        for key, old, new in sorted(changes, key=_goes_on):
             try:
                 if new is not None:
                     puts += [(m, new) for m in _put(route, key, new)]
@@ -213,10 +215,21 @@ def _far_end(item: Item) -> tuple[str, str]:
     return item.spec.far_namespace, item.spec.far_name
 
 
+def _ends_made(changes: Iterable[Change]) -> set[tuple[str, str]]:
+    """Far ends of the links to make. A link that goes makes room for one of the same far end before it is made."""
+    return {_far_end(new) for _, _, new in changes if new is not None}
+
+
 def _far(spec: Veth) -> Iterable[bytes]:
     # Without promotion, removing the first address of a subnet would take the later ones along.
     yield netlink.configure(spec.far_name, rp_filter=0, send_redirects=0, promote_secondaries=1)
     yield netlink.set_up(spec.far_name, noarp=spec.noarp)
+
+
+def _goes_on(change: Change) -> bool:
+    """Whether it makes a route by way of a next hop."""
+    new = change[2]
+    return new is not None and isinstance(new.spec, KernelRoute) and bool(new.spec.via)
 
 
 def _identity(spec: Any) -> Any:

@@ -41,6 +41,7 @@ _OPERSTATE_UP = b"\x06"
 _FALLBACK_DEVICES = 15
 """Interface indexes that stay free for the loopback and for what tunnel modules put in every new namespace."""
 _WITHOUT_STATISTICS = 1 << 3
+_AS_IN_TABLE = 0x2000
 _NODAD, _NOPREFIXROUTE = 0x02, 0x200
 _CONF = {"forwarding": 1, "proxy_arp": 3, "send_redirects": 6, "rp_filter": 8, "promote_secondaries": 20}
 _PROXY_DELAY = 13
@@ -217,13 +218,25 @@ def open_socket(protocol: int) -> socket.socket:
     return high
 
 
+def get_neighbour(index: int, ip: str) -> Message:
+    family, raw = _packed(ip)
+    return _message(GETNEIGH, struct.pack("BBHiHBB", family, 0, 0, index, 0, 0, 0) + attribute(1, raw))
+
+
+def get_route(ip: str) -> Message:
+    """Ask for the route by which the namespace sends to an address, as it stands in its table."""
+    family, raw = _packed(ip)
+    head = struct.pack("BBBBBBBBI", family, 8 * len(raw), 0, 0, 0, 0, 0, 0, _AS_IN_TABLE)
+    return _message(GETROUTE, head + attribute(1, raw))
+
+
 class Socket:
     """An rtnetlink socket of the namespace that the calling thread is in when it is made."""
 
     def __init__(self, *, new: bool = False) -> None:
         """*new* says that nobody made an interface in the namespace yet."""
         self._socket = open_socket(socket.NETLINK_ROUTE)
-        self._indexes: dict[str, int] = {}
+        self._indexes: dict[str, int] = {"lo": 1} if new else {}
         self._highest = _FALLBACK_DEVICES if new else 0
 
     def close(self) -> None:
@@ -290,6 +303,18 @@ class Socket:
             self._indexes[name] = struct.unpack_from("i", found, 4)[0]
         return self._indexes[name]
 
+    def interfaces(self) -> dict[int, str]:
+        """Interface names by index."""
+        self._look()
+        return {index: name for name, index in self._indexes.items()}
+
+    def _look(self) -> None:
+        """Learn, the first time, which interfaces there are."""
+        if not self._highest:
+            found = names(self.dump(GETLINK))
+            self._indexes.update({text: index for index, (text, _) in found.items()})
+            self._highest = max(found)
+
     def are_up(self, interfaces: Sequence[str]) -> list[bool]:
         """Of each interface whether it passes packets: up, with the far end up, and the kernel done with both."""
         found = self.ask([get_link(name) for name in interfaces])
@@ -312,10 +337,7 @@ class Socket:
         It is never *unlike*, the index of the other end: the kernel takes links whose ends have the same index for
         loops of an interface to itself, and is up to a second late to let them pass packets.
         """
-        if not self._highest:
-            found = names(self.dump(GETLINK))
-            self._indexes.update({text: index for index, (text, _) in found.items()})
-            self._highest = max(found)
+        self._look()
         self._highest += 2 if self._highest + 1 == unlike else 1
         self._indexes[name] = self._highest
         return self._highest

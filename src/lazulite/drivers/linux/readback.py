@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from ipaddress import ip_address
 from typing import Any
 
-from msgspec.structs import replace
-
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import netlink, nftext
+from lazulite.drivers.linux import netlink, nftext, payloads, single
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.kernel import Change
-from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket, RawElement
+from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket
 from lazulite.drivers.linux.skeleton import DYNAMIC_SETS, FIXED_CHAINS, FIXED_SETS, TABLE, VERSION
-from lazulite.drivers.linux.state import (
-    Address,
-    Chain,
-    Declared,
-    Element,
-    Item,
-    KernelRoute,
-    Key,
-    ListBody,
-    MarkRule,
-    Namespace,
-    Neighbour,
-    Skeleton,
-    Veth,
-    key,
-)
+from lazulite.drivers.linux.state import Chain, Declared, Item, Key, ListBody, Namespace, Skeleton, key
 
 Found = Iterator[tuple[Key, Item]]
-_IFNAME = 16
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
-_FAMILY = {2: "4", 10: "6"}
-_EVERYTHING = {2: "0.0.0.0/0", 10: "::/0"}
+_RULESET = {"Chain", "ListBody", "Declared", "Skeleton", "Element"}
 
 
 def missing(handles: Handles, changes: Iterable[Change]) -> dict[Key, Refusal]:
@@ -87,92 +66,45 @@ def actual(handles: Handles) -> dict[Key, Item]:
     for name in handles.names():
         role = name.partition(".")[0]
         found[key(name, Namespace(""))] = Item(Namespace(role))
-        found.update(_routing(handles.route(name), name, _READERS))
+        found.update(_routing(handles.route(name), name, payloads.READERS))
         if role in ("router", "edge"):
             found.update(_ruleset(handles, name, role))
     return found
 
 
-def _touched(handles: Handles, name: str, keys: Iterable[Key]) -> Found:
-    """What one namespace holds of the kinds of *keys*; of sets, only those they name."""
+def _touched(handles: Handles, name: str, keys: Collection[Key]) -> Found:
+    """What one namespace holds of *keys*: a few are asked for one by one, the rest is picked from dumps."""
     yield key(name, Namespace("")), Item(Namespace(""))
-    kinds = {what[1] for what in keys}
-    yield from _routing(handles.route(name), name, kinds)
-    if not kinds <= _READERS.keys() | {"Namespace"}:
-        netfilter = handles.netfilter(name)
-        if kinds & {"Chain", "ListBody", "Declared", "Skeleton"}:
-            yield from _objects(netfilter, name)
-        sets = {tuple(what[2].split("|")[:2]) for what in keys if what[1] == "Element"}
-        for family, set_name in sorted(sets):
-            yield from _elements(netfilter, name, family, set_name)
+    route, alone = handles.route(name), single.readable(keys)
+    found = dict(single.routing(route, name, alone))
+    yield from found.items()
+    rest = {what for what in keys if what not in found}
+    yield from _routing(route, name, {what[1] for what in rest})
+    if any(what[1] in _RULESET for what in rest):
+        yield from _filters(handles.netfilter(name), name, alone, rest)
+
+
+def _filters(netfilter: NetfilterSocket, name: str, alone: Collection[Key], keys: Collection[Key]) -> Found:
+    """The same of the ruleset."""
+    found = dict(single.elements(netfilter, name, alone))
+    yield from found.items()
+    rest = [what for what in keys if what[1] in _RULESET and what not in found]
+    if any(what[1] != "Element" for what in rest):
+        yield from _objects(netfilter, name)
+    sets = {tuple(what[2].split("|")[:2]) for what in rest if what[1] == "Element"}
+    for family, set_name in sorted(sets):
+        yield from _elements(netfilter, name, family, set_name)
 
 
 def _routing(route: netlink.Socket, name: str, kinds: Collection[str]) -> Found:
     """Links, addresses, neighbours, routes and rules, as far as asked for."""
-    asked = [reader for kind, reader in _READERS.items() if kind in kinds]
-    if asked:
-        links = {index: text for index, (text, _) in netlink.names(route.dump(netlink.GETLINK)).items()}
-        for reader in asked:
-            yield from reader(route, name, links)
-
-
-def _links(route: netlink.Socket, name: str, _: Mapping[int, str]) -> Found:
-    for payload in route.dump(netlink.GETLINK):
-        parts = netlink.attributes(payload, 16)
-        mac = ":".join(f"{byte:02x}" for byte in parts.get(1, b""))
-        spec = Veth.read(mac, parts.get(20, b"").rstrip(b"\0").decode())
-        if spec is not None:
-            up = struct.unpack_from("I", payload, 8)[0] & netlink.UP
-            # A link that another hand set down carries packets of no size.
-            yield key(name, spec, parts[3].rstrip(b"\0").decode()), Item(spec if up else replace(spec, mtu=0))
-
-
-def _addresses(route: netlink.Socket, name: str, links: Mapping[int, str]) -> Found:
-    for payload in route.dump(netlink.GETADDR):
-        _, length, _, _, index = struct.unpack_from("BBBBI", payload)
-        parts = netlink.attributes(payload, 8)
-        if links[index] != "lo":
-            spec = Address(links[index])
-            yield key(name, spec, f"{ip_address(parts.get(2, parts[1]))}/{length}"), Item(spec)
-
-
-def _neighbours(route: netlink.Socket, name: str, links: Mapping[int, str]) -> Found:
-    for payload in route.dump(netlink.GETNEIGH):
-        _, _, _, index, state = struct.unpack_from("BBHiH", payload)
-        parts = netlink.attributes(payload, 12)
-        if state & netlink.PERMANENT and 2 in parts:
-            spec = Neighbour(links[index], ":".join(f"{byte:02x}" for byte in parts[2]))
-            yield key(name, spec, links[index], ip_address(parts[1])), Item(spec)
-
-
-def _routes(route: netlink.Socket, name: str, links: Mapping[int, str]) -> Found:
-    for payload in route.dump(netlink.GETROUTE):
-        family, length, _, _, table, protocol, _, kind = struct.unpack_from("BBBBBBBB", payload)
-        if protocol != netlink.PROTOCOL:
-            continue
-        parts = netlink.attributes(payload, 12)
-        table = struct.unpack("I", parts[15])[0] if 15 in parts else table
-        prefix = f"{ip_address(parts[1])}/{length}" if 1 in parts else _EVERYTHING[family]
-        link = links[struct.unpack("I", parts[4])[0]] if 4 in parts and kind == netlink.ROUTE_UNICAST else ""
-        spec = KernelRoute(kind, link, str(ip_address(parts[5])) if 5 in parts else "")
-        yield key(name, spec, table, prefix), Item(spec)
-
-
-def _rules(route: netlink.Socket, name: str, _: Mapping[int, str]) -> Found:
-    for payload in route.dump(netlink.GETRULE):
-        parts = netlink.attributes(payload, 12)
-        if 10 in parts:
-            spec = MarkRule(struct.unpack("I", parts[15])[0])
-            yield key(name, spec, _FAMILY[payload[0]], struct.unpack("I", parts[10])[0]), Item(spec)
-
-
-_READERS = {
-    "Veth": _links,
-    "Address": _addresses,
-    "Neighbour": _neighbours,
-    "KernelRoute": _routes,
-    "MarkRule": _rules,
-}
+    asked = [reader for kind, reader in payloads.READERS.items() if kind in kinds]
+    links = route.interfaces() if asked else {}
+    for dumped, read in asked:
+        for payload in route.dump(dumped):
+            found = read(payload, name, links)
+            if found is not None:
+                yield found
 
 
 def _ruleset(handles: Handles, name: str, role: str) -> Found:
@@ -231,33 +163,7 @@ def _elements(netfilter: NetfilterSocket, name: str, family: str, set_name: str)
         raw = netfilter.elements(FAMILIES[family], TABLE, set_name)
     except FileNotFoundError:
         return
-    for element in raw:
-        spec = Element(element.verdict or _value(element))
-        yield key(name, spec, family, set_name, _element_key(element.key)), Item(spec)
-
-
-def _value(element: RawElement) -> str:
-    """A mark in hexadecimal, or an address."""
-    if not element.value:
-        return ""
-    if len(element.value) == 4 and len(element.key) in (6, _IFNAME):
-        return hex(struct.unpack("I", element.value)[0])
-    return str(ip_address(element.value))
-
-
-def _element_key(raw: bytes) -> str:
-    """By length: an address, a MAC, an interface name, or an interface name and an address."""
-    if len(raw) == 6 or (len(raw) == 8 and not any(raw[6:])):
-        return ":".join(f"{byte:02x}" for byte in raw[:6])
-    if len(raw) == 4 or (len(raw) == _IFNAME and not _is_name(raw)):
-        return str(ip_address(raw))
-    text = raw[:_IFNAME].rstrip(b"\0").decode()
-    return f"{text} . {ip_address(raw[_IFNAME:])}" if len(raw) > _IFNAME else text
-
-
-def _is_name(raw: bytes) -> bool:
-    """An interface name is printable and padded with zeros; no address of the lab's ranges looks like one."""
-    return raw.rstrip(b"\0").isalnum() and raw[-1:] == b"\0"
+    yield from (payloads.element(element, name, family, set_name) for element in raw)
 
 
 def counters(handles: Handles) -> dict[str, tuple[int, int]]:
