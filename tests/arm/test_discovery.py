@@ -150,7 +150,8 @@ def test_tenants_subscriptions_and_locations(arm: Client) -> None:
 
 def test_providers_come_from_the_registry_and_can_be_registered(arm: Client) -> None:
     url = f"/subscriptions/{SUBSCRIPTION}/providers"
-    assert [p["namespace"] for p in arm.get(url).body["value"]] == ["Contoso.Garden", "Microsoft.Resources"]
+    found = [p["namespace"] for p in arm.get(url).body["value"]]
+    assert found == ["Contoso.Garden", "Microsoft.Authorization", "Microsoft.Resources"]
     types = arm.get(f"{url}/contoso.garden").body["resourceTypes"]
     assert [t["resourceType"] for t in types] == ["beds", "beds/plants", "beds/tools", "gates", "wells"]
     assert arm.post(f"{url}/Contoso.Garden/unregister").body["registrationState"] == "NotRegistered"

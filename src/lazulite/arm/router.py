@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from lazulite.arm import operation_requests, scopes
+from lazulite.arm import operation_requests
 from lazulite.arm.actions import Actions
+from lazulite.arm.activity import Activity
+from lazulite.arm.activity_requests import PATH as ACTIVITY_LOG
+from lazulite.arm.activity_requests import ActivityRequests
 from lazulite.arm.authority import Authority
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
@@ -16,14 +18,22 @@ from lazulite.arm.discovery import Discovery
 from lazulite.arm.errors import ArmError, method_not_allowed
 from lazulite.arm.group_requests import GroupRequests
 from lazulite.arm.in_process import InProcessTarget
+from lazulite.arm.lock_requests import LockRequests
+from lazulite.arm.locks import LOCK
 from lazulite.arm.message import Request, Response
+from lazulite.arm.move_requests import VERBS as MOVES
+from lazulite.arm.move_requests import MoveRequests
 from lazulite.arm.operations import Operations
-from lazulite.arm.paging import one_page, page, resource_filter
+from lazulite.arm.paging import one_page
+from lazulite.arm.recorder import Recorder
 from lazulite.arm.representation import Representation
+from lazulite.arm.resource_lists import ResourceLists
 from lazulite.arm.resource_requests import ResourceRequests
+from lazulite.arm.tag_names import TagNameRequests
+from lazulite.arm.tags import TYPE as TAGS
+from lazulite.arm.tags import TagRequests
 from lazulite.arm.tokens import Tokens
 from lazulite.arm.writes import Writes
-from lazulite.resources.ids import ResourceId
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})?)?", re.IGNORECASE)
 _CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
@@ -46,8 +56,18 @@ class Router:
         shown = Representation(backend, catalogue, self.operations)
         writes = Writes(backend, catalogue, self.operations)
         actions = Actions(backend, catalogue, self.operations, writes)
-        self.target = InProcessTarget(backend, catalogue, shown, writes, actions)
-        self._shown = shown
+        self.activity = Activity(backend)
+        self.target = InProcessTarget(backend, catalogue, shown, writes, actions, self.activity)
+        self._recorder = Recorder(backend, self.activity, self.operations)
+        self._activity = ActivityRequests(backend, self.activity)
+        self._extensions: dict[str, LockRequests | TagRequests] = {
+            LOCK.name.lower(): LockRequests(backend, writes),
+            TAGS.lower(): TagRequests(backend, catalogue, writes),
+        }
+        self.target.extensions |= self._extensions
+        self._tag_names = TagNameRequests(backend)
+        self._moves = MoveRequests(backend, catalogue, writes)
+        self._lists = ResourceLists(backend, catalogue, self.operations, shown)
         self._authority = Authority(backend, self.tokens)
         self._discovery = Discovery(backend, catalogue)
         self._groups = GroupRequests(backend, catalogue, writes, lambda g: records(backend.store.documents, g))
@@ -60,10 +80,15 @@ class Router:
         if room is None and path[0] not in _CONTROL_PLANE:
             return self._open(request)
         authority = f"{self._backend.base_url}/{self._backend.tenants[0].id}"
-        self.tokens.authenticate(request.headers.get("authorization", ""), authority)
+        claims = self.tokens.authenticate(request.headers.get("authorization", ""), authority)
         if room is not None:
             return await room(request)
         _require_version(request)
+        return await self._recorder.pass_on(request, claims, self._control)
+
+    async def _control(self, request: Request) -> Response:
+        """The control plane's answer."""
+        path = request.folded
         if path[0] == "subscriptions" and len(path) > 1:
             return await self._subscription(request)
         if path[0] == "providers" and len(path) < 3:
@@ -93,6 +118,8 @@ class Router:
             return await self._provider(request, 3)
         if path[2] == "operationresults" and len(path) == 4:
             return await operation_requests.result(self.operations, request, empty_status=200)
+        if path[2] == "tagnames":
+            return self._tag_names.answer(request)
         if len(path) == 3:
             return self._subscription_list(request)
         raise _no_route(request)
@@ -105,10 +132,7 @@ class Router:
         if name == "providers":
             return self._discovery.providers(request)
         if name == "resources":
-            return self._all_resources(request, 2)
-        if name == "tagnames":
-            scopes.subscription(self._backend.store.snapshot, request.segments[1])
-            return one_page([])
+            return self._lists.answer(request, 2)
         raise _no_route(request)
 
     async def _group(self, request: Request) -> Response:
@@ -122,8 +146,9 @@ class Router:
         if path[4] == "providers" and len(path) > 5:
             return await self._provider(request, 5)
         if path[4:] == ["resources"]:
-            _only_get(request)
-            return self._all_resources(request, 4)
+            return self._lists.answer(request, 4)
+        if len(path) == 5 and path[4] in MOVES:
+            return self._moves.answer(request)
         raise _no_route(request)
 
     async def _provider(self, request: Request, namespace: int) -> Response:
@@ -135,8 +160,13 @@ class Router:
         if path[-2] == "operationresults" and path[namespace + 1 : namespace + 2] == ["locations"]:
             return await operation_requests.result(self.operations, request)
         last = max(i for i, p in enumerate(path[:-1]) if p == "providers") + 1
+        extension = self._extensions.get("/".join(path[last : last + 2]))
+        if extension is not None:
+            return extension.answer(request, last)
         if path[last] == _STUBBED:
             return self._authorization(request, last)
+        if path[3:] == ACTIVITY_LOG:
+            return self._activity.answer(request)
         if namespace == 3 and path[4:] in ([], ["register"], ["unregister"]):
             return self._discovery.provider(request)
         return await self._resources.answer(request, namespace)
@@ -146,20 +176,6 @@ class Router:
         if (len(request.segments) - namespace) % 2:
             raise ArmError(404, "NotFound", f"'{request.path}' was not found.")
         return one_page([])
-
-    def _all_resources(self, request: Request, depth: int) -> Response:
-        """``…/resources``: every tracked resource of a subscription or a group."""
-        snapshot = self._backend.store.snapshot
-        scope = scopes.scope_of(snapshot, ResourceId("/" + "/".join(request.segments[:depth]))).id
-        kinds = self._catalogue.registry.models
-        wanted = resource_filter(request.query.get("$filter", ""))
-        tracked = (r for r in scopes.members(snapshot, scope) if kinds[type(r.properties)].tracked)
-        found = [r for r in tracked if wanted(r)]
-
-        def show(resource: Any) -> Any:
-            return self._shown.summary(kinds[type(resource.properties)].name, resource)
-
-        return page(request, self._backend.base_url, found, show)
 
 
 def _require_version(request: Request) -> None:

@@ -125,6 +125,9 @@ class Resource(msgspec.Struct, Generic[P], frozen=True, rename="camel"):
     """Further top-level members the type allows (``identity``, ``plan``, ``kind`` …), as sent."""
     guid: str = ""
     revision: int = 0
+    created: str = ""
+    """When the store first wrote it, and when last; ISO 8601, UTC. Children have none."""
+    changed: str = ""
 
     @property
     def etag(self) -> str:
