@@ -51,7 +51,7 @@ class MoveRequests:
         target = self._target(group, target_id)
         snapshot = self._backend.store.snapshot
         moved = [self._resource(i) for i in ids]
-        violations = moves.stranded(snapshot, moved, group.id)
+        violations = moves.stranded(moved, group.id)
         if violations:
             raise refused(violations)
         renaming = moves.Renaming((r.id for r in moved), target.id)

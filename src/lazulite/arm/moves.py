@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lazulite.arm import scopes
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import Snapshot
@@ -24,10 +23,8 @@ FIXED = frozenset(
     {
         "microsoft.network/applicationgateways",
         "microsoft.network/azurefirewalls",
-        "microsoft.network/bastionhosts",
         "microsoft.network/expressroutecircuits",
         "microsoft.network/expressroutegateways",
-        "microsoft.network/firewallpolicies",
         "microsoft.network/p2svpngateways",
         "microsoft.network/virtualhubs",
         "microsoft.network/virtualwans",
@@ -35,7 +32,7 @@ FIXED = frozenset(
         "microsoft.network/vpnsites",
     }
 )
-"""Types that stay in the group they were made in. Source: "Move operation support for resources"."""
+"""Types that stay in the group they were made in, folded. Source: "Move operation support for resources"."""
 
 
 class Renaming:
@@ -105,7 +102,7 @@ def taken(snapshot: Snapshot, renaming: Renaming) -> list[Violation]:
     ]
 
 
-def stranded(snapshot: Snapshot, moved: Iterable[Resource[Any]], holder: ResourceId) -> list[Violation]:
+def stranded(moved: Iterable[Resource[Any]], holder: ResourceId) -> list[Violation]:
     """A violation for each of *moved* that is no resource of the group *holder* by itself, or must stay in it."""
     found: list[Violation] = []
     for resource in moved:
@@ -113,7 +110,7 @@ def stranded(snapshot: Snapshot, moved: Iterable[Resource[Any]], holder: Resourc
         if resource.id.scope != holder:
             message = f"The resource '{text}' is not in the resource group '{holder.name}' that resources move from."
             found.append(Violation("InvalidMoveResources", message, text))
-        elif kind.count("/") > 1 or isinstance(resource.properties, scopes.ResourceGroup):
+        elif kind.count("/") > 1:
             message = f"'{text}' can not be moved by itself: it moves with the resource it belongs to."
             found.append(Violation("ResourceMoveNotSupported", message, text))
         elif kind.lower() in FIXED:
