@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lazulite.arm import locations, scopes
@@ -10,6 +11,7 @@ from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.errors import method_not_allowed, unknown_namespace
 from lazulite.arm.message import Request, Response
 from lazulite.arm.paging import one_page
+from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
 
 _API_VERSIONS = ["2025-09-01", "2025-07-01", "2025-01-01", "2024-07-01", "2024-05-01", "2023-09-01", "2022-01-01"]
@@ -35,8 +37,10 @@ class Discovery:
     def tenants(self) -> Response:
         return one_page(_tenant(t) for t in self._backend.tenants)
 
-    def subscriptions(self) -> Response:
-        return one_page(show_subscription(s) for s in scopes.subscriptions(self._backend.store.snapshot))
+    def subscriptions(self, known: Callable[[ResourceId], bool]) -> Response:
+        """Those that *known* lets through."""
+        found = scopes.subscriptions(self._backend.store.snapshot)
+        return one_page(show_subscription(s) for s in found if known(s.id))
 
     def subscription(self, request: Request) -> Response:
         return Response(200, show_subscription(self._holder(request)))

@@ -20,13 +20,15 @@ from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import Snapshot, View
 
 Along = Callable[[ResourceId], Mapping[tuple[str, str], None]]
+Sees = Callable[[ResourceId], bool]
 
 
 class GroupRequests:
     """``/subscriptions/{s}/resourcegroups[/{g}]``."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue, writes: Writes, along: Along) -> None:
-        """*along* names the documents that go when a group does."""
+    def __init__(self, backend: Backend, catalogue: Catalogue, writes: Writes, along: Along, sees: Sees) -> None:
+        """*along* names the documents that go when a group does; *sees* tells what the caller may list."""
+        self._sees = sees
         self._backend = backend
         self._along = along
         self._catalogue = catalogue
@@ -38,7 +40,7 @@ class GroupRequests:
         snapshot = self._backend.store.snapshot
         holder = scopes.subscription(snapshot, request.segments[1])
         held = sorted(snapshot.kinds.get(scopes.ResourceGroup, {}).items())
-        found = [r for k, r in held if k.startswith(holder.id.key + "/")]
+        found = [r for k, r in held if k.startswith(holder.id.key + "/") and self._sees(r.id)]
         return page(request, self._backend.base_url, found, show)
 
     def answer(self, request: Request) -> Response:

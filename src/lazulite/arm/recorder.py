@@ -13,6 +13,7 @@ from lazulite.arm.message import Request, Response
 from lazulite.arm.operations import Operation, Operations
 
 Answer = Callable[[Request], Awaitable[Response]]
+Admit = Callable[[Request], None]
 
 
 class Recorder:
@@ -23,19 +24,21 @@ class Recorder:
         self._activity = activity
         self._operations = operations
 
-    async def pass_on(self, request: Request, claims: Mapping[str, Any], answer: Answer) -> Response:
-        """The answer to *request* by the holder of *claims*. Raises :class:`ArmError`."""
+    async def pass_on(self, request: Request, claims: Mapping[str, Any], admit: Admit, answer: Answer) -> Response:
+        """The answer to *request* by the holder of *claims*, when *admit* lets it in. Raises :class:`ArmError`."""
         if request.method not in LOGGED or len(request.folded) < 3 or request.folded[0] != "subscriptions":
+            admit(request)
             return await answer(request)
         token = CALL.set(call_of(request.method, request.headers, claims))
         try:
-            return await self._logged(request, answer)
+            return await self._logged(request, admit, answer)
         finally:
             CALL.reset(token)
 
-    async def _logged(self, request: Request, answer: Answer) -> Response:
+    async def _logged(self, request: Request, admit: Admit, answer: Answer) -> Response:
         begun = self._activity.begin(request.method, request.path)
         try:
+            admit(request)
             locks.guard(self._backend.store.snapshot, request.method, request.path)
             response = await answer(request)
         except ArmError as error:

@@ -45,7 +45,16 @@ _EXPANSIONS = frozenset({"createdtime", "changedtime", "provisioningstate"})
 class ResourceLists:
     """The generic lists."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue, operations: Operations, shown: Representation) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        catalogue: Catalogue,
+        operations: Operations,
+        shown: Representation,
+        sees: Callable[[ResourceId], bool],
+    ) -> None:
+        """*sees* tells what the caller may list."""
+        self._sees = sees
         self._backend = backend
         self._catalogue = catalogue
         self._operations = operations
@@ -71,7 +80,7 @@ class ResourceLists:
             kept = {k: v for k, v in shown.items() if k not in hidden}
             return kept | {k: v for k, v in self._expansions(resource).items() if k.lower() in expanded}
 
-        return page(request, self._backend.base_url, [r for r in tracked if wanted(r)], show)
+        return page(request, self._backend.base_url, [r for r in tracked if wanted(r) and self._sees(r.id)], show)
 
     def _expansions(self, resource: Resource[Any]) -> dict[str, str]:
         return {

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from lazulite.arm import operation_requests
+from lazulite.arm.access import Access, Caller, current
+from lazulite.arm.access.caller import acting
+from lazulite.arm.access.claims import claims as made
+from lazulite.arm.access.claims import wrong
+from lazulite.arm.access.founding import LAB
+from lazulite.arm.access.graph import Graph
+from lazulite.arm.access.requests import AccessRequests
+from lazulite.arm.access.target import GuardedTarget
 from lazulite.arm.actions import Actions
 from lazulite.arm.activity import Activity
 from lazulite.arm.activity_requests import PATH as ACTIVITY_LOG
@@ -32,14 +41,16 @@ from lazulite.arm.resource_requests import ResourceRequests
 from lazulite.arm.tag_names import TagNameRequests
 from lazulite.arm.tags import TYPE as TAGS
 from lazulite.arm.tags import TagRequests
-from lazulite.arm.tokens import Tokens
+from lazulite.arm.tokens import Tokens, unauthorized
 from lazulite.arm.writes import Writes
+from lazulite.resources.ids import ResourceId
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})?)?", re.IGNORECASE)
 _CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
 """First segments of what needs a token and an api-version."""
-_STUBBED = "microsoft.authorization"
-"""Locks, assignments and definitions are listed as empty, so that clients that look for them go on."""
+_AUTHORIZATION = "microsoft.authorization"
+_GRAPH = "graph"
+_SIGNED_IN = _CONTROL_PLANE | {_GRAPH}
 
 
 class Router:
@@ -51,10 +62,11 @@ class Router:
         self._catalogue = catalogue
         self.operations = Operations(backend)
         self.tokens = Tokens(backend)
+        self.access = Access(backend, catalogue)
         self.mounts: dict[str, Callable[[Request], Awaitable[Response]]] = {}
         """First path segment, folded, to a further room of the process. Its callers need a token like ARM's."""
         shown = Representation(backend, catalogue, self.operations)
-        writes = Writes(backend, catalogue, self.operations)
+        writes = Writes(backend, catalogue, self.operations, self.access.assignments.below)
         actions = Actions(backend, catalogue, self.operations, writes)
         self.activity = Activity(backend)
         self.target = InProcessTarget(backend, catalogue, shown, writes, actions, self.activity)
@@ -64,27 +76,62 @@ class Router:
             LOCK.name.lower(): LockRequests(backend, writes),
             TAGS.lower(): TagRequests(backend, catalogue, writes),
         }
-        self.target.extensions |= self._extensions
+        self._roles = AccessRequests(backend, self.access)
+        self.target.extensions |= {**self._extensions, **self._roles.extensions}
         self._tag_names = TagNameRequests(backend)
         self._moves = MoveRequests(backend, catalogue, writes)
-        self._lists = ResourceLists(backend, catalogue, self.operations, shown)
-        self._authority = Authority(backend, self.tokens)
+        self._lists = ResourceLists(backend, catalogue, self.operations, shown, self.access.sees)
+        self._authority = Authority(backend, self.tokens, self.access)
         self._discovery = Discovery(backend, catalogue)
-        self._groups = GroupRequests(backend, catalogue, writes, lambda g: records(backend.store.documents, g))
-        self._deployments = DeploymentRequests(backend, self._discovery, self.target)
+        self._groups = GroupRequests(backend, catalogue, writes, self._along, self.access.sees)
+        guarded = GuardedTarget(self.target, self.access)
+        self._deployments = DeploymentRequests(backend, self._discovery, guarded)
         self._resources = ResourceRequests(backend, catalogue, shown, writes, actions)
+        self._graph = Graph(backend, self.access)
 
     async def answer(self, request: Request) -> Response:
         path = request.folded
         room = self.mounts.get(path[0])
-        if room is None and path[0] not in _CONTROL_PLANE:
+        if room is None and path[0] not in _SIGNED_IN:
             return self._open(request)
+        claims, caller = self._identify(request)
+        with acting(caller):
+            if path[0] == _GRAPH:
+                return await self._graph.answer(request)
+            if room is not None:
+                self.access.authorise(caller, _lab_action(request), "/")
+                return await room(request)
+            _require_version(request)
+            return await self._recorder.pass_on(request, claims, self._admit, self._control)
+
+    def lab_token(self, lifetime_s: int) -> str:
+        """A token of the lab's own identity, which owns everything from the start."""
+        me = self.access.directory.client(LAB)
+        assert me is not None
+        tenant = self._backend.tenants[0].id
+        return self.tokens.sign("access", lifetime_s, made(self._backend, tenant, me, f"{self._backend.base_url}/"))
+
+    def _identify(self, request: Request) -> tuple[Mapping[str, Any], Caller]:
+        """The claims of the request's token, and whom they name. Raises the 401 of a token that opens nothing."""
         authority = f"{self._backend.base_url}/{self._backend.tenants[0].id}"
         claims = self.tokens.authenticate(request.headers.get("authorization", ""), authority)
-        if room is not None:
-            return await room(request)
-        _require_version(request)
-        return await self._recorder.pass_on(request, claims, self._control)
+        problem = wrong(self._backend, claims, graph=request.folded[0] == _GRAPH)
+        if problem is not None:
+            raise unauthorized(*problem, authority)
+        caller = self.access.caller(claims)
+        if caller is None:
+            message = f"The access token is invalid: the directory has no principal '{claims.get('oid')}' that may act."
+            raise unauthorized("InvalidAuthenticationToken", message, authority)
+        return claims, caller
+
+    def _admit(self, request: Request) -> None:
+        caller = current()
+        assert caller is not None
+        self.access.admit(caller, request)
+
+    def _along(self, group: ResourceId) -> Mapping[tuple[str, str], None]:
+        """The documents that go when a group does."""
+        return {**records(self._backend.store.documents, group), **self.access.assignments.below(group.text)}
 
     async def _control(self, request: Request) -> Response:
         """The control plane's answer."""
@@ -93,10 +140,15 @@ class Router:
             return await self._subscription(request)
         if path[0] == "providers" and len(path) < 3:
             return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
+        if path[0] == "providers" and path[1] == _AUTHORIZATION:
+            return self._authorization(request, 1)
         if len(path) == 1:
             _only_get(request)
-            return self._discovery.tenants() if path[0] == "tenants" else self._discovery.subscriptions()
+            return self._subscriptions() if path[0] == "subscriptions" else self._discovery.tenants()
         raise _no_route(request)
+
+    def _subscriptions(self) -> Response:
+        return self._discovery.subscriptions(self.access.knows)
 
     def _open(self, request: Request) -> Response:
         """What is answered without a token."""
@@ -163,7 +215,7 @@ class Router:
         extension = self._extensions.get("/".join(path[last : last + 2]))
         if extension is not None:
             return extension.answer(request, last)
-        if path[last] == _STUBBED:
+        if path[last] == _AUTHORIZATION:
             return self._authorization(request, last)
         if path[3:] == ACTIVITY_LOG:
             return self._activity.answer(request)
@@ -172,6 +224,10 @@ class Router:
         return await self._resources.answer(request, namespace)
 
     def _authorization(self, request: Request, namespace: int) -> Response:
+        answer = self._roles.answer(request, namespace)
+        if answer is not None:
+            return answer
+        # Policies are listed as empty, so that clients that look for them go on.
         _only_get(request)
         if (len(request.segments) - namespace) % 2:
             raise ArmError(404, "NotFound", f"'{request.path}' was not found.")
@@ -187,6 +243,12 @@ def _require_version(request: Request) -> None:
     if not _API_VERSION.fullmatch(version):
         message = f"The api-version '{version}' is invalid. It must be a date, with or without '-preview' behind it."
         raise ArmError(400, "InvalidApiVersionParameter", message)
+
+
+def _lab_action(request: Request) -> str:
+    """What a room of the process is asked, in the form of an action; its scope is the root."""
+    verb = "read" if request.method in ("GET", "HEAD") else "action"
+    return f"Lazulite.Lab/{request.folded[0]}/{verb}"
 
 
 def _only_get(request: Request) -> None:

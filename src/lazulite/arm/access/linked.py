@@ -98,6 +98,13 @@ def links(root: ResourceId, holder: str, model: Any, body: Any) -> Iterator[Link
             yield Link(text, needed(kind, target))
 
 
+def moved_to(body: Any) -> Iterator[Link]:
+    """Where a move of resources takes them: their new group is written. Source: "Move Azure resources", checklist."""
+    for group in _members(body, "targetresourcegroup"):
+        if isinstance(group, str):
+            yield Link(group, ("Microsoft.Resources/subscriptions/resourceGroups/write",))
+
+
 def _below(holder: str, model: Any, value: Any) -> Iterator[tuple[str, str]]:
     """(type that refers, id) of every reference in the JSON value of a *model*."""
     if not isinstance(value, Mapping):

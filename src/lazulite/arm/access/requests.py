@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lazulite.arm.access.access import Access
-from lazulite.arm.access.assignment_requests import AssignmentRequests
+from lazulite.arm.access.assignment_requests import TYPE, AssignmentRequests
 from lazulite.arm.access.caller import current
 from lazulite.arm.access.role_requests import RoleRequests
 from lazulite.arm.backend import Backend
@@ -19,7 +19,9 @@ class AccessRequests:
     def __init__(self, backend: Backend, access: Access) -> None:
         self._access = access
         self._roles = RoleRequests(backend, access)
-        self.assignments = AssignmentRequests(backend, access)
+        self._assignments = AssignmentRequests(backend, access)
+        self.extensions = {TYPE.lower(): self._assignments}
+        """What templates may write of it."""
 
     def answer(self, request: Request, namespace: int) -> Response | None:
         """*namespace* is its index in the request's segments; ``None`` for types of other rooms."""
@@ -33,7 +35,7 @@ class AccessRequests:
         if folded == "roledefinitions":
             return self._roles.answer(request, scope, names)
         if folded == "roleassignments":
-            return self.assignments.answer(request, scope, names)
+            return self._assignments.answer(request, scope, names)
         if request.method != "GET":
             raise method_not_allowed(request.method, request.path)
         return self._permissions(scope) if folded == "permissions" else _deny_assignments(names)

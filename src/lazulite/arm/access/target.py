@@ -46,6 +46,10 @@ class GuardedTarget:
     def known(self, kind: str) -> bool:
         return self._target.known(kind)
 
+    def stored(self, resource_id: ResourceId) -> Mapping[str, Any] | None:
+        self._authorise("GET", resource_id.text)
+        return self._target.stored(resource_id)
+
     def check(self, resource_id: ResourceId, body: Mapping[str, Any]) -> list[Violation]:
         """Also what the caller may not write, so that a template is refused before half of it is there."""
         try:
