@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from lazulite.arm import activity, activity_requests
+from lazulite.arm.access.founding import LAB
 from lazulite.arm.activity import action
 from tests.arm.client import GARDEN, GROUP, SUBSCRIPTION, Client, client
 
@@ -18,6 +19,7 @@ WHOLE = f"/subscriptions/{SUBSCRIPTION}"
 WELL, BED = f"{GARDEN}/wells/w", f"{GARDEN}/beds/b"
 LOG = f"{WHOLE}/providers/microsoft.insights/eventtypes/management/values"
 SINCE = "eventTimestamp ge '2025-12-31T00:00:00.0000000Z'"
+CALLER = LAB
 CHAIN = "12345678-0000-4000-8000-123456789ABC"
 
 
@@ -111,14 +113,11 @@ def test_what_a_lock_forbids_is_logged(garden: Client) -> None:
 
 
 def test_an_event_names_the_caller_and_its_request(garden: Client) -> None:
-    claims = {"upn": "me@lazulite.test", "oid": "o", "aud": "a", "secret": "s"}
-    garden.token = garden.api.router.tokens.sign("access", 3600, claims)
     headers = {"x-ms-correlation-request-id": CHAIN, "x-ms-client-request-id": "mine"}
     answer = garden.put(WELL, HERE, headers)
     assert answer.headers["x-ms-correlation-request-id"] == CHAIN
     found = events(garden, about(WELL))[-1]
-    assert found["caller"] == "me@lazulite.test"
-    assert found["claims"] == {"upn": "me@lazulite.test", "oid": "o", "aud": "a"}
+    assert found["caller"] == found["claims"]["appid"] == CALLER
     assert found["correlationId"] == CHAIN
     assert found["httpRequest"] == {"clientRequestId": "mine", "clientIpAddress": "127.0.0.1", "method": "PUT"}
     assert found["authorization"] == {"action": "Contoso.Garden/wells/write", "scope": WELL}
@@ -128,6 +127,17 @@ def test_an_event_names_the_caller_and_its_request(garden: Client) -> None:
     assert (found["resourceGroupName"], found["subscriptionId"]) == ("g", SUBSCRIPTION)
     assert found["id"].startswith(f"{WELL}/events/{found['eventDataId']}/ticks/639")
     assert found["eventTimestamp"] == "2026-01-01T00:00:00.0000000Z"
+
+
+def test_of_the_claims_only_those_that_say_who_are_kept() -> None:
+    claims = {"upn": "me@lazulite.test", "oid": "o", "secret": "s", "ver": 1}
+    call = activity.call_of("PUT", {}, claims)
+    assert call.claims == {"upn": "me@lazulite.test", "oid": "o", "ver": "1"}
+    assert [activity.call_of("PUT", {}, c).caller for c in (claims, {"oid": "o", "appid": "a"}, {"oid": "o"})] == [
+        "me@lazulite.test",
+        "a",
+        "o",
+    ]
 
 
 def test_a_correlation_id_that_is_none_is_replaced(garden: Client) -> None:
@@ -176,7 +186,7 @@ FILTERS = [
     ("resourceProvider eq 'contoso.garden'", True),
     ("resourceProvider eq 'Microsoft.Network'", False),
     (f"correlationId eq '{CHAIN}'", False),
-    ("caller eq 'me'", True),
+    (f"caller eq '{CALLER.upper()}'", True),
     ("caller eq 'nobody'", False),
     ("status eq 'Succeeded'", True),
     ("levels eq 'Error'", False),

@@ -168,8 +168,8 @@ def test_providers_come_from_the_registry_and_can_be_registered(arm: Client) -> 
     assert found == ["Contoso.Garden", "Microsoft.Authorization", "Microsoft.Resources"]
     types = arm.get(f"{url}/contoso.garden").body["resourceTypes"]
     assert [t["resourceType"] for t in types] == ["beds", "beds/plants", "beds/tools", "gates", "wells"]
-    assert arm.post(f"{url}/Contoso.Garden/unregister").body["registrationState"] == "NotRegistered"
-    assert arm.get(f"{url}/Contoso.Garden").body["registrationState"] == "NotRegistered"
+    assert arm.post(f"{url}/Contoso.Garden/unregister").body["registrationState"] == "Unregistered"
+    assert arm.get(f"{url}/Contoso.Garden").body["registrationState"] == "Unregistered"
     assert arm.post(f"{url}/Contoso.Garden/register").body["registrationState"] == "Registered"
     assert arm.get(f"{url}/Contoso.Kitchen").outcome == (400, "InvalidResourceNamespace")
     assert arm.get("/providers/Contoso.Garden").body["id"] == "/providers/Contoso.Garden"

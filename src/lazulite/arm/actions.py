@@ -43,13 +43,16 @@ class Actions:
             return self._operation(address, self._run(result))
         raise refused(list(result))
 
-    def collection(self, path: list[str], body: Any, query: Mapping[str, str]) -> Reply | None:
-        """The answer of the verb at *path* (``{namespace}/locations/{location}/usages``), ``None`` without one."""
+    def collection(self, path: list[str], body: Any, query: Mapping[str, str], subscription: str) -> Reply | None:
+        """The answer of the verb at *path* (``{namespace}/locations/{location}/usages``), ``None`` without one.
+
+        It is told the name of the *subscription* along with the places of its pattern.
+        """
         for service in self._catalogue.services:
             for pattern, function in service.collection_actions.items():
                 places = _match(pattern, path)
                 if places is not None:
-                    result = function(self._context(body, query), places)
+                    result = function(self._context(body, query), {"subscription": subscription, **places})
                     return result if isinstance(result, Reply) else Reply(result)
         return None
 

@@ -11,6 +11,7 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
 from lazulite.arm.operations import Operation, Operations
+from lazulite.arm.registrations import Registrations
 
 Answer = Callable[[Request], Awaitable[Response]]
 Admit = Callable[[Request], None]
@@ -19,10 +20,13 @@ Admit = Callable[[Request], None]
 class Recorder:
     """Lets requests through to their answer."""
 
-    def __init__(self, backend: Backend, activity: Activity, operations: Operations) -> None:
+    def __init__(
+        self, backend: Backend, activity: Activity, operations: Operations, registrations: Registrations
+    ) -> None:
         self._backend = backend
         self._activity = activity
         self._operations = operations
+        self._registrations = registrations
 
     async def pass_on(self, request: Request, claims: Mapping[str, Any], admit: Admit, answer: Answer) -> Response:
         """The answer to *request* by the holder of *claims*, when *admit* lets it in. Raises :class:`ArmError`."""
@@ -40,6 +44,8 @@ class Recorder:
         try:
             admit(request)
             locks.guard(self._backend.store.snapshot, request.method, request.path)
+            if request.method == "PUT":
+                self._registrations.require(request.path)
             response = await answer(request)
         except ArmError as error:
             self._activity.fail(begun, error)

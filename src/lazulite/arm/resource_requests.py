@@ -181,7 +181,8 @@ class ResourceRequests:
         """The answer of a verb at subscription scope, wherever its pattern puts it: ``locations/…``, ``skus``."""
         if provider != _SUBSCRIPTION_PROVIDER or request.method not in ("GET", "POST"):
             return None
-        reply = self._actions.collection(request.segments[provider:], request.body, request.query)
+        path, subscription = request.segments[provider:], request.segments[1]
+        reply = self._actions.collection(path, request.body, request.query, subscription)
         if reply is None:
             return None
         scopes.subscription(self._backend.store.snapshot, request.segments[1])

@@ -25,6 +25,8 @@ from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.deployment_requests import DeploymentRequests, records
 from lazulite.arm.discovery import Discovery
 from lazulite.arm.errors import ArmError, method_not_allowed
+from lazulite.arm.features import NAMESPACE as FEATURES
+from lazulite.arm.features import FeatureRequests
 from lazulite.arm.group_requests import GroupRequests
 from lazulite.arm.in_process import InProcessTarget
 from lazulite.arm.lock_requests import LockRequests
@@ -34,7 +36,10 @@ from lazulite.arm.move_requests import VERBS as MOVES
 from lazulite.arm.move_requests import MoveRequests
 from lazulite.arm.operations import Operations
 from lazulite.arm.paging import one_page
+from lazulite.arm.provider_operations import METADATA as OPERATIONS_METADATA
+from lazulite.arm.provider_operations import ProviderOperations
 from lazulite.arm.recorder import Recorder
+from lazulite.arm.registrations import Registrations
 from lazulite.arm.representation import Representation
 from lazulite.arm.resource_lists import ResourceLists
 from lazulite.arm.resource_requests import ResourceRequests
@@ -70,7 +75,8 @@ class Router:
         actions = Actions(backend, catalogue, self.operations, writes)
         self.activity = Activity(backend)
         self.target = InProcessTarget(backend, catalogue, shown, writes, actions, self.activity)
-        self._recorder = Recorder(backend, self.activity, self.operations)
+        registrations = Registrations(backend)
+        self._recorder = Recorder(backend, self.activity, self.operations, registrations)
         self._activity = ActivityRequests(backend, self.activity)
         self._extensions: dict[str, LockRequests | TagRequests] = {
             LOCK.name.lower(): LockRequests(backend, writes),
@@ -80,9 +86,10 @@ class Router:
         self.target.extensions |= {**self._extensions, **self._roles.extensions}
         self._tag_names = TagNameRequests(backend)
         self._moves = MoveRequests(backend, catalogue, writes)
+        self._features, self._provider_operations = FeatureRequests(backend), ProviderOperations(catalogue)
         self._lists = ResourceLists(backend, catalogue, self.operations, shown, self.access.sees)
         self._authority = Authority(backend, self.tokens, self.access)
-        self._discovery = Discovery(backend, catalogue)
+        self._discovery = Discovery(backend, catalogue, registrations)
         self._groups = GroupRequests(backend, catalogue, writes, self._along, self.access.sees)
         guarded = GuardedTarget(self.target, self.access)
         self._deployments = DeploymentRequests(backend, self._discovery, guarded)
@@ -138,13 +145,24 @@ class Router:
         path = request.folded
         if path[0] == "subscriptions" and len(path) > 1:
             return await self._subscription(request)
-        if path[0] == "providers" and len(path) < 3:
-            return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
-        if path[0] == "providers" and path[1] == _AUTHORIZATION:
-            return self._authorization(request, 1)
+        if path[0] == "providers":
+            return self._of_tenant(request)
         if len(path) == 1:
             _only_get(request)
             return self._subscriptions() if path[0] == "subscriptions" else self._discovery.tenants()
+        raise _no_route(request)
+
+    def _of_tenant(self, request: Request) -> Response:
+        """Everything below ``/providers``."""
+        path = request.folded
+        if len(path) < 3:
+            return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
+        if path[1:3] == OPERATIONS_METADATA:
+            return self._provider_operations.metadata(request)
+        if len(path) == 3 and path[2] == "operations":
+            return self._provider_operations.operations(request)
+        if path[1] == _AUTHORIZATION:
+            return self._authorization(request, 1)
         raise _no_route(request)
 
     def _subscriptions(self) -> Response:
@@ -217,11 +235,19 @@ class Router:
             return extension.answer(request, last)
         if path[last] == _AUTHORIZATION:
             return self._authorization(request, last)
-        if path[3:] == ACTIVITY_LOG:
+        answer = self._of_subscription(request) if namespace == 3 else None
+        return answer or await self._resources.answer(request, namespace)
+
+    def _of_subscription(self, request: Request) -> Response | None:
+        """What providers offer at ``/subscriptions/{s}/providers`` that is no resource."""
+        below = request.folded[3:]
+        if below == ACTIVITY_LOG:
             return self._activity.answer(request)
-        if namespace == 3 and path[4:] in ([], ["register"], ["unregister"]):
+        if below[0] == FEATURES:
+            return self._features.answer(request)
+        if below[1:] in ([], ["register"], ["unregister"]):
             return self._discovery.provider(request)
-        return await self._resources.answer(request, namespace)
+        return None
 
     def _authorization(self, request: Request, namespace: int) -> Response:
         answer = self._roles.answer(request, namespace)
