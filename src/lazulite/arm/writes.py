@@ -157,6 +157,8 @@ class Writes:
         if old is not None:
             violations += changed_immutables(new.properties, old.properties)
             violations += self._removals(address, new, old)
+        else:
+            violations += checks.quota(address.kind, new, snapshot)
         violations += service.validate(new, view, lab)
         if violations:
             raise refused(violations)

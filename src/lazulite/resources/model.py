@@ -143,6 +143,13 @@ class Violation(msgspec.Struct, frozen=True):
     target: str = ""
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """How many resources of a type a subscription may have in one region, and the code of the refusal of another."""
+
+    limit: int
+    code: str
+
+
 class Kind(msgspec.Struct, frozen=True):
     """What the protocol has to know of one resource type."""
 
@@ -168,3 +175,4 @@ class Kind(msgspec.Struct, frozen=True):
     """Whether writes answer with an operation to poll."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
+    quota: Quota | None = None
