@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from lazulite.arm.access.assignments import Assignment
 from lazulite.arm.access.founding import DEVICE_USER, MANAGED_IDENTITY
+from lazulite.arm.message import Request, Response
 from lazulite.arm.tokens import object_id
 from tests.arm.access.people import AUTHORIZATION, as_principal, assign, custom_role, guid, known, role_id, someone
 from tests.arm.client import GARDEN, GROUP, Client
@@ -118,8 +120,6 @@ ELSEWHERE = [
 def test_and_nowhere_else(planted: Client, scope: str) -> None:
     access = planted.api.router.access
     caller = someone(planted)
-    from lazulite.arm.access.assignments import Assignment
-
     made = Assignment(
         name=guid("a"),
         scope=scope,
@@ -195,8 +195,6 @@ def test_who_may_start_an_operation_may_poll_it(planted: Client) -> None:
 
 
 def test_rooms_beside_the_control_plane_want_a_role_at_the_root(planted: Client) -> None:
-    from lazulite.arm.message import Request, Response
-
     async def room(request: Request) -> Response:
         return Response(200, {})
 

@@ -50,6 +50,12 @@ class Graph:
         self._backend = backend
         self._access = access
         self._directory = access.directory
+        self._makers: dict[type, Callable[[Any], DirectoryObject]] = {
+            User: self._new_user,
+            Group: self._new_group,
+            Application: self._new_application,
+            ServicePrincipal: self._new_service_principal,
+        }
         self._verbs: dict[str, Callable[[DirectoryObject, Any], Response]] = {
             "addpassword": self._add_password,
             "removepassword": self._remove_password,
@@ -109,7 +115,7 @@ class Graph:
             return _list([wire.shown(f) for f in found])
         if request.method != "POST" or kind not in self._makers:
             raise method_not_allowed(request.method, request.path)
-        made = self._makers[kind](self, request.body)
+        made = self._makers[kind](request.body)
         self._directory.put(made)
         return Response(201, wire.shown(made))
 
@@ -266,13 +272,6 @@ class Graph:
             account_enabled=draft.account_enabled,
             keys=wire.keys(draft.key_credentials),
         )
-
-    _makers: dict[type, Callable[[Any, Any], DirectoryObject]] = {  # noqa: RUF012
-        User: _new_user,
-        Group: _new_group,
-        Application: _new_application,
-        ServicePrincipal: _new_service_principal,
-    }
 
     def _known(self, kind: type[Any], name: str) -> DirectoryObject:
         found = self._directory.user(name) if kind is User else self._directory.find(name)
