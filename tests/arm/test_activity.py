@@ -170,12 +170,14 @@ def test_what_a_deployment_writes_shares_its_correlation_id(garden: Client) -> N
         "MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE Started",
         "MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE Accepted Created",
     ]
-    assert lines(found)[2:6] == [
+    assert lines(found)[2:] == [
         "CONTOSO.GARDEN/WELLS/WRITE Started",
         "CONTOSO.GARDEN/WELLS/WRITE Succeeded Ok",
         "CONTOSO.GARDEN/BEDS/WRITE Started",
         "CONTOSO.GARDEN/BEDS/WRITE Failed BadRequest",
+        "MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE Failed Conflict",
     ]
+    assert found[0]["resourceId"] == url
 
 
 FILTERS = [

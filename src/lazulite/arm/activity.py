@@ -45,7 +45,8 @@ _NOBODY = Call("", "00000000-0000-0000-0000-000000000000")
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):
-    """One entry. ``status`` is ``Started``, ``Accepted``, ``Succeeded`` or ``Failed``; ``code`` an HTTP status."""
+    """One entry. ``status`` is ``Started``, ``Accepted``, ``Succeeded``, ``Failed`` or ``Canceled``; ``code`` an HTTP
+    status."""
 
     sequence: int
     at: str
@@ -115,6 +116,11 @@ class Activity:
 
     def fail(self, begun: Event, error: ArmError) -> None:
         self.end(begun, "Failed", error.status, str(error))
+
+    def conclude(self, method: str, path: str, status: str, message: str = "") -> None:
+        """The last event of a call that was accepted, for what ends behind its answer."""
+        found, resource = action(method, path)
+        self._note(status, 200 if status == "Succeeded" else 409, found, resource, CALL.get() or _NOBODY, message)
 
     @contextmanager
     def recording(self, method: str, path: str) -> Iterator[None]:

@@ -92,7 +92,7 @@ class Router:
         self._discovery = Discovery(backend, catalogue, registrations)
         self._groups = GroupRequests(backend, catalogue, writes, self._along, self.access.sees)
         guarded = GuardedTarget(self.target, self.access)
-        self._deployments = DeploymentRequests(backend, self._discovery, guarded)
+        self._deployments = DeploymentRequests(backend, self._discovery, guarded, self.activity)
         self._resources = ResourceRequests(backend, catalogue, shown, writes, actions)
         self._graph = Graph(backend, self.access)
 
