@@ -46,7 +46,7 @@ class Client:
         self.api = api
         self.backend = backend
         self.runner = runner
-        self.token = api.router.tokens.sign("access", 3600, {"oid": "me"})
+        self.token = api.router.lab_token(3600)
 
     def call(
         self,

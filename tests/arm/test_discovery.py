@@ -10,7 +10,11 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 
+from lazulite.arm.access.credentials import digest
+from lazulite.arm.access.founding import CLI, LAB
+from lazulite.arm.access.principals import User
 from lazulite.arm.message import Request, Response
+from lazulite.arm.tokens import object_id
 from tests.arm.client import GARDEN, GROUP, SUBSCRIPTION, Answer, Client, exchange
 from tests.arm.garden import TENANT
 
@@ -48,29 +52,39 @@ def test_an_authority_describes_itself(arm: Client, authority: str) -> None:
         arm.token,
         jwt.PyJWK(keys["keys"][0]),
         ["ES256"],
-        {"verify_exp": False, "verify_nbf": False, "verify_iat": False},
+        {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
     )
-    assert claims["oid"] == "me"
+    assert (claims["oid"], claims["iss"]) == (object_id(LAB), f"{BASE}/{TENANT}/")
 
 
 GRANTS = [
     pytest.param(
-        {"grant_type": "client_credentials", "client_id": "c", "client_secret": "s", "scope": f"{BASE}//.default"},
+        {"grant_type": "client_credentials", "client_id": CLI, "scope": f"{BASE}//.default"},
         id="a service principal",
     ),
     pytest.param({"grant_type": "password", "username": "u@x", "password": "p", "resource": BASE}, id="a user"),
 ]
 
 
+def new_user(arm: Client) -> None:
+    """The user ``u@x`` with the password ``p``."""
+    arm.api.router.access.directory.put(
+        User(id="u-id", display_name="U", user_principal_name="u@x", digest=digest("p"))
+    )
+
+
 @pytest.mark.parametrize("path", [ADFS, AAD])
 @pytest.mark.parametrize("fields", GRANTS)
 def test_a_grant_opens_the_api(arm: Client, path: str, fields: dict[str, str]) -> None:
-    grant = form(arm, path, **fields)
+    new_user(arm)
+    secret = {"client_secret": arm.api.router.access.cli_secret} if "client_id" in fields else {}
+    grant = form(arm, path, **fields, **secret)
     assert (grant.status, grant.body["token_type"]) == (200, "Bearer")
     assert subscriptions(arm, grant.body["access_token"]).status == 200
 
 
 def test_a_user_gets_what_msal_files_and_can_refresh_it(arm: Client) -> None:
+    new_user(arm)
     grant = form(arm, ADFS, grant_type="password", username="u@x", password="p", scope="a/.default openid").body
     account = json.loads(base64.urlsafe_b64decode(grant["client_info"] + "=="))
     identity = jwt.decode(grant["id_token"], options={"verify_signature": False})
@@ -135,7 +149,7 @@ def test_a_token_ends(arm: Client) -> None:
 
 def test_tokens_outlive_a_restart(arm: Client) -> None:
     again = type(arm.api.router.tokens)(arm.backend)
-    assert again.read(arm.token, "access")["oid"] == "me"
+    assert again.read(arm.token, "access")["oid"] == object_id(LAB)
 
 
 def test_tenants_subscriptions_and_locations(arm: Client) -> None:
@@ -150,11 +164,12 @@ def test_tenants_subscriptions_and_locations(arm: Client) -> None:
 
 def test_providers_come_from_the_registry_and_can_be_registered(arm: Client) -> None:
     url = f"/subscriptions/{SUBSCRIPTION}/providers"
-    assert [p["namespace"] for p in arm.get(url).body["value"]] == ["Contoso.Garden", "Microsoft.Resources"]
+    found = [p["namespace"] for p in arm.get(url).body["value"]]
+    assert found == ["Contoso.Garden", "Microsoft.Authorization", "Microsoft.Resources"]
     types = arm.get(f"{url}/contoso.garden").body["resourceTypes"]
     assert [t["resourceType"] for t in types] == ["beds", "beds/plants", "beds/tools", "gates", "wells"]
-    assert arm.post(f"{url}/Contoso.Garden/unregister").body["registrationState"] == "NotRegistered"
-    assert arm.get(f"{url}/Contoso.Garden").body["registrationState"] == "NotRegistered"
+    assert arm.post(f"{url}/Contoso.Garden/unregister").body["registrationState"] == "Unregistered"
+    assert arm.get(f"{url}/Contoso.Garden").body["registrationState"] == "Unregistered"
     assert arm.post(f"{url}/Contoso.Garden/register").body["registrationState"] == "Registered"
     assert arm.get(f"{url}/Contoso.Kitchen").outcome == (400, "InvalidResourceNamespace")
     assert arm.get("/providers/Contoso.Garden").body["id"] == "/providers/Contoso.Garden"
@@ -164,8 +179,8 @@ def test_providers_come_from_the_registry_and_can_be_registered(arm: Client) -> 
     "url",
     [
         f"{GROUP}/providers/Microsoft.Authorization/locks",
-        f"{GARDEN}/wells/w/providers/Microsoft.Authorization/roleAssignments",
-        f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions",
+        f"{GARDEN}/wells/w/providers/Microsoft.Authorization/denyAssignments",
+        f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/policyAssignments",
         f"/subscriptions/{SUBSCRIPTION}/tagNames",
     ],
 )

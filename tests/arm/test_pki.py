@@ -75,7 +75,7 @@ def test_what_a_crash_left_broken_is_made_anew(tmp_path: Path, name: str, broken
 
 def test_the_profile_signs_az_in_to_every_subscription(tmp_path: Path) -> None:
     held = [new_subscription("s1", "one", "t"), new_subscription("s2", "two", "t")]
-    profile.write(tmp_path / "az", "https://localhost:1", held)
+    profile.write(tmp_path / "az", "https://localhost:1", held, "s3cret")
     clouds = configparser.ConfigParser()
     clouds.read(tmp_path / "az" / "clouds.config")
     assert clouds["Lazulite"]["endpoint_active_directory"] == "https://localhost:1/adfs"
@@ -85,4 +85,6 @@ def test_the_profile_signs_az_in_to_every_subscription(tmp_path: Path) -> None:
         ("s2", False, "Lazulite"),
     ]
     entries = json.loads((tmp_path / "az" / "service_principal_entries.json").read_text())
-    assert [(e["client_id"], e["tenant"]) for e in entries] == [(accounts[0]["user"]["name"], "t")]
+    assert [(e["client_id"], e["tenant"], e["client_secret"]) for e in entries] == [
+        (accounts[0]["user"]["name"], "t", "s3cret")
+    ]

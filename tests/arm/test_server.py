@@ -50,7 +50,7 @@ def served(directory: Path) -> Iterator[tuple[int, str, pki.Files]]:
         backend = Garden(store)
         backend.clock = datetime.now(UTC)
         api = Api(backend)
-        tokens.append(api.router.tokens.sign("access", 3600, {}))
+        tokens.append(api.router.lab_token(3600))
         server.config.app = api
         await server.serve([listener])
 

@@ -59,6 +59,18 @@ class Matrix:
             found = self._known[pair] = self._walk(source, destination)
         return found
 
+    def sender(self, endpoint: Endpoint) -> Hashable:
+        """The class of *endpoint*, one of the sources: sources of one class fare alike."""
+        return self._telling.sender(endpoint)
+
+    def receiver(self, endpoint: Endpoint) -> Hashable:
+        """The class of *endpoint*, one of the destinations."""
+        return self._telling.receiver(endpoint)
+
+    def together(self, one: Endpoint, other: Endpoint) -> bool:
+        """Whether both are one workload, which talks to itself without the network."""
+        return self._telling.together(one, other)
+
     def classes(self) -> Iterator[FlowClass]:
         """All pairs of different endpoints of one IP version, each in one class."""
         for senders in self._senders.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,6 +16,9 @@ from lazulite.arm.router import Router
 
 _LOG = logging.getLogger(__name__)
 _QUERY_FIELDS = 100
+_REQUEST, _CORRELATION = "x-ms-request-id", "x-ms-correlation-request-id"
+"""The second is what a client calls its own chain of requests; the activity log keeps it."""
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -42,6 +46,7 @@ class Api:
         if self._resuming is not None:
             self._resuming.cancel()
         await self.router.operations.close()
+        self.router.activity.flush()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -60,6 +65,9 @@ class Api:
     async def _exchange(self, scope: Message, receive: Receive) -> tuple[dict[str, str], Response]:
         """The request's headers and the answer to it."""
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers[_REQUEST] = self._backend.new_id()
+        if not _GUID.fullmatch(headers.get(_CORRELATION, "")):
+            headers[_CORRELATION] = headers[_REQUEST]
         try:
             content = await _content(headers, receive)
             return headers, await self.router.answer(_request(scope, headers, content))
@@ -84,13 +92,13 @@ class Api:
 
     def _common(self, asked: dict[str, str]) -> dict[str, str]:
         """Headers of every answer, as recorded of Azure ("Common headers")."""
-        request_id = self._backend.new_id()
+        request_id = asked[_REQUEST]
         headers = {
             "Cache-Control": "no-cache",
             "Pragma": "no-cache",
             "X-Content-Type-Options": "nosniff",
-            "x-ms-request-id": request_id,
-            "x-ms-correlation-request-id": request_id,
+            _REQUEST: request_id,
+            _CORRELATION: asked[_CORRELATION],
             "x-ms-routing-request-id": f"LOCAL:{self._backend.now():%Y%m%dT%H%M%SZ}:{request_id}",
         }
         sent = asked.get("x-ms-client-request-id")

@@ -1,6 +1,7 @@
 """The directory that issues tokens: AAD-style and ADFS-style endpoints, device codes, managed identities.
 
-Anyone who can reach the loopback address may have a token: secrets and passwords are asked for, not compared.
+A token is for a principal of the lab's directory, and secrets, certificates and passwords are checked. A device is
+signed in at once, and a managed identity is given to whoever asks on the host: those have no role to begin with.
 Source: "Microsoft identity platform and OAuth 2.0 …" (client credentials, device code, password, refresh), and what
 MSAL 1.39 was seen to ask.
 """
@@ -15,13 +16,16 @@ from urllib.parse import parse_qsl
 import jwt
 import msgspec
 
+from lazulite.arm.access import Access
+from lazulite.arm.access.claims import claims
+from lazulite.arm.access.credentials import is_current, is_secret, signed_by
+from lazulite.arm.access.founding import DEVICE_USER, MANAGED_IDENTITY
+from lazulite.arm.access.principals import ServicePrincipal, User
 from lazulite.arm.backend import Backend
 from lazulite.arm.message import Request, Response
-from lazulite.arm.tokens import ACCESS_S, REFRESH_S, Tokens, object_id
+from lazulite.arm.tokens import ACCESS_S, REFRESH_S, Tokens
 
 _DEVICE_CODE_S = 900
-_MANAGED_IDENTITY = "managed-identity"
-_DEVICE_USER = "device@lazulite.test"
 _PUBLIC_CLIENT = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The application id of azure-cli, for requests that name none."""
 
@@ -37,9 +41,10 @@ class Refusal(Exception):
 class Authority:
     """Answers token requests."""
 
-    def __init__(self, backend: Backend, tokens: Tokens) -> None:
+    def __init__(self, backend: Backend, tokens: Tokens, access: Access) -> None:
         self._backend = backend
         self._tokens = tokens
+        self._directory = access.directory
         self._grants = {
             "client_credentials": self._client_credentials,
             "password": self._password,
@@ -94,24 +99,65 @@ class Authority:
         return Response(200, grant(self._tenant(request.segments[0]), form))
 
     def _client_credentials(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
-        client = form.get("client_id", "")
-        if not client or not (form.get("client_secret") or form.get("client_assertion")):
+        client, secret, assertion = (form.get(f"client_{n}", "") for n in ("id", "secret", "assertion"))
+        if not client or not (secret or assertion):
             raise Refusal("invalid_client", "client_id and client_secret or client_assertion are required.", 401)
-        return self._grant(tenant, _audience(form), client, {})
+        principal = self._client(tenant, client)
+        if not (self._has_secret(principal, secret) if secret else self._has_key(principal, assertion)):
+            code = "AADSTS7000215: Invalid client secret" if secret else "AADSTS700027: Invalid client assertion"
+            raise Refusal("invalid_client", f"{code} provided for application '{principal.app_id}'.", 401)
+        return self._grant(tenant, _audience(form), principal)
+
+    def _client(self, tenant: str, client: str) -> ServicePrincipal:
+        principal = self._directory.client(client)
+        if principal is None:
+            message = (
+                f"AADSTS700016: Application with identifier '{client}' was not found in the directory '{tenant}'. "
+                "Create its service principal first (az ad sp create-for-rbac)."
+            )
+            raise Refusal("unauthorized_client", message)
+        if not principal.account_enabled:
+            raise Refusal("unauthorized_client", f"AADSTS7000112: Application '{client}' is disabled.")
+        return principal
+
+    def _has_secret(self, principal: ServicePrincipal, secret: str) -> bool:
+        """Whether *secret* is one of the principal's, or of its application's."""
+        application = self._directory.application(principal.app_id)
+        held = (*principal.passwords, *(application.passwords if application else ()))
+        now = self._backend.now()
+        return any(is_current(p, now) and is_secret(secret, p.digest) for p in held)
+
+    def _has_key(self, principal: ServicePrincipal, assertion: str) -> bool:
+        application = self._directory.application(principal.app_id)
+        held = (*principal.keys, *(application.keys if application else ()))
+        now = self._backend.now()
+        return signed_by(assertion, (k for k in held if is_current(k, now)), principal.app_id)
 
     def _password(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
-        user = form.get("username", "")
-        if not user or not form.get("password"):
+        name, password = form.get("username", ""), form.get("password", "")
+        if not name or not password:
             raise Refusal("invalid_grant", "username and password are required.")
+        user = self._user(tenant, name)
+        if not is_secret(password, user.digest):
+            raise Refusal("invalid_grant", "AADSTS50126: Error validating credentials due to invalid password.")
         return self._user_grant(tenant, form, user)
 
     def _refresh(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
-        claims = self._ours(form.get("refresh_token", ""), "refresh")
-        return self._user_grant(claims["tid"], form, claims["upn"])
+        known = self._ours(form.get("refresh_token", ""), "refresh")
+        return self._user_grant(known["tid"], form, self._user(known["tid"], known["oid"]))
 
     def _device(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
         self._ours(form.get("device_code", form.get("code", "")), "device")
-        return self._user_grant(tenant, form, _DEVICE_USER)
+        return self._user_grant(tenant, form, self._user(tenant, DEVICE_USER))
+
+    def _user(self, tenant: str, name: str) -> User:
+        user = self._directory.user(name)
+        if user is None:
+            message = f"AADSTS50034: The user account '{name}' does not exist in the directory '{tenant}'."
+            raise Refusal("invalid_grant", message)
+        if not user.account_enabled:
+            raise Refusal("invalid_grant", "AADSTS50057: The user account is disabled.")
+        return user
 
     def _ours(self, token: str, purpose: str) -> dict[str, Any]:
         try:
@@ -119,40 +165,20 @@ class Authority:
         except jwt.InvalidTokenError as error:
             raise Refusal("invalid_grant", f"The {purpose} code is not valid: {error}.") from None
 
-    def _grant(self, tenant: str, audience: str, client: str, extra: dict[str, Any]) -> dict[str, Any]:
-        oid = object_id(extra.get("upn", client))
-        claims = {
-            "aud": audience,
-            "iss": f"{self._backend.base_url}/{tenant}/",
-            "tid": tenant,
-            "oid": oid,
-            "sub": oid,
-            "appid": client,
-            "ver": "1.0",
-            **extra,
-        }
-        token = self._tokens.sign("access", ACCESS_S, claims)
+    def _grant(self, tenant: str, audience: str, principal: User | ServicePrincipal) -> dict[str, Any]:
+        token = self._tokens.sign("access", ACCESS_S, claims(self._backend, tenant, principal, audience))
         return {"token_type": "Bearer", "expires_in": ACCESS_S, "ext_expires_in": ACCESS_S, "access_token": token}
 
-    def _user_grant(self, tenant: str, form: Mapping[str, str], user: str) -> dict[str, Any]:
+    def _user_grant(self, tenant: str, form: Mapping[str, str], user: User) -> dict[str, Any]:
         """A grant for a user: with a refresh token, an id token and the account MSAL files them under."""
-        client = form.get("client_id") or _PUBLIC_CLIENT
-        names = {"upn": user, "unique_name": user, "preferred_username": user}
-        grant = self._grant(tenant, _audience(form), client, names)
-        issuer = f"{self._backend.base_url}/{tenant}/"
-        identity = {
-            **names,
-            "aud": client,
-            "iss": issuer,
-            "tid": tenant,
-            "oid": object_id(user),
-            "sub": object_id(user),
-        }
-        account = msgspec.json.encode({"uid": object_id(user), "utid": tenant})
+        grant = self._grant(tenant, _audience(form), user)
+        identity = claims(self._backend, tenant, user, form.get("client_id") or _PUBLIC_CLIENT)
+        names = {"preferred_username": user.user_principal_name, "name": user.display_name}
+        account = msgspec.json.encode({"uid": user.id, "utid": tenant})
         return grant | {
             "scope": form.get("scope", ""),
-            "refresh_token": self._tokens.sign("refresh", REFRESH_S, {"tid": tenant, "upn": user}),
-            "id_token": self._tokens.sign("id", ACCESS_S, identity | {"name": user}),
+            "refresh_token": self._tokens.sign("refresh", REFRESH_S, {"tid": tenant, "oid": user.id}),
+            "id_token": self._tokens.sign("id", ACCESS_S, identity | names),
             "client_info": base64.urlsafe_b64encode(account).decode().rstrip("="),
         }
 
@@ -179,12 +205,25 @@ class Authority:
         resource = request.query.get("resource", "")
         if not resource:
             raise Refusal("invalid_request", "The parameter 'resource' is required.")
-        tenant = self._backend.tenants[0].id
-        client = request.query.get("client_id") or object_id(_MANAGED_IDENTITY)
-        grant = self._grant(tenant, resource, client, {})
+        identity = self._identity(request.query)
+        grant = self._grant(self._backend.tenants[0].id, resource, identity)
         expires = int(self._backend.now().timestamp()) + ACCESS_S
         texts = {"expires_in": str(ACCESS_S), "ext_expires_in": str(ACCESS_S), "expires_on": str(expires)}
-        return Response(200, grant | texts | {"resource": resource, "client_id": client})
+        return Response(200, grant | texts | {"resource": resource, "client_id": identity.app_id})
+
+    def _identity(self, query: Mapping[str, str]) -> ServicePrincipal:
+        """The managed identity that *query* names: by client, by object, or by the resource that has it."""
+        resource = query.get("msi_res_id") or query.get("mi_res_id")
+        if resource:
+            found = self._directory.identities.of(resource)
+        elif query.get("object_id"):
+            named = self._directory.find(query["object_id"])
+            found = named if isinstance(named, ServicePrincipal) else None
+        else:
+            found = self._directory.client(query.get("client_id") or MANAGED_IDENTITY)
+        if found is None or found.service_principal_type != "ManagedIdentity" or not found.account_enabled:
+            raise Refusal("invalid_request", "Identity not found")
+        return found
 
 
 def _form(request: Request) -> dict[str, str]:

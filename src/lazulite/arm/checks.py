@@ -76,6 +76,20 @@ def _strongly(holder: Resource[Any], key: str) -> bool:
     return any(ref.target.key == key and not weak for ref, weak in references(holder.properties))
 
 
+def quota(kind: Kind, new: Resource[Any], snapshot: Snapshot) -> Iterator[Violation]:
+    """A violation when the subscription has all that it may have of *kind* where *new* is to be."""
+    held = snapshot.kinds.get(kind.model, {})
+    if kind.quota is None or len(held) < kind.quota.limit:
+        return
+    home = (new.location, new.id.subscription.lower())
+    if sum((r.location, r.id.subscription.lower()) == home for r in held.values()) >= kind.quota.limit:
+        message = (
+            f"Cannot create more than {kind.quota.limit} resources of type '{kind.name}' for this subscription "
+            "in this region."
+        )
+        yield Violation(kind.quota.code, message)
+
+
 def precondition(headers: Mapping[str, str], etag: str | None) -> None:
     """Raise the 412 of a condition that does not hold; *etag* is ``None`` for what is not there."""
     wanted, unwanted = headers.get("if-match", ""), headers.get("if-none-match", "")

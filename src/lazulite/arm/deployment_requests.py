@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazulite.arm import scopes
+from lazulite.arm.activity import Activity
 from lazulite.arm.backend import Backend, Documents
 from lazulite.arm.deployments import Deployments
 from lazulite.arm.deployments.history import CAPACITY
@@ -16,13 +17,15 @@ from lazulite.arm.target import Target
 from lazulite.resources.ids import ResourceId
 
 AREA = "deployments"
+_ENDS = frozenset({"Succeeded", "Failed", "Canceled"})
 
 
 class StoredHistory:
-    """Implements :class:`lazulite.arm.deployments.History` over the store's documents."""
+    """Implements :class:`lazulite.arm.deployments.History` over the store's documents; *activity* hears of ends."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, activity: Activity) -> None:
         self._documents = documents
+        self._activity = activity
 
     def get(self, deployment: ResourceId) -> Mapping[str, Any] | None:
         return self._documents.get(AREA, deployment.key)
@@ -33,6 +36,10 @@ class StoredHistory:
             for oldest in known[: max(0, len(known) + 1 - CAPACITY)]:
                 self._documents.delete(AREA, oldest)
         self._documents.put(AREA, deployment.key, record)
+        properties = record["deployment"]["properties"]
+        if properties["provisioningState"] in _ENDS:
+            message = (properties.get("error") or {}).get("message", "")
+            self._activity.conclude("PUT", deployment.text, properties["provisioningState"], message)
 
     def delete(self, deployment: ResourceId) -> None:
         self._documents.delete(AREA, deployment.key)
@@ -52,9 +59,9 @@ def records(documents: Documents, group: ResourceId) -> dict[tuple[str, str], No
 class DeploymentRequests:
     """``{group}[/providers/Microsoft.Resources]/deployments[/…]``."""
 
-    def __init__(self, backend: Backend, discovery: Discovery, target: Target) -> None:
+    def __init__(self, backend: Backend, discovery: Discovery, target: Target, activity: Activity) -> None:
         self._backend = backend
-        history = StoredHistory(backend.store.documents)
+        history = StoredHistory(backend.store.documents, activity)
         self._room = Deployments(target, history, discovery.cloud(), backend.now, backend.new_id)
 
     async def answer(self, request: Request, below: int) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lazulite.arm import locations, scopes
@@ -10,6 +11,8 @@ from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.errors import method_not_allowed, unknown_namespace
 from lazulite.arm.message import Request, Response
 from lazulite.arm.paging import one_page
+from lazulite.arm.registrations import STATES, Registrations
+from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
 
 _API_VERSIONS = ["2025-09-01", "2025-07-01", "2025-01-01", "2024-07-01", "2024-05-01", "2023-09-01", "2022-01-01"]
@@ -17,15 +20,15 @@ _API_VERSIONS = ["2025-09-01", "2025-07-01", "2025-01-01", "2024-07-01", "2024-0
 _ARRAY_VERSION = "2019-05-01"
 """The version of ``/metadata/endpoints`` that answers with a list of clouds (ARM_CLOUD_METADATA_URL)."""
 _OWN_TYPES = ["deployments", "resourceGroups", "subscriptions", "tags"]
-_AREA = "registrations"
 
 
 class Discovery:
     """Answers from the registry and the store."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue) -> None:
+    def __init__(self, backend: Backend, catalogue: Catalogue, registrations: Registrations) -> None:
         self._backend = backend
         self._catalogue = catalogue
+        self._registrations = registrations
 
     def clouds(self, request: Request) -> Response:
         """``/metadata/endpoints``: the AAD flavour, which is what Terraform and ``az cloud register`` read."""
@@ -35,8 +38,10 @@ class Discovery:
     def tenants(self) -> Response:
         return one_page(_tenant(t) for t in self._backend.tenants)
 
-    def subscriptions(self) -> Response:
-        return one_page(show_subscription(s) for s in scopes.subscriptions(self._backend.store.snapshot))
+    def subscriptions(self, known: Callable[[ResourceId], bool]) -> Response:
+        """Those that *known* lets through."""
+        found = scopes.subscriptions(self._backend.store.snapshot)
+        return one_page(show_subscription(s) for s in found if known(s.id))
 
     def subscription(self, request: Request) -> Response:
         return Response(200, show_subscription(self._holder(request)))
@@ -57,25 +62,22 @@ class Discovery:
         if namespace is None:
             raise unknown_namespace(request.segments[below])
         verb = request.folded[below + 1 : below + 2]
-        if verb and (request.method != "POST" or verb[0] not in ("register", "unregister")):
+        if verb and (request.method != "POST" or verb[0] not in STATES):
             raise method_not_allowed(request.method, request.path)
         if verb:
-            state = "Registered" if verb[0] == "register" else "NotRegistered"
-            self._backend.store.documents.put(_AREA, f"{prefix}/{namespace}".lower(), state)
+            self._registrations.enter(prefix, namespace, verb[0])
         return Response(200, self._provider(prefix, namespace))
 
     def _holder(self, request: Request) -> Resource[scopes.Subscription]:
         return scopes.subscription(self._backend.store.snapshot, request.segments[1])
 
     def _provider(self, prefix: str, namespace: str) -> dict[str, Any]:
-        # Everything is registered from the start, as the clients' own first use would make it.
-        state = self._backend.store.documents.get(_AREA, f"{prefix}/{namespace}".lower()) or "Registered"
         own = namespace == scopes.RESOURCE_GROUP.name.partition("/")[0]
         names = _OWN_TYPES if own else list(self._catalogue.type_names(namespace))
         return {
             "id": f"{prefix}/providers/{namespace}",
             "namespace": namespace,
-            "registrationState": state,
+            "registrationState": self._registrations.state(prefix, namespace),
             "registrationPolicy": "RegistrationRequired",
             "authorizations": [],
             "resourceTypes": [_resource_type(n) for n in names],

@@ -35,7 +35,7 @@ def decode(kind: Kind, resource_id: ResourceId, body: Any) -> tuple[Resource[Any
     allowed = {m.lower(): m for m in kind.envelope}
     found += _unknown(body, _EVERYWHERE | allowed.keys(), kind.name)
     location = _location(kind, members.get("location"), found)
-    tags = _tags(members["tags"], found) if "tags" in members else None
+    tags = decode_tags(members["tags"], found) if "tags" in members else None
     sku = decoder.model(Sku, members["sku"], "sku") if "sku" in members and "sku" in allowed else kind.default_sku
     zones = _zones(members.get("zones", []), found) if "zones" in allowed else ()
     extra = {allowed[m]: v for m, v in members.items() if m in allowed.keys() - _TYPED - _EVERYWHERE}
@@ -87,7 +87,8 @@ def _location(kind: Kind, value: Any, found: list[Violation]) -> str | None:
     return location
 
 
-def _tags(value: Any, found: list[Violation]) -> dict[str, str]:
+def decode_tags(value: Any, found: list[Violation]) -> dict[str, str]:
+    """The tags in *value*; what is wrong with them goes to *found*."""
     if not isinstance(value, dict):
         found.append(Violation("InvalidRequestContent", "tags must be an object of names and values.", "tags"))
         return {}

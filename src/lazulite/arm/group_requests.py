@@ -12,21 +12,24 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.errors import bad_content, group_not_found, method_not_allowed, refused
 from lazulite.arm.message import RETRY_HINTS, Request, Response
-from lazulite.arm.paging import page, resource_filter
+from lazulite.arm.paging import page
 from lazulite.arm.replacement import parts
+from lazulite.arm.resource_lists import resource_filter
 from lazulite.arm.writes import Writes
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import Snapshot, View
 
 Along = Callable[[ResourceId], Mapping[tuple[str, str], None]]
+Sees = Callable[[ResourceId], bool]
 
 
 class GroupRequests:
     """``/subscriptions/{s}/resourcegroups[/{g}]``."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue, writes: Writes, along: Along) -> None:
-        """*along* names the documents that go when a group does."""
+    def __init__(self, backend: Backend, catalogue: Catalogue, writes: Writes, along: Along, sees: Sees) -> None:
+        """*along* names the documents that go when a group does; *sees* tells what the caller may list."""
+        self._sees = sees
         self._backend = backend
         self._along = along
         self._catalogue = catalogue
@@ -39,7 +42,7 @@ class GroupRequests:
         holder = scopes.subscription(snapshot, request.segments[1])
         held = sorted(snapshot.kinds.get(scopes.ResourceGroup, {}).items())
         wanted = resource_filter(request.query.get("$filter", ""))
-        found = [r for k, r in held if k.startswith(holder.id.key + "/") and wanted(r)]
+        found = [r for k, r in held if k.startswith(holder.id.key + "/") and self._sees(r.id) and wanted(r)]
         return page(request, self._backend.base_url, found, show)
 
     def answer(self, request: Request) -> Response:

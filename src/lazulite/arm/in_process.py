@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazulite.arm import scopes
+from lazulite.arm import locks, scopes
 from lazulite.arm.actions import Actions
+from lazulite.arm.activity import Activity
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.errors import resource_not_found, unknown_type
+from lazulite.arm.extensions import Extension
 from lazulite.arm.operations import Operation
 from lazulite.arm.replacement import parts
 from lazulite.arm.representation import Representation
@@ -24,15 +26,32 @@ class InProcessTarget:
     """Implements :class:`lazulite.arm.target.Target`."""
 
     def __init__(
-        self, backend: Backend, catalogue: Catalogue, shown: Representation, writes: Writes, actions: Actions
+        self,
+        backend: Backend,
+        catalogue: Catalogue,
+        shown: Representation,
+        writes: Writes,
+        actions: Actions,
+        activity: Activity,
     ) -> None:
         self._backend = backend
         self._catalogue = catalogue
         self._shown = shown
         self._writes = writes
         self._actions = actions
+        self._activity = activity
+        self.extensions: dict[str, Extension] = {}
+        """Types, folded, that rooms of the protocol itself answer for."""
 
     async def put(self, resource_id: ResourceId, body: Mapping[str, Any], api_version: str) -> Mapping[str, Any]:
+        with self._activity.recording("PUT", resource_id.text):
+            return await self._put(resource_id, body, api_version)
+
+    async def _put(self, resource_id: ResourceId, body: Mapping[str, Any], api_version: str) -> Mapping[str, Any]:
+        extension = self.extensions.get(resource_id.kind.lower())
+        if extension is not None:
+            return await extension.put(resource_id, body)
+        locks.refuse(self._backend.store.snapshot, resource_id.text)
         written = self._writes.put(resource_id, body, version=api_version)
         await written.operation.finish()
         assert written.resource is not None
@@ -43,6 +62,9 @@ class InProcessTarget:
         return self._shown.resource(written.address, root)
 
     async def get(self, resource_id: ResourceId, api_version: str) -> Mapping[str, Any] | None:
+        extension = self.extensions.get(resource_id.kind.lower())
+        if extension is not None:
+            return extension.get(resource_id)
         snapshot = self._backend.store.snapshot
         if resource_id.key not in snapshot.resources:
             return None
@@ -50,6 +72,15 @@ class InProcessTarget:
         return self._shown.resource(address, snapshot.resources[address.root.key])
 
     async def delete(self, resource_id: ResourceId) -> None:
+        with self._activity.recording("DELETE", resource_id.text):
+            await self._delete(resource_id)
+
+    async def _delete(self, resource_id: ResourceId) -> None:
+        extension = self.extensions.get(resource_id.kind.lower())
+        if extension is not None:
+            await extension.delete(resource_id)
+            return
+        locks.refuse(self._backend.store.snapshot, resource_id.text, deleting=True)
         written = self._writes.delete(resource_id)
         if written is not None:
             await written.operation.finish()
@@ -62,6 +93,7 @@ class InProcessTarget:
         part = self._backend.store.snapshot.get(resource_id.key)
         if part is None:
             raise resource_not_found(resource_id)
+        locks.refuse(self._backend.store.snapshot, resource_id.text)
         result = self._actions.perform(action, address, part, body, {"api-version": api_version})
         return result.body if isinstance(result, Reply) else await _result(result)
 
@@ -87,10 +119,11 @@ class InProcessTarget:
         return ordered
 
     def known(self, kind: str) -> bool:
-        return self._catalogue.known(kind)
+        return kind.lower() in self.extensions or self._catalogue.known(kind)
 
     def check(self, resource_id: ResourceId, body: Mapping[str, Any]) -> list[Violation]:
-        return self._writes.check(resource_id, body)
+        extension = self.extensions.get(resource_id.kind.lower())
+        return self._writes.check(resource_id, body) if extension is None else extension.check(resource_id, body)
 
 
 def _uses(resource: Resource[Any], tracked: Mapping[str, ResourceId]) -> set[str]:

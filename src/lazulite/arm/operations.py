@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -36,6 +36,20 @@ class Operation:
         self.error: ArmError | None = None
         self.body: Any = msgspec.UNSET
         self.done = asyncio.Event()
+        self._followers: list[Callable[[Operation], None]] = []
+
+    def follow(self, follower: Callable[[Operation], None]) -> None:
+        """Call *follower* when it is done, now if it is."""
+        if self.done.is_set():
+            follower(self)
+        else:
+            self._followers.append(follower)
+
+    def end(self, at: str) -> None:
+        self.ended = at
+        self.done.set()
+        for follower in self._followers:
+            follower(self)
 
     @property
     def status(self) -> str:
@@ -148,8 +162,7 @@ class Operations:
             _LOG.exception("operation=%s subject=%s", operation.name, operation.subject)
             operation.error = ArmError(500, "InternalServerError", "The operation ended unexpectedly; see the log.")
         finally:
-            operation.ended = self._backend.now().isoformat()
-            operation.done.set()
+            operation.end(self._backend.now().isoformat())
 
     async def _settle(self, operation: Operation) -> None:
         try:

@@ -10,26 +10,26 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from lazulite.arm.access.founding import CLI
 from lazulite.arm.scopes import Subscription
-from lazulite.arm.tokens import object_id
 from lazulite.resources.model import Resource
 
 CLOUD = "Lazulite"
-PRINCIPAL = object_id("azure-cli")
-"""The service principal that ``az`` signs in as."""
+PRINCIPAL = CLI
+"""Application id of the service principal that ``az`` signs in as."""
 
 
-def write(directory: Path, base_url: str, subscriptions: Sequence[Resource[Subscription]]) -> None:
-    """Write the profile for the lab at *base_url*. The first of *subscriptions* becomes the default one.
+def write(directory: Path, base_url: str, subscriptions: Sequence[Resource[Subscription]], secret: str) -> None:
+    """Write the profile for the lab at *base_url*; *secret* is that of :data:`PRINCIPAL`.
 
-    These four files are replaced; what else az keeps in the directory stays.
+    The first of *subscriptions* becomes the default one. These four files are replaced; what else az keeps in the directory stays.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "clouds.config").write_text(_clouds(base_url, subscriptions))
     (directory / "config").write_text(_SETTINGS)
     (directory / "azureProfile.json").write_text(json.dumps(_accounts(subscriptions)))
     tenants = sorted({s.properties.tenant_id for s in subscriptions})
-    entries = [{"client_id": PRINCIPAL, "tenant": t, "client_secret": "lazulite"} for t in tenants]
+    entries = [{"client_id": PRINCIPAL, "tenant": t, "client_secret": secret} for t in tenants]
     secrets = directory / "service_principal_entries.json"
     secrets.write_text(json.dumps(entries))
     secrets.chmod(0o600)

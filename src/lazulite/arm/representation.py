@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lazulite.arm.access import identities
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.operations import Operations
@@ -38,12 +39,12 @@ class Representation:
     def summary(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
         """An entry of the list of all resources: the envelope alone."""
         shown: dict[str, Any] = {"id": resource.id.text, "name": resource.id.name, "type": type_name}
-        return shown | self._envelope(resource)
+        return shown | self._envelope(resource) | self._identity(resource)
 
     def _root(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
         shown: dict[str, Any] = {"name": resource.id.name}
         self._stamp(shown, resource.id, type_name, resource)
-        shown |= self._envelope(resource)
+        shown |= self._envelope(resource) | self._identity(resource)
         return shown | {"properties": self._properties(resource, type_name, resource)}
 
     def _part(self, root: ResourceId, address: Address) -> Resource[Any]:
@@ -65,6 +66,9 @@ class Representation:
             "zones": list(resource.zones) or None,
         }
         return {k: v for k, v in members.items() if v is not None} | resource.envelope
+
+    def _identity(self, resource: Resource[Any]) -> dict[str, Any]:
+        return identities.shown(resource, self._backend.tenants[0].id) if "identity" in resource.envelope else {}
 
     def _properties(self, part: Resource[Any], type_name: str, root: Resource[Any]) -> dict[str, Any]:
         shown: dict[str, Any] = {"provisioningState": self._operations.state(root.id.key, part.id.key)}

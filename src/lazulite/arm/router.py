@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from lazulite.arm import operation_requests, scopes
+from lazulite.arm import operation_requests
+from lazulite.arm.access import Access, Caller, current
+from lazulite.arm.access.caller import acting
+from lazulite.arm.access.claims import claims as made
+from lazulite.arm.access.claims import wrong
+from lazulite.arm.access.founding import LAB
+from lazulite.arm.access.graph import Graph
+from lazulite.arm.access.requests import AccessRequests
+from lazulite.arm.access.target import GuardedTarget
 from lazulite.arm.actions import Actions
+from lazulite.arm.activity import Activity
+from lazulite.arm.activity_requests import PATH as ACTIVITY_LOG
+from lazulite.arm.activity_requests import ActivityRequests
 from lazulite.arm.authority import Authority
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.deployment_requests import DeploymentRequests, records
 from lazulite.arm.discovery import Discovery
 from lazulite.arm.errors import ArmError, method_not_allowed
+from lazulite.arm.features import NAMESPACE as FEATURES
+from lazulite.arm.features import FeatureRequests
 from lazulite.arm.group_requests import GroupRequests
 from lazulite.arm.in_process import InProcessTarget
+from lazulite.arm.lock_requests import LockRequests
+from lazulite.arm.locks import LOCK
 from lazulite.arm.message import Request, Response
+from lazulite.arm.move_requests import VERBS as MOVES
+from lazulite.arm.move_requests import MoveRequests
 from lazulite.arm.operations import Operations
-from lazulite.arm.paging import one_page, page, resource_filter
+from lazulite.arm.paging import one_page
+from lazulite.arm.provider_operations import METADATA as OPERATIONS_METADATA
+from lazulite.arm.provider_operations import ProviderOperations
+from lazulite.arm.recorder import Recorder
+from lazulite.arm.registrations import Registrations
 from lazulite.arm.representation import Representation
+from lazulite.arm.resource_lists import ResourceLists
 from lazulite.arm.resource_requests import ResourceRequests
-from lazulite.arm.tokens import Tokens
+from lazulite.arm.tag_names import TagNameRequests
+from lazulite.arm.tags import TYPE as TAGS
+from lazulite.arm.tags import TagRequests
+from lazulite.arm.tokens import Tokens, unauthorized
 from lazulite.arm.writes import Writes
 from lazulite.resources.ids import ResourceId
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})?)?", re.IGNORECASE)
 _CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
 """First segments of what needs a token and an api-version."""
-_STUBBED = "microsoft.authorization"
-"""Locks, assignments and definitions are listed as empty, so that clients that look for them go on."""
+_AUTHORIZATION = "microsoft.authorization"
+_GRAPH = "graph"
+_SIGNED_IN = _CONTROL_PLANE | {_GRAPH}
 
 
 class Router:
@@ -41,37 +67,106 @@ class Router:
         self._catalogue = catalogue
         self.operations = Operations(backend)
         self.tokens = Tokens(backend)
+        self.access = Access(backend, catalogue)
         self.mounts: dict[str, Callable[[Request], Awaitable[Response]]] = {}
         """First path segment, folded, to a further room of the process. Its callers need a token like ARM's."""
         shown = Representation(backend, catalogue, self.operations)
-        writes = Writes(backend, catalogue, self.operations)
+        writes = Writes(backend, catalogue, self.operations, self.access.assignments.below)
         actions = Actions(backend, catalogue, self.operations, writes)
-        self.target = InProcessTarget(backend, catalogue, shown, writes, actions)
-        self._shown = shown
-        self._authority = Authority(backend, self.tokens)
-        self._discovery = Discovery(backend, catalogue)
-        self._groups = GroupRequests(backend, catalogue, writes, lambda g: records(backend.store.documents, g))
-        self._deployments = DeploymentRequests(backend, self._discovery, self.target)
+        self.activity = Activity(backend)
+        self.target = InProcessTarget(backend, catalogue, shown, writes, actions, self.activity)
+        registrations = Registrations(backend)
+        self._recorder = Recorder(backend, self.activity, self.operations, registrations)
+        self._activity = ActivityRequests(backend, self.activity)
+        self._extensions: dict[str, LockRequests | TagRequests] = {
+            LOCK.name.lower(): LockRequests(backend, writes),
+            TAGS.lower(): TagRequests(backend, catalogue, writes),
+        }
+        self._roles = AccessRequests(backend, self.access)
+        self.target.extensions |= {**self._extensions, **self._roles.extensions}
+        self._tag_names = TagNameRequests(backend)
+        self._moves = MoveRequests(backend, catalogue, writes)
+        self._features, self._provider_operations = FeatureRequests(backend), ProviderOperations(catalogue)
+        self._lists = ResourceLists(backend, catalogue, self.operations, shown, self.access.sees)
+        self._authority = Authority(backend, self.tokens, self.access)
+        self._discovery = Discovery(backend, catalogue, registrations)
+        self._groups = GroupRequests(backend, catalogue, writes, self._along, self.access.sees)
+        guarded = GuardedTarget(self.target, self.access)
+        self._deployments = DeploymentRequests(backend, self._discovery, guarded, self.activity)
         self._resources = ResourceRequests(backend, catalogue, shown, writes, actions)
+        self._graph = Graph(backend, self.access)
 
     async def answer(self, request: Request) -> Response:
         path = request.folded
         room = self.mounts.get(path[0])
-        if room is None and path[0] not in _CONTROL_PLANE:
+        if room is None and path[0] not in _SIGNED_IN:
             return self._open(request)
+        claims, caller = self._identify(request)
+        with acting(caller):
+            if path[0] == _GRAPH:
+                return await self._graph.answer(request)
+            if room is not None:
+                self.access.authorise(caller, _lab_action(request), "/")
+                return await room(request)
+            _require_version(request)
+            return await self._recorder.pass_on(request, claims, self._admit, self._control)
+
+    def lab_token(self, lifetime_s: int) -> str:
+        """A token of the lab's own identity, which owns everything from the start."""
+        me = self.access.directory.client(LAB)
+        assert me is not None
+        tenant = self._backend.tenants[0].id
+        return self.tokens.sign("access", lifetime_s, made(self._backend, tenant, me, f"{self._backend.base_url}/"))
+
+    def _identify(self, request: Request) -> tuple[Mapping[str, Any], Caller]:
+        """The claims of the request's token, and whom they name. Raises the 401 of a token that opens nothing."""
         authority = f"{self._backend.base_url}/{self._backend.tenants[0].id}"
-        self.tokens.authenticate(request.headers.get("authorization", ""), authority)
-        if room is not None:
-            return await room(request)
-        _require_version(request)
+        claims = self.tokens.authenticate(request.headers.get("authorization", ""), authority)
+        problem = wrong(self._backend, claims, graph=request.folded[0] == _GRAPH)
+        if problem is not None:
+            raise unauthorized(*problem, authority)
+        caller = self.access.caller(claims)
+        if caller is None:
+            message = f"The access token is invalid: the directory has no principal '{claims.get('oid')}' that may act."
+            raise unauthorized("InvalidAuthenticationToken", message, authority)
+        return claims, caller
+
+    def _admit(self, request: Request) -> None:
+        caller = current()
+        assert caller is not None
+        self.access.admit(caller, request)
+
+    def _along(self, group: ResourceId) -> Mapping[tuple[str, str], None]:
+        """The documents that go when a group does."""
+        return {**records(self._backend.store.documents, group), **self.access.assignments.below(group.text)}
+
+    async def _control(self, request: Request) -> Response:
+        """The control plane's answer."""
+        path = request.folded
         if path[0] == "subscriptions" and len(path) > 1:
             return await self._subscription(request)
-        if path[0] == "providers" and len(path) < 3:
-            return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
+        if path[0] == "providers":
+            return self._of_tenant(request)
         if len(path) == 1:
             _only_get(request)
-            return self._discovery.tenants() if path[0] == "tenants" else self._discovery.subscriptions()
+            return self._subscriptions() if path[0] == "subscriptions" else self._discovery.tenants()
         raise _no_route(request)
+
+    def _of_tenant(self, request: Request) -> Response:
+        """Everything below ``/providers``."""
+        path = request.folded
+        if len(path) < 3:
+            return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
+        if path[1:3] == OPERATIONS_METADATA:
+            return self._provider_operations.metadata(request)
+        if len(path) == 3 and path[2] == "operations":
+            return self._provider_operations.operations(request)
+        if path[1] == _AUTHORIZATION:
+            return self._authorization(request, 1)
+        raise _no_route(request)
+
+    def _subscriptions(self) -> Response:
+        return self._discovery.subscriptions(self.access.knows)
 
     def _open(self, request: Request) -> Response:
         """What is answered without a token."""
@@ -93,6 +188,8 @@ class Router:
             return await self._provider(request, 3)
         if path[2] == "operationresults" and len(path) == 4:
             return await operation_requests.result(self.operations, request, empty_status=200)
+        if path[2] == "tagnames":
+            return self._tag_names.answer(request)
         if len(path) == 3:
             return self._subscription_list(request)
         raise _no_route(request)
@@ -105,10 +202,7 @@ class Router:
         if name == "providers":
             return self._discovery.providers(request)
         if name == "resources":
-            return self._all_resources(request, 2)
-        if name == "tagnames":
-            scopes.subscription(self._backend.store.snapshot, request.segments[1])
-            return one_page([])
+            return self._lists.answer(request, 2)
         raise _no_route(request)
 
     async def _group(self, request: Request) -> Response:
@@ -122,8 +216,9 @@ class Router:
         if path[4] == "providers" and len(path) > 5:
             return await self._provider(request, 5)
         if path[4:] == ["resources"]:
-            _only_get(request)
-            return self._all_resources(request, 4)
+            return self._lists.answer(request, 4)
+        if len(path) == 5 and path[4] in MOVES:
+            return self._moves.answer(request)
         raise _no_route(request)
 
     async def _provider(self, request: Request, namespace: int) -> Response:
@@ -135,31 +230,34 @@ class Router:
         if path[-2] == "operationresults" and path[namespace + 1 : namespace + 2] == ["locations"]:
             return await operation_requests.result(self.operations, request)
         last = max(i for i, p in enumerate(path[:-1]) if p == "providers") + 1
-        if path[last] == _STUBBED:
+        extension = self._extensions.get("/".join(path[last : last + 2]))
+        if extension is not None:
+            return extension.answer(request, last)
+        if path[last] == _AUTHORIZATION:
             return self._authorization(request, last)
-        if namespace == 3 and path[4:] in ([], ["register"], ["unregister"]):
+        answer = self._of_subscription(request) if namespace == 3 else None
+        return answer or await self._resources.answer(request, namespace)
+
+    def _of_subscription(self, request: Request) -> Response | None:
+        """What providers offer at ``/subscriptions/{s}/providers`` that is no resource."""
+        below = request.folded[3:]
+        if below == ACTIVITY_LOG:
+            return self._activity.answer(request)
+        if below[0] == FEATURES:
+            return self._features.answer(request)
+        if below[1:] in ([], ["register"], ["unregister"]):
             return self._discovery.provider(request)
-        return await self._resources.answer(request, namespace)
+        return None
 
     def _authorization(self, request: Request, namespace: int) -> Response:
+        answer = self._roles.answer(request, namespace)
+        if answer is not None:
+            return answer
+        # Policies are listed as empty, so that clients that look for them go on.
         _only_get(request)
         if (len(request.segments) - namespace) % 2:
             raise ArmError(404, "NotFound", f"'{request.path}' was not found.")
         return one_page([])
-
-    def _all_resources(self, request: Request, depth: int) -> Response:
-        """``…/resources``: every tracked resource of a subscription or a group."""
-        snapshot = self._backend.store.snapshot
-        scope = scopes.scope_of(snapshot, ResourceId("/" + "/".join(request.segments[:depth]))).id
-        kinds = self._catalogue.registry.models
-        wanted = resource_filter(request.query.get("$filter", ""))
-        tracked = (r for r in scopes.members(snapshot, scope) if kinds[type(r.properties)].tracked)
-        found = [r for r in tracked if wanted(r)]
-
-        def show(resource: Any) -> Any:
-            return self._shown.summary(kinds[type(resource.properties)].name, resource)
-
-        return page(request, self._backend.base_url, found, show)
 
 
 def _require_version(request: Request) -> None:
@@ -171,6 +269,12 @@ def _require_version(request: Request) -> None:
     if not _API_VERSION.fullmatch(version):
         message = f"The api-version '{version}' is invalid. It must be a date, with or without '-preview' behind it."
         raise ArmError(400, "InvalidApiVersionParameter", message)
+
+
+def _lab_action(request: Request) -> str:
+    """What a room of the process is asked, in the form of an action; its scope is the root."""
+    verb = "read" if request.method in ("GET", "HEAD") else "action"
+    return f"Lazulite.Lab/{request.folded[0]}/{verb}"
 
 
 def _only_get(request: Request) -> None:

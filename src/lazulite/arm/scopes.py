@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lazulite.arm.errors import group_not_found, subscription_not_found
+from lazulite.arm.locks import LOCK
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Kind, Properties, Resource
 from lazulite.resources.view import Snapshot
@@ -29,7 +30,7 @@ RESOURCE_GROUP = Kind(
     # Source: "Naming rules and restrictions for Azure resources", resourcegroups.
     name_pattern=r"[-\w._()]{0,89}[-\w_()]",
 )
-KINDS = (SUBSCRIPTION, RESOURCE_GROUP)
+KINDS = (SUBSCRIPTION, RESOURCE_GROUP, LOCK)
 """What every registry must hold beside the services' kinds."""
 
 

@@ -63,16 +63,16 @@ class Tokens:
         """The claims of the caller, from the ``Authorization`` header. Raises the 401 that sends it to *authority*."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise _unauthorized(
+            raise unauthorized(
                 "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.", authority
             )
         try:
             return self.read(token.strip(), "access")
         except jwt.ExpiredSignatureError:
-            raise _unauthorized("ExpiredAuthenticationToken", "The access token expiry is over.", authority) from None
+            raise unauthorized("ExpiredAuthenticationToken", "The access token expiry is over.", authority) from None
         except jwt.InvalidTokenError as error:
             message = f"The access token is invalid: {error}."
-            raise _unauthorized("InvalidAuthenticationToken", message, authority) from None
+            raise unauthorized("InvalidAuthenticationToken", message, authority) from None
 
     def _verify(self, token: str) -> dict[str, Any]:
         options: Any = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
@@ -95,6 +95,7 @@ def object_id(principal: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"lazulite:{principal.lower()}"))
 
 
-def _unauthorized(code: str, message: str, authority: str) -> ArmError:
+def unauthorized(code: str, message: str, authority: str) -> ArmError:
+    """The 401 that sends a client to *authority* for a token."""
     challenge = f'Bearer authorization_uri="{authority}", error="invalid_token", error_description="{code}"'
     return ArmError(401, code, message, headers={"WWW-Authenticate": challenge})

@@ -6,7 +6,7 @@ commit it was made for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from lazulite.resources.schema import encode
 from lazulite.resources.view import View
 
 NO_CONDITIONS: Mapping[str, str] = {}
+Along = Callable[[str], Mapping[tuple[str, str], None]]
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -37,7 +38,11 @@ class Written(msgspec.Struct, frozen=True):
 class Writes:
     """Changes documents. Every method raises :class:`ArmError` when refused, and then nothing is stored."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue, operations: Operations) -> None:
+    def __init__(
+        self, backend: Backend, catalogue: Catalogue, operations: Operations, along: Along = lambda deleted: {}
+    ) -> None:
+        """*along* names the documents that go when a resource does."""
+        self._along = along
         self._backend = backend
         self._catalogue = catalogue
         self._operations = operations
@@ -87,7 +92,7 @@ class Writes:
             return self._put_in_parent(address, old, None)
         doomed = [old, *self._nested(address, old)]
         self._refuse_removal(address, doomed)
-        return self.commit(address, {r.id.key: None for r in doomed}, old)
+        return self.commit(address, {r.id.key: None for r in doomed}, old, self._along(old.id.text))
 
     def check(self, resource_id: ResourceId, body: Any) -> list[Violation]:
         """Form and declared checks of a PUT, without references and without storing."""
@@ -155,6 +160,8 @@ class Writes:
         if old is not None:
             violations += changed_immutables(new.properties, old.properties)
             violations += self._removals(address, new, old)
+        else:
+            violations += checks.quota(address.kind, new, snapshot)
         violations += service.validate(new, view, lab)
         if violations:
             raise refused(_as_sent(violations, address, new, sent))
@@ -232,7 +239,9 @@ def _as_sent(
     if sent is None:
         return violations
     spec = address.steps[0].spec
-    index = next(i for i, c in enumerate(getattr(new.properties, spec.attribute)) if c.name.lower() == sent.name.lower())
+    index = next(
+        i for i, c in enumerate(getattr(new.properties, spec.attribute)) if c.name.lower() == sent.name.lower()
+    )
     place = f"properties.{spec.wire}[{index}]."
     return [msgspec.structs.replace(v, target=v.target.removeprefix(place)) for v in violations]
 

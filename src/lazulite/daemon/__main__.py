@@ -16,7 +16,6 @@ import uvloop
 from lazulite.arm import pki, profile
 from lazulite.arm.app import Api
 from lazulite.arm.scopes import subscriptions
-from lazulite.arm.tokens import Tokens, object_id
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.memory import MemoryParts
 from lazulite.daemon.network import Network
@@ -71,9 +70,11 @@ async def _run(asked: argparse.Namespace) -> None:
     servers = Servers(api)
     servers.https(https, files)
     servers.http(http)
-    profile.write(places.profile, controller.base_url, subscriptions(controller.store.snapshot))
+    profile.write(
+        places.profile, controller.base_url, subscriptions(controller.store.snapshot), api.router.access.cli_secret
+    )
     metadata = f"http://{HOST}:{http.getsockname()[1]}"
-    connection = _connection(controller, api.router.tokens, str(files.authority), metadata)
+    connection = _connection(controller, api.router.lab_token(_TOKEN_S), str(files.authority), metadata)
     await _serve(servers, network, lambda: places.announce(connection))
 
 
@@ -103,16 +104,14 @@ async def _serve(servers: Servers, network: Network, announce: Callable[[], None
         await asyncio.gather(following, ready, serving, return_exceptions=True)
 
 
-def _connection(controller: Controller, tokens: Tokens, authority: str, metadata: str) -> Connection:
-    tenant, me = controller.tenants[0].id, object_id("lazulite")
-    claims = {"tid": tenant, "oid": me, "sub": me, "appid": me, "aud": f"{controller.base_url}/"}
+def _connection(controller: Controller, token: str, authority: str, metadata: str) -> Connection:
     first = subscriptions(controller.store.snapshot)[0]
     return Connection(
         endpoint=controller.base_url,
         metadata=metadata,
         ca=authority,
-        token=tokens.sign("access", _TOKEN_S, claims),
-        tenant=tenant,
+        token=token,
+        tenant=controller.tenants[0].id,
         subscription=first.id.subscription,
         pid=os.getpid(),
         started=started_at(os.getpid()),

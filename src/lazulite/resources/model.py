@@ -126,6 +126,9 @@ class Resource(msgspec.Struct, Generic[P], frozen=True, rename="camel"):
     """Further top-level members the type allows (``identity``, ``plan``, ``kind`` …), as sent."""
     guid: str = ""
     revision: int = 0
+    created: str = ""
+    """When the store first wrote it, and when last; ISO 8601, UTC. Children have none."""
+    changed: str = ""
 
     @property
     def etag(self) -> str:
@@ -139,6 +142,13 @@ class Violation(msgspec.Struct, frozen=True):
     code: str
     message: str
     target: str = ""
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """How many resources of a type a subscription may have in one region, and the code of the refusal of another."""
+
+    limit: int
+    code: str
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -166,3 +176,4 @@ class Kind(msgspec.Struct, frozen=True):
     """Whether writes answer with an operation to poll."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
+    quota: Quota | None = None

@@ -27,6 +27,8 @@ class _Form(msgspec.Struct, rename="camel", omit_defaults=True):
     envelope: dict[str, Any] = {}
     guid: str = ""
     revision: int = 0
+    created: str = ""
+    changed: str = ""
 
 
 _DECODER = msgspec.json.Decoder(_Form)
@@ -46,6 +48,8 @@ def write(resource: Resource[Any], registry: Registry) -> bytes:
             resource.envelope,
             resource.guid,
             resource.revision,
+            resource.created,
+            resource.changed,
         )
     )
 
@@ -71,4 +75,6 @@ def read(document: bytes, registry: Registry) -> Resource[Any]:
         form.envelope,
         form.guid,
         form.revision,
+        form.created,
+        form.changed,
     )

@@ -71,9 +71,10 @@ class Store:
         its revision, and the read keys that the change invalidates.
         """
         revision = self.snapshot.revision + 1
-        written = {k: r and msgspec.structs.replace(r, revision=revision) for k, r in changes.items()}
+        at = self._now().isoformat()
+        written = {k: r and self._stamped(k, r, revision, at) for k, r in changes.items()}
         with self._engine.begin() as connection:
-            self._write(connection, revision, written)
+            self._write(connection, revision, written, at)
             if documents:
                 write_documents(connection, documents)
             if revision % _PRUNE_EVERY == 0:
@@ -102,10 +103,16 @@ class Store:
         resources = {key: form.read(document, self._registry) for key, document in rows}
         return Snapshot().with_changes(revision, resources)[0]
 
-    def _write(self, connection: Connection, revision: int, changes: Mapping[str, Resource[Any] | None]) -> None:
+    def _stamped(self, key: str, resource: Resource[Any], revision: int, at: str) -> Resource[Any]:
+        old = self.snapshot.get(key)
+        created = resource.created or (old.created if old is not None else at)
+        return msgspec.structs.replace(resource, revision=revision, created=created, changed=at)
+
+    def _write(
+        self, connection: Connection, revision: int, changes: Mapping[str, Resource[Any] | None], at: str
+    ) -> None:
         if not changes:
             raise ValueError("a commit without changes would have no row in the journal")
-        at = self._now().isoformat()
         known = self.snapshot.resources
         rows = {k: {"at_key": k, "content": form.write(r, self._registry)} for k, r in changes.items() if r is not None}
         for statement, keys in (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from lazulite.resources.model import INERT, READ_ONLY, Bounds, Child, Kind, Properties, Ref, Targets
+from lazulite.resources.model import INERT, READ_ONLY, Bounds, Child, Kind, Properties, Quota, Ref, Targets
 
+MAX_SECURITY_GROUPS, MAX_APPLICATION_SECURITY_GROUPS = 5000, 3000
+"""Per region and subscription. Source: "Azure subscription and service limits", networking limits."""
 _APPLICATION_SECURITY_GROUP = Targets("Microsoft.Network/applicationSecurityGroups")
 
 
@@ -53,6 +55,7 @@ KINDS = (
     Kind(
         "Microsoft.Network/networkSecurityGroups",
         NetworkSecurityGroup,
+        quota=Quota(MAX_SECURITY_GROUPS, "NetworkSecurityGroupCountLimitReached"),
         in_use=(
             "InUseNetworkSecurityGroupCannotBeDeleted",
             "Network security group {id} cannot be deleted because it is in use by the following resources: {users}. "
@@ -64,6 +67,7 @@ KINDS = (
     Kind(
         "Microsoft.Network/applicationSecurityGroups",
         ApplicationSecurityGroup,
+        quota=Quota(MAX_APPLICATION_SECURITY_GROUPS, "ApplicationSecurityGroupCountLimitReached"),
         in_use=(
             "InUseApplicationSecurityGroupCannotBeDeleted",
             "Application security group {id} cannot be deleted because it is in use by the following resources: "

@@ -9,7 +9,12 @@ from typing import Any
 
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
-from lazulite.services.network_security_group.model import NetworkSecurityGroup
+from lazulite.services.network_security_group.model import (
+    MAX_APPLICATION_SECURITY_GROUPS,
+    MAX_SECURITY_GROUPS,
+    ApplicationSecurityGroup,
+    NetworkSecurityGroup,
+)
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.route_table.model import MAX_ROUTE_TABLES, RouteTable
 from lazulite.services.service import Context, Reply
@@ -25,8 +30,8 @@ from lazulite.values import IPAddress
 
 SUGGESTIONS = 5
 """How many free addresses an answer offers. Source: "Virtual Networks - Check IP Address Availability"."""
-MAX_SECURITY_GROUPS, MAX_PUBLIC_ADDRESSES = 5000, 1000
-"""Source: "Azure subscription and service limits", networking limits. The second is a quota that is not enforced."""
+MAX_PUBLIC_ADDRESSES = 1000
+"""Source: "Azure subscription and service limits", networking limits. A quota that is not enforced."""
 
 
 def check_address(vnet: Resource[VirtualNetwork], context: Context) -> Reply | Iterable[Violation]:
@@ -83,6 +88,12 @@ _QUOTAS: tuple[tuple[str, str, type, int], ...] = (
     ("VirtualNetworks", "Virtual Networks", VirtualNetwork, MAX_VIRTUAL_NETWORKS),
     ("NetworkInterfaces", "Network Interfaces", NetworkInterface, MAX_NETWORK_INTERFACES),
     ("NetworkSecurityGroups", "Network Security Groups", NetworkSecurityGroup, MAX_SECURITY_GROUPS),
+    (
+        "ApplicationSecurityGroups",
+        "Application Security Groups",
+        ApplicationSecurityGroup,
+        MAX_APPLICATION_SECURITY_GROUPS,
+    ),
     ("RouteTables", "Route Tables", RouteTable, MAX_ROUTE_TABLES),
     ("PublicIPAddresses", "Public IP Addresses", PublicIPAddress, MAX_PUBLIC_ADDRESSES),
 )

@@ -20,6 +20,7 @@ from lazulite.resources.model import (
     Code,
     Kind,
     Properties,
+    Quota,
     Ref,
     Resource,
     Targets,
@@ -272,6 +273,7 @@ KINDS = (
     Kind(
         "Microsoft.Network/networkInterfaces",
         NetworkInterface,
+        quota=Quota(MAX_NETWORK_INTERFACES, "NetworkInterfaceCountLimitReached"),
         in_use=(
             "NicInUse",
             "Network Interface {id} is used by existing resource {users}. In order to delete the network interface, "

@@ -1,0 +1,236 @@
+"""Which flows one network lets through and another does not: the effect of a change before it is made.
+
+Both networks are asked about the same conversations: among the private addresses of all ports of either, from those to
+the Internet and from the Internet to the public ones. The Internet comes in parts (:mod:`.outside`), whether or not it
+has a host. Pairs that nothing of the change can reach are not asked at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import TypeAlias
+
+import msgspec
+
+from lazulite.analysis.affected import affected
+from lazulite.analysis.answers import Disposition
+from lazulite.analysis.headers import EPHEMERAL, Region
+from lazulite.analysis.lookup import Index
+from lazulite.analysis.outside import Part, parts
+from lazulite.analysis.reachability import Endpoint, Matrix
+from lazulite.forwarding.model import ForwardingModel, InternetHost, Port
+from lazulite.values import ALL_PORTS, Flow, IPNetwork, PortRange, Protocol, host_prefix
+
+_ABSENT = tuple(Region(p, ALL_PORTS, ALL_PORTS, Disposition.GUEST_DOWN, "") for p in Protocol)
+"""What becomes of flows from or to what is not there."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How flows end, and the user's rule or route behind it; ``""`` where the workload itself is not there."""
+
+    disposition: Disposition
+    origin: str
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Flows that end otherwise: a rectangle of ports. Protocols without ports hold all of them."""
+
+    protocols: tuple[Protocol, ...]
+    src_ports: PortRange
+    dst_ports: PortRange
+    now: Outcome
+    then: Outcome
+
+    @property
+    def opens(self) -> bool:
+        """Whether the flows become allowed; else they become denied."""
+        return self.then.disposition.arrives
+
+
+class Side(msgspec.Struct, frozen=True):
+    """Endpoints that fare alike."""
+
+    endpoints: tuple[Endpoint, ...]
+    prefixes: tuple[IPNetwork, ...]
+    """Their addresses, a part of the Internet in full."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Flows between any of the sources and any other of the destinations that change alike."""
+
+    sources: Side
+    destinations: Side
+    changes: tuple[Change, ...]
+    senders: tuple[str, ...]
+    """For each change the port or host that sends its witness."""
+    witnesses: tuple[Flow, ...]
+    """For each change a flow of it."""
+
+
+def differences(now: ForwardingModel, then: ForwardingModel) -> list[Difference]:
+    """Everything that is let through in one of the two networks and not in the other; disjoint."""
+    touched = affected(now, then)
+    if touched is not None and not touched:
+        return []
+    return list(_Comparison(now, then, touched).differences())
+
+
+_Pair: TypeAlias = tuple[Endpoint, Endpoint]
+_Group: TypeAlias = list[Endpoint]
+
+
+class _World:
+    """One of the two networks, and those of the endpoints that it has."""
+
+    def __init__(self, model: ForwardingModel, hosts: Iterable[InternetHost], sources: _Group, targets: _Group) -> None:
+        self._index = Index([*model, *hosts])
+        self._there = {e for e in {*sources, *targets} if self._has(e)}
+        own = [[e for e in side if e in self._there] for side in (sources, targets)]
+        self._matrix = Matrix(self._index, *own)
+
+    def _has(self, endpoint: Endpoint) -> bool:
+        port = self._index.model.get(Port, endpoint.name)
+        if port is None:
+            return self._index.model.get(InternetHost, endpoint.name) is not None
+        return endpoint.address in (*port.addresses, *(p.public for p in port.public))
+
+    def sender(self, endpoint: Endpoint) -> Hashable:
+        return self._matrix.sender(endpoint) if endpoint in self._there else None
+
+    def receiver(self, endpoint: Endpoint) -> Hashable:
+        return self._matrix.receiver(endpoint) if endpoint in self._there else None
+
+    def together(self, source: Endpoint, target: Endpoint) -> bool:
+        return self._matrix.together(source, target)
+
+    def between(self, source: Endpoint, target: Endpoint) -> tuple[Region, ...]:
+        if source not in self._there or target not in self._there:
+            return _ABSENT
+        return self._matrix.between(source, target)
+
+
+class _Comparison:
+    """Two networks side by side. *touched*: names of the ports that the change can reach, ``None`` for all."""
+
+    def __init__(self, now: ForwardingModel, then: ForwardingModel, touched: frozenset[str] | None) -> None:
+        self._touched = touched
+        outside = parts((now, then))
+        self._parts: dict[Endpoint, Part] = {Endpoint(p.host.name, p.host.addresses[0]): p for p in outside}
+        ports = [p for model in (now, then) for p in model.all(Port).values()]
+        inside = list(dict.fromkeys(Endpoint(p.name, a) for p in ports for a in p.addresses))
+        self._public = dict.fromkeys(Endpoint(p.name, a.public) for p in ports for a in p.public)
+        self._sources = [*self._parts, *inside]
+        self._targets = [*inside, *self._public, *self._parts]
+        hosts = [p.host for p in outside]
+        self._worlds = [_World(m, hosts, self._sources, self._targets) for m in (now, then)]
+        self._known: dict[tuple[int, int], tuple[Change, ...]] = {}
+        self._kept: list[tuple[Region, ...]] = []
+
+    def differences(self) -> Iterator[Difference]:
+        rows: dict[tuple[Change, ...], list[tuple[_Group, _Group]]] = {}
+        for senders in self._senders:
+            for receivers in self._receivers:
+                pair = self._pair(senders, receivers)
+                changes = self._changes(*pair) if pair is not None else ()
+                if changes:
+                    rows.setdefault(changes, []).append((senders, receivers))
+        for changes, found in rows.items():
+            for senders, receivers in _joined(found):
+                yield self._difference(senders, receivers, changes)
+
+    @cached_property
+    def _senders(self) -> list[_Group]:
+        return _classed(
+            (tuple(w.sender(e) for w in self._worlds), self._reached(e), self._kind(e), e) for e in self._sources
+        )
+
+    @cached_property
+    def _receivers(self) -> list[_Group]:
+        return _classed(
+            (tuple(w.receiver(e) for w in self._worlds), self._reached(e), self._kind(e), e) for e in self._targets
+        )
+
+    def _reached(self, endpoint: Endpoint) -> bool:
+        return self._touched is None or endpoint.name in self._touched
+
+    def _kind(self, endpoint: Endpoint) -> tuple[int, bool, bool]:
+        return endpoint.address.version, endpoint in self._parts, endpoint in self._public
+
+    def _pair(self, senders: _Group, receivers: _Group) -> _Pair | None:
+        """One pair of the two classes, if there is one that the change can concern."""
+        source, target = senders[0], receivers[0]
+        if source.address.version != target.address.version or not (self._reached(source) or self._reached(target)):
+            return None
+        if (source in self._parts) is not (target in self._public):
+            return None  # public addresses are how the Internet alone knows a network, and all that it knows
+        return next(((s, t) for s in senders for t in receivers if not self._together(s, t)), None)
+
+    def _together(self, source: Endpoint, target: Endpoint) -> bool:
+        return any(w.together(source, target) for w in self._worlds)
+
+    def _changes(self, source: Endpoint, target: Endpoint) -> tuple[Change, ...]:
+        now, then = (w.between(source, target) for w in self._worlds)
+        key = id(now), id(then)
+        if key not in self._known:
+            self._kept += [now, then]  # an id speaks of one thing only as long as the thing is there
+            self._known[key] = changes(now, then)
+        return self._known[key]
+
+    def _difference(self, senders: _Group, receivers: _Group, found: tuple[Change, ...]) -> Difference:
+        pair = next((s, t) for s in senders for t in receivers if not self._together(s, t))
+        flows = tuple(_witness(*pair, change) for change in found)
+        return Difference(self._side(senders), self._side(receivers), found, (pair[0].name,) * len(found), flows)
+
+    def _side(self, endpoints: _Group) -> Side:
+        prefixes = (
+            p for e in endpoints for p in (self._parts[e].prefixes if e in self._parts else (host_prefix(e.address),))
+        )
+        return Side(tuple(endpoints), tuple(prefixes))
+
+
+def changes(now: Sequence[Region], then: Sequence[Region]) -> tuple[Change, ...]:
+    """Where two divisions of all flows differ in what arrives."""
+    if now == then:
+        return ()
+    found: dict[tuple[PortRange, PortRange, Outcome, Outcome], list[Protocol]] = {}
+    for protocol in Protocol:
+        mine, theirs = ([r for r in regions if r.protocol is protocol] for regions in (now, then))
+        for one in mine:
+            for other in (r for r in theirs if r.disposition.arrives is not one.disposition.arrives):
+                src, dst = _common(one.src_ports, other.src_ports), _common(one.dst_ports, other.dst_ports)
+                if src is not None and dst is not None:
+                    ends = Outcome(one.disposition, one.origin), Outcome(other.disposition, other.origin)
+                    found.setdefault((src, dst, *ends), []).append(protocol)
+    return tuple(Change(tuple(protocols), *rest) for rest, protocols in found.items())
+
+
+def _common(one: PortRange, other: PortRange) -> PortRange | None:
+    first, last = max(one.first, other.first), min(one.last, other.last)
+    return PortRange(first, last) if first <= last else None
+
+
+def _classed(found: Iterable[tuple[Hashable, Hashable, Hashable, Endpoint]]) -> list[_Group]:
+    classes: dict[Hashable, _Group] = {}
+    for *key, endpoint in found:
+        classes.setdefault(tuple(key), []).append(endpoint)
+    return list(classes.values())
+
+
+def _joined(rows: Iterable[tuple[_Group, _Group]]) -> Iterator[tuple[_Group, _Group]]:
+    """Rows with the same sources as one, and then those with the same destinations."""
+    by_sources: dict[tuple[Endpoint, ...], _Group] = {}
+    for senders, receivers in rows:
+        by_sources.setdefault(tuple(senders), []).extend(receivers)
+    by_targets: dict[tuple[Endpoint, ...], _Group] = {}
+    for sources, targets in by_sources.items():
+        by_targets.setdefault(tuple(targets), []).extend(sources)
+    yield from ((sources, list(targets)) for targets, sources in by_targets.items())
+
+
+def _witness(source: Endpoint, target: Endpoint, change: Change) -> Flow:
+    protocol = change.protocols[0]
+    if not protocol.has_ports:
+        return Flow(source.address, target.address, protocol, 0, EPHEMERAL)
+    src_port = EPHEMERAL if EPHEMERAL in change.src_ports else change.src_ports.first
+    return Flow(source.address, target.address, protocol, change.dst_ports.first, src_port)

@@ -1,0 +1,155 @@
+"""Roles that every lab has, with Azure's ids. Source: "Azure built-in roles" (general, networking, monitor)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lazulite.arm.access.permission import Permission
+
+
+class Role(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A role definition. ``created`` and ``updated`` are ISO 8601; built-in roles have neither."""
+
+    name: str
+    """A GUID, folded."""
+    role_name: str
+    description: str = ""
+    custom: bool = False
+    permissions: tuple[Permission, ...] = ()
+    assignable_scopes: tuple[str, ...] = ("/",)
+    created_on: str | None = None
+    updated_on: str | None = None
+    created_by: str | None = None
+    updated_by: str | None = None
+
+
+_SUPPORT = ("Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*")
+_RESOURCES = (
+    "Microsoft.ResourceHealth/availabilityStatuses/read",
+    "Microsoft.Resources/deployments/*",
+    "Microsoft.Resources/subscriptions/resourceGroups/read",
+    "Microsoft.Support/*",
+)
+
+
+def _role(guid: str, role_name: str, description: str, *actions: str, less: tuple[str, ...] = ()) -> Role:
+    permission = Permission(actions=actions, not_actions=less)
+    return Role(name=guid, role_name=role_name, description=description, permissions=(permission,))
+
+
+def _contributor(guid: str, role_name: str, description: str, *actions: str) -> Role:
+    """A role of one service: its types, and what managing any resource needs."""
+    return _role(guid, role_name, description, *_SUPPORT, *actions, *_RESOURCES)
+
+
+OWNER = _role(
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+    "Owner",
+    "Full access to all resources, including the right to assign roles.",
+    "*",
+)
+CONTRIBUTOR = _role(
+    "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Contributor",
+    "Full access to all resources, without the right to assign roles or manage blueprint assignments.",
+    "*",
+    less=(
+        "Microsoft.Authorization/*/Delete",
+        "Microsoft.Authorization/*/Write",
+        "Microsoft.Authorization/elevateAccess/Action",
+        "Microsoft.Blueprint/blueprintAssignments/write",
+        "Microsoft.Blueprint/blueprintAssignments/delete",
+    ),
+)
+READER = _role("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", "Sees all resources, and changes nothing.", "*/read")
+USER_ACCESS_ADMINISTRATOR = _role(
+    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+    "User Access Administrator",
+    "Manages who has access to resources.",
+    "*/read",
+    "Microsoft.Authorization/*",
+    "Microsoft.Support/*",
+)
+_ROLES = (
+    OWNER,
+    CONTRIBUTOR,
+    READER,
+    USER_ACCESS_ADMINISTRATOR,
+    _contributor(
+        "4d97b98b-1d4f-4787-a291-c67834d212e7",
+        "Network Contributor",
+        "Manages networks, without access to what is attached to them.",
+        "Microsoft.Network/*",
+    ),
+    _contributor(
+        "befefa01-2a29-4197-83a8-272ff33ce314",
+        "DNS Zone Contributor",
+        "Manages DNS zones and their record sets.",
+        "Microsoft.Network/dnsZones/*",
+    ),
+    _contributor(
+        "b12aa53e-6015-4669-85d0-8515ebb3ae7f",
+        "Private DNS Zone Contributor",
+        "Manages private DNS zones, and links them to virtual networks.",
+        "Microsoft.Network/privateDnsZones/*",
+        "Microsoft.Network/privateDnsOperationResults/*",
+        "Microsoft.Network/privateDnsOperationStatuses/*",
+        "Microsoft.Network/virtualNetworks/read",
+        "Microsoft.Network/virtualNetworks/join/action",
+    ),
+    _contributor(
+        "a4b10055-b0c7-44c2-b00f-c7b5b3550cf7",
+        "Traffic Manager Contributor",
+        "Manages Traffic Manager profiles.",
+        "Microsoft.Network/trafficManagerProfiles/*",
+    ),
+    _role(
+        "4a9ae827-6dc8-4573-8ac7-8239d42aa03f",
+        "Tag Contributor",
+        "Manages tags, without access to what they are on.",
+        "Microsoft.Authorization/*/read",
+        "Microsoft.Insights/alertRules/*",
+        "Microsoft.Resources/deployments/*",
+        "Microsoft.Resources/subscriptions/resourceGroups/read",
+        "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
+        "Microsoft.Resources/subscriptions/resources/read",
+        "Microsoft.Support/*",
+        "Microsoft.Resources/tags/*",
+    ),
+    _role(
+        "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
+        "Monitoring Reader",
+        "Reads all monitoring data.",
+        "*/read",
+        "Microsoft.OperationalInsights/workspaces/search/action",
+        "Microsoft.Support/*",
+    ),
+    _role(
+        "749f88d5-cbae-40b8-bcfc-e573ddc772fa",
+        "Monitoring Contributor",
+        "Reads all monitoring data, and edits monitoring settings.",
+        "*/read",
+        "Microsoft.AlertsManagement/alerts/*",
+        "Microsoft.AlertsManagement/alertsSummary/*",
+        "Microsoft.Insights/actionGroups/*",
+        "Microsoft.Insights/activityLogAlerts/*",
+        "Microsoft.Insights/alertRules/*",
+        "Microsoft.Insights/components/*",
+        "Microsoft.Insights/diagnosticSettings/*",
+        "Microsoft.Insights/eventtypes/*",
+        "Microsoft.Insights/logDefinitions/*",
+        "Microsoft.Insights/metricalerts/*",
+        "Microsoft.Insights/metricDefinitions/*",
+        "Microsoft.Insights/metrics/*",
+        "Microsoft.Insights/register/action",
+        "Microsoft.Insights/scheduledqueryrules/*",
+        "Microsoft.Insights/webtests/*",
+        "Microsoft.OperationalInsights/workspaces/search/action",
+        "Microsoft.OperationalInsights/workspaces/sharedKeys/action",
+        "Microsoft.Support/*",
+    ),
+)
+BUILT_IN = {role.name: role for role in _ROLES}
+"""By GUID."""
+RBAC_ADMINS = frozenset({OWNER.name, USER_ACCESS_ADMINISTRATOR.name})
+"""Roles whose holders can give access back to others."""
