@@ -10,10 +10,11 @@ import msgspec
 
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import questions
+from lazulite.daemon import questions, snapshot
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
+from lazulite.daemon.templates import Files, Uploads
 from lazulite.forwarding.model import Guest, InternetHost, Port, Vrf
 
 PREFIX = "/lazulite"
@@ -32,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
 class Surface:
     """Answers requests below :data:`PREFIX`; the caller has been authenticated."""
 
-    def __init__(self, lab: str, controller: Controller, parts: Parts) -> None:
+    def __init__(self, lab: str, controller: Controller, parts: Parts, uploads: Uploads) -> None:
         self._lab, self._controller, self._parts = lab, controller, parts
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
@@ -46,6 +47,9 @@ class Surface:
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
             ("GET", "counters"): self._counters,
             ("POST", "reset"): self._reset,
+            ("PUT", "templates"): lambda r: uploads.put(body(r, Files)),
+            ("GET", "snapshot"): lambda r: snapshot.save(controller),
+            ("PUT", "snapshot"): self._restore,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -98,6 +102,11 @@ class Surface:
     async def _counters(self, request: Request) -> dict[str, Any]:
         counted = await self._controller.network.counters()
         return {"value": [{"origin": o, "packets": p, "bytes": b} for o, (p, b) in sorted(counted.items())]}
+
+    async def _restore(self, request: Request) -> dict[str, Any]:
+        done = snapshot.restore(self._controller, request.content)
+        await self._controller.settled(self._controller.store.snapshot.revision)
+        return done
 
     async def _reset(self, request: Request) -> dict[str, Any]:
         deleted = self._controller.clear()
