@@ -9,6 +9,7 @@ from lazulite.arm import scopes
 from lazulite.arm.activity import Activity
 from lazulite.arm.backend import Backend, Documents
 from lazulite.arm.deployments import Deployments
+from lazulite.arm.deployments.api import Surroundings
 from lazulite.arm.deployments.history import CAPACITY
 from lazulite.arm.discovery import Discovery, show_subscription
 from lazulite.arm.group_requests import show
@@ -18,6 +19,8 @@ from lazulite.resources.ids import ResourceId
 
 AREA = "deployments"
 _ENDS = frozenset({"Succeeded", "Failed", "Canceled"})
+REACHABILITY = "x-lazulite-reachability"
+"""Header, or query parameter ``reachability``: ``true`` asks a what-if for the flows that become allowed or denied."""
 
 
 class StoredHistory:
@@ -45,7 +48,8 @@ class StoredHistory:
         self._documents.delete(AREA, deployment.key)
 
     def _keys(self, group: ResourceId) -> tuple[str, ...]:
-        return tuple(k for k in self._documents.keys(AREA) if k.startswith(group.key + "/"))
+        own = f"{group.key}/providers/microsoft.resources/deployments/"  # a subscription holds its groups' besides
+        return tuple(k for k in self._documents.keys(AREA) if k.startswith(own))
 
     def list(self, group: ResourceId) -> list[Mapping[str, Any]]:
         return [self._documents.get(AREA, key) or {} for key in self._keys(group)]
@@ -59,10 +63,17 @@ def records(documents: Documents, group: ResourceId) -> dict[tuple[str, str], No
 class DeploymentRequests:
     """``{group}[/providers/Microsoft.Resources]/deployments[/…]``."""
 
-    def __init__(self, backend: Backend, discovery: Discovery, target: Target, activity: Activity) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        discovery: Discovery,
+        target: Target,
+        surroundings: Surroundings,
+        activity: Activity,
+    ) -> None:
         self._backend = backend
         history = StoredHistory(backend.store.documents, activity)
-        self._room = Deployments(target, history, discovery.cloud(), backend.now, backend.new_id)
+        self._room = Deployments(target, history, discovery.cloud(), backend.now, backend.new_id, surroundings)
 
     async def answer(self, request: Request, below: int) -> Response:
         """*below* is the index of ``deployments`` in the request's segments."""
@@ -75,7 +86,7 @@ class DeploymentRequests:
             request.method,
             group.id,
             request.segments[below + 1 :],
-            request.query,
+            {"reachability": request.headers.get(REACHABILITY, ""), **request.query},
             request.body,
             shown,
             show_subscription(holder),

@@ -65,19 +65,23 @@ class GroupRequests:
         raise method_not_allowed(request.method, request.path)
 
     def _put(self, request: Request) -> Response:
+        known = self._backend.store.snapshot.get(request.path.lower()) is not None
+        return Response(200 if known else 201, show(self.write(request.segments[1], request.segments[3], request.body)))
+
+    def write(self, subscription: str, name: str, body: Any) -> Resource[Any]:
+        """Create the group or replace what is said of it."""
         snapshot = self._backend.store.snapshot
-        holder = scopes.subscription(snapshot, request.segments[1])
-        group_id = ResourceId(f"{holder.id.text}/resourceGroups/{request.segments[3]}")
+        holder = scopes.subscription(snapshot, subscription)
+        group_id = ResourceId(f"{holder.id.text}/resourceGroups/{name}")
         old = snapshot.get(group_id.key)
-        new, violations = envelope.decode(scopes.RESOURCE_GROUP, group_id, request.body)
+        new, violations = envelope.decode(scopes.RESOURCE_GROUP, group_id, body)
         if new is not None and old is not None:
             violations += checks.same_location(new, old, "InvalidResourceGroupLocation")
         if new is None or violations:
             raise refused(violations)
         identity = old.id if old is not None else group_id
         guid = old.guid if old is not None else self._backend.new_id()
-        stored = self._store(msgspec.structs.replace(new, id=identity, guid=guid))
-        return Response(201 if old is None else 200, show(stored))
+        return self._store(msgspec.structs.replace(new, id=identity, guid=guid))
 
     def _patch(self, request: Request, old: Resource[Any]) -> Response:
         if not isinstance(request.body, dict):

@@ -14,7 +14,7 @@ from lazulite.arm.errors import resource_not_found, unknown_type
 from lazulite.arm.extensions import Extension
 from lazulite.arm.operations import Operation
 from lazulite.arm.replacement import parts
-from lazulite.arm.representation import Representation
+from lazulite.arm.representation import Representation, decided
 from lazulite.arm.writes import Writes
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource, Violation
@@ -118,12 +118,27 @@ class InProcessTarget:
                 ordered.append(tracked[key])
         return ordered
 
+    def stored(self, resource_id: ResourceId) -> Mapping[str, Any] | None:
+        extension = self.extensions.get(resource_id.kind.lower())
+        if extension is not None:
+            return extension.get(resource_id)
+        held = self._backend.store.snapshot.resources
+        if resource_id.key not in held:
+            return None
+        address = self._catalogue.address(resource_id)
+        return decided(held[resource_id.key], child=bool(address.steps))
+
     def known(self, kind: str) -> bool:
         return kind.lower() in self.extensions or self._catalogue.known(kind)
 
     def check(self, resource_id: ResourceId, body: Mapping[str, Any]) -> list[Violation]:
         extension = self.extensions.get(resource_id.kind.lower())
-        return self._writes.check(resource_id, body) if extension is None else extension.check(resource_id, body)
+        if extension is not None:
+            return extension.check(resource_id, body)
+        if resource_id.group is None:
+            message = f"A resource of type '{resource_id.kind}' must be in a resource group."
+            return [Violation("ResourceGroupNotSpecified", message)]
+        return self._writes.check(resource_id, body)
 
 
 def _uses(resource: Resource[Any], tracked: Mapping[str, ResourceId]) -> set[str]:

@@ -91,3 +91,9 @@ class Representation:
         if status is None:
             return {}
         return status(part, View(self._backend.store.snapshot), self._backend.observations)
+
+
+def decided(part: Resource[Any], *, child: bool) -> dict[str, Any]:
+    """What a write decided of a resource or child: no id, no state, nothing that a service computes."""
+    zones = {"zones": list(part.zones)} if part.zones else {}
+    return (zones if child else Representation._envelope(part)) | {"properties": encode(part.properties)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from lazulite.arm import operation_requests
+from lazulite.arm import operation_requests, scopes
 from lazulite.arm.access import Access, Caller, current
 from lazulite.arm.access.caller import acting
 from lazulite.arm.access.claims import claims as made
@@ -23,8 +23,10 @@ from lazulite.arm.authority import Authority
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.deployment_requests import DeploymentRequests, records
+from lazulite.arm.deployments.api import Surroundings
 from lazulite.arm.discovery import Discovery
 from lazulite.arm.errors import ArmError, method_not_allowed
+from lazulite.arm.export import exported
 from lazulite.arm.features import NAMESPACE as FEATURES
 from lazulite.arm.features import FeatureRequests
 from lazulite.arm.group_requests import GroupRequests
@@ -40,9 +42,12 @@ from lazulite.arm.provider_operations import METADATA as OPERATIONS_METADATA
 from lazulite.arm.provider_operations import ProviderOperations
 from lazulite.arm.recorder import Recorder
 from lazulite.arm.registrations import Registrations
+from lazulite.arm.rehearsal import Rehearsal, Stage
 from lazulite.arm.representation import Representation
 from lazulite.arm.resource_lists import ResourceLists
 from lazulite.arm.resource_requests import ResourceRequests
+from lazulite.arm.scope_targets import GroupTarget, SubscriptionTarget
+from lazulite.arm.scopes import RESOURCE_GROUP, SUBSCRIPTION
 from lazulite.arm.tag_names import TagNameRequests
 from lazulite.arm.tags import TYPE as TAGS
 from lazulite.arm.tags import TagRequests
@@ -56,6 +61,9 @@ _CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
 _AUTHORIZATION = "microsoft.authorization"
 _GRAPH = "graph"
 _SIGNED_IN = _CONTROL_PLANE | {_GRAPH}
+
+
+_DEPLOYMENTS_PROVIDER = ["providers", "microsoft.resources"]
 
 
 class Router:
@@ -92,9 +100,22 @@ class Router:
         self._discovery = Discovery(backend, catalogue, registrations)
         self._groups = GroupRequests(backend, catalogue, writes, self._along, self.access.sees)
         guarded = GuardedTarget(self.target, self.access)
-        self._deployments = DeploymentRequests(backend, self._discovery, guarded, self.activity)
+        self.target.extensions |= {
+            RESOURCE_GROUP.name.lower(): GroupTarget(backend, self._groups),
+            SUBSCRIPTION.name.lower(): SubscriptionTarget(backend),
+        }
+        self.surroundings = Surroundings()
+        self.surroundings.rehearse = self._rehearsal
+        self._guarded = guarded
+        self._deployments = DeploymentRequests(backend, self._discovery, guarded, self.surroundings, self.activity)
         self._resources = ResourceRequests(backend, catalogue, shown, writes, actions)
         self._graph = Graph(backend, self.access)
+
+    def _rehearsal(self) -> Stage:
+        """All of this again, over what is stored now, with nothing behind it."""
+        backend = Rehearsal(self._backend)
+        again = Router(backend)
+        return Stage(backend, again._guarded, again.operations.close)
 
     async def answer(self, request: Request) -> Response:
         path = request.folded
@@ -150,6 +171,8 @@ class Router:
         if len(path) == 1:
             _only_get(request)
             return self._subscriptions() if path[0] == "subscriptions" else self._discovery.tenants()
+        if path[:2] == ["providers", "microsoft.management"] or path[:2] == _DEPLOYMENTS_PROVIDER:
+            raise _no_scope(request)
         raise _no_route(request)
 
     def _of_tenant(self, request: Request) -> Response:
@@ -215,11 +238,23 @@ class Router:
             return await self._deployments.answer(request, 4)
         if path[4] == "providers" and len(path) > 5:
             return await self._provider(request, 5)
+        if path[4:] == ["exporttemplate"]:
+            return self._export(request)
         if path[4:] == ["resources"]:
             return self._lists.answer(request, 4)
         if len(path) == 5 and path[4] in MOVES:
             return self._moves.answer(request)
         raise _no_route(request)
+
+    def _export(self, request: Request) -> Response:
+        """A resource group as a template."""
+        if request.method != "POST":
+            raise method_not_allowed(request.method, request.path)
+        snapshot = self._backend.store.snapshot
+        group = scopes.group(snapshot, request.segments[1], request.segments[3])
+        asked = request.body if isinstance(request.body, dict) else {}
+        options = str(asked.get("options") or "")
+        return Response(200, exported(snapshot, self._catalogue, group.id, asked.get("resources"), options))
 
     async def _provider(self, request: Request, namespace: int) -> Response:
         path = request.folded
@@ -280,6 +315,16 @@ def _lab_action(request: Request) -> str:
 def _only_get(request: Request) -> None:
     if request.method != "GET":
         raise method_not_allowed(request.method, request.path)
+
+
+def _no_scope(request: Request) -> ArmError:
+    """The refusal of what is deployed above subscriptions."""
+    scope = "a management group" if request.folded[1] == "microsoft.management" else "the tenant"
+    message = (
+        f"'{request.path}' is at the scope of {scope}, and the lab has none above subscriptions: "
+        "deploy to a subscription or to a resource group."
+    )
+    return ArmError(400, "InvalidDeploymentScope", message)
 
 
 def _no_route(request: Request) -> ArmError:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Violation
+from lazulite.resources.view import Snapshot
 
 
 class Target(Protocol):
@@ -32,3 +33,18 @@ class Target(Protocol):
 
     def check(self, resource_id: ResourceId, body: Mapping[str, Any]) -> list[Violation]:
         """Preflight: form and declared checks, without references to what is not there yet."""
+
+    def stored(self, resource_id: ResourceId) -> Mapping[str, Any] | None:
+        """What a write of the resource decided, without what services compute and without who it is."""
+
+
+class Rehearsal(Protocol):
+    """A target that starts out like the real one and keeps to itself what is written to it."""
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    async def close(self) -> None: ...

@@ -46,10 +46,10 @@ class Client:
     def subscription(self) -> str:
         return f"/subscriptions/{self.connection.subscription}"
 
-    def exchange(self, method: str, path: str, body: Any = None) -> Reply:
-        """One request and its answer, whatever its status."""
+    def exchange(self, method: str, path: str, body: Any = None, *, content: bytes | None = None) -> Reply:
+        """One request and its answer, whatever its status. *content* is sent as it is, in the place of *body*."""
         headers = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}
-        content = None if body is None else json.dumps(body).encode()
+        content = content if body is None else json.dumps(body).encode()
         target = _versioned(path)
         try:
             self._http.request(method, target, content, headers)

@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from lazulite.cli.api import Client, failure
+from lazulite.cli.bundle import content
 from lazulite.cli.errors import Failure
-from lazulite.cli.session import Session, lab_command
+from lazulite.cli.session import Session, lab_command, print_failure
+from lazulite.cli.watch import Watch
 
 _POLL_S = 0.1
 _FINAL = ("Succeeded", "Failed", "Canceled")
@@ -24,14 +26,40 @@ _FINAL = ("Succeeded", "Failed", "Canceled")
 @click.option("-p", "--parameter", "parameters", multiple=True, help="A parameter file, or name=value. Repeatable.")
 @click.option("--location", default="westeurope", show_default=True, help="Of a group that is made.")
 @click.option("--name", help="Of the deployment. Default: the file's name.")
+@click.option("--watch", is_flag=True, help="Deploy again whenever FILE or a parameter file changes, until Ctrl-C.")
 def deploy_command(
-    session: Session, file: Path, group: str, parameters: tuple[str, ...], location: str, name: str | None
+    session: Session, file: Path, group: str, parameters: tuple[str, ...], location: str, name: str | None, watch: bool
 ) -> None:
-    """Deploy the ARM template FILE."""
+    """Deploy the ARM template FILE. Templates that it links to by relative paths go along."""
+
+    def once() -> None:
+        _deploy_file(session, file, group, parameters, location, name or file.stem)
+
+    if watch:
+        _keep_deploying(once, [file, *(Path(word) for word in parameters if "=" not in word)])
+    else:
+        once()
+
+
+def _keep_deploying(once: Callable[[], None], files: list[Path]) -> None:
+    """Deploy, and again after each change; what fails is told and waits for the next change."""
+    with Watch(files) as watch:
+        while True:
+            try:
+                once()
+            except Failure as problem:
+                print_failure(problem, as_json=False)
+            watch.wait()
+
+
+def _deploy_file(
+    session: Session, file: Path, group: str, parameters: tuple[str, ...], location: str, name: str
+) -> None:
     template = read_json(file)
     chosen = parse_parameters(parameters, template)
     with Progress(session) as progress:
-        result = deploy(session.client, group, name or file.stem, template, chosen, location, progress.show)
+        linked = content(session.client, file, template).get("templateLink")
+        result = deploy(session.client, group, name, template, chosen, location, progress.show, link=linked)
     outputs = result["properties"].get("outputs") or {}
     count = len(result["properties"].get("outputResources") or ())
     shown = (f"  {k} = {v['value']}" for k, v in outputs.items() if not isinstance(v["value"], list | dict))
@@ -87,13 +115,19 @@ def deploy(
     parameters: dict[str, Any],
     location: str,
     show: Callable[[str, str], None] = lambda resource, state: None,
+    *,
+    link: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Deploy and wait; *show* is told of each resource's state. Raises :class:`Failure` with Azure's error."""
+    """Deploy and wait; *show* is told of each resource's state. Raises :class:`Failure` with Azure's error.
+
+    *link* stands for the template where the lab has it already.
+    """
     scope = f"{client.subscription}/resourceGroups/{group}"
     if client.exchange("GET", scope).status == 404:
         client.put(scope, {"location": location})
     path = f"{scope}/providers/Microsoft.Resources/deployments/{name}"
-    body = {"properties": {"mode": "Incremental", "template": template, "parameters": parameters}}
+    held = {"template": template} if link is None else {"templateLink": link}
+    body = {"properties": {"mode": "Incremental", **held, "parameters": parameters}}
     started = client.exchange("PUT", path, body)
     if started.status >= 400:
         raise failure(started.body["error"])

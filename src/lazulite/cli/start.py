@@ -26,7 +26,15 @@ _NOTHING_RAN = 3
 @click.option("--port", type=int, default=0, help="Port of the API on 127.0.0.1. Default: the last one, or a free one.")
 @click.option("--http-port", type=int, default=0, help="Plain HTTP for metadata and managed identities.")
 @click.option("--memory", is_flag=True, help="Without packets: the network exists as a model only.")
-def up_command(session: Session, detach: bool, port: int, http_port: int, memory: bool) -> None:
+@click.option(
+    "--templates",
+    multiple=True,
+    metavar="[PREFIX=]DIR",
+    help="A folder of linked templates, in the place of the addresses that begin with PREFIX. Repeatable.",
+)
+def up_command(
+    session: Session, detach: bool, port: int, http_port: int, memory: bool, templates: tuple[str, ...]
+) -> None:
     """Start a lab, or find that it runs. Its state is as it was.
 
     In the foreground Ctrl-C stops it again; with --detach it stays until `lazulite down`.
@@ -35,17 +43,28 @@ def up_command(session: Session, detach: bool, port: int, http_port: int, memory
     if running is not None and running.alive:
         show_started(session, running, "runs already")
         return
-    process = start(session.directory, session.lab, port, http_port, memory)
+    process = start(session.directory, session.lab, port, http_port, memory, tuple(map(absolute, templates)))
     show_started(session, await_answer(session.directory, process), "runs")
     if not detach:
         _attend(session, process)
 
 
-def start(where: Path, lab: str, port: int = 0, http_port: int = 0, memory: bool = False) -> subprocess.Popen[bytes]:
+def absolute(text: str) -> str:
+    """``PREFIX=DIR`` with the folder as the controller finds it. Raises :class:`Failure` when it is none."""
+    prefix, equals, folder = text.rpartition("=")
+    if not Path(folder).is_dir():
+        raise Failure(f"{folder!r} is no folder.", "lazulite up --templates https://example.org/templates/=DIR", code=2)
+    return f"{prefix}{equals}{Path(folder).resolve()}"
+
+
+def start(
+    where: Path, lab: str, port: int = 0, http_port: int = 0, memory: bool = False, templates: tuple[str, ...] = ()
+) -> subprocess.Popen[bytes]:
     """Start the controller of *lab*; its output goes to ``controller.log`` in the lab's directory."""
     where.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-m", "lazulite.daemon", "--lab", lab, "--directory", str(where)]
     command += ["--port", str(port), "--http-port", str(http_port), *(["--memory"] if memory else [])]
+    command += [word for folder in templates for word in ("--templates", folder)]
     with (where / "controller.log").open("ab") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 

@@ -15,14 +15,17 @@ import uvloop
 
 from lazulite.arm import pki, profile
 from lazulite.arm.app import Api
+from lazulite.arm.deployments.links import HOME, Folders
 from lazulite.arm.scopes import subscriptions
 from lazulite.daemon.controller import Controller
+from lazulite.daemon.foresight import Foresight
 from lazulite.daemon.memory import MemoryParts
 from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.places import Connection, Places, started_at
 from lazulite.daemon.server import HOST, PortTakenError, Servers, listen
 from lazulite.daemon.surface import PREFIX, Surface
+from lazulite.daemon.templates import Uploads
 from lazulite.services import SERVICES
 from lazulite.store import StoreError
 
@@ -51,7 +54,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="of the API; 0: the last one, or a free one")
     parser.add_argument("--http-port", type=int, default=0, help="of plain HTTP for metadata; 0: the last one, or any")
     parser.add_argument("--memory", action="store_true", help="a model without packets")
+    parser.add_argument("--templates", action="append", default=[], type=_folder, help="[PREFIX=]DIR")
     return parser.parse_args()
+
+
+def _folder(text: str) -> tuple[str, Path]:
+    """``PREFIX=DIR``, or a folder for templates that come without an address."""
+    prefix, _, folder = text.rpartition("=")
+    return prefix or HOME, Path(folder)
 
 
 async def _run(asked: argparse.Namespace) -> None:
@@ -65,7 +75,10 @@ async def _run(asked: argparse.Namespace) -> None:
     places.keep_ports({"https": https.getsockname()[1], "http": http.getsockname()[1]})
     controller.base_url = f"https://localhost:{https.getsockname()[1]}"
     api = Api(controller)
-    api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts).answer
+    uploads = Uploads(controller.store.documents, controller.base_url)
+    api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
+    api.router.surroundings.compare = Foresight(controller).compare
+    api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts, uploads).answer
     files = pki.ensure(places.certificates, datetime.now(UTC))
     servers = Servers(api)
     servers.https(https, files)

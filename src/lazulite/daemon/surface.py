@@ -10,10 +10,11 @@ import msgspec
 
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import questions
+from lazulite.daemon import questions, snapshot
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
+from lazulite.daemon.templates import Files, Uploads
 from lazulite.forwarding.model import Guest, InternetHost, Port, Vrf
 
 PREFIX = "/lazulite"
@@ -32,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
 class Surface:
     """Answers requests below :data:`PREFIX`; the caller has been authenticated."""
 
-    def __init__(self, lab: str, controller: Controller, parts: Parts) -> None:
+    def __init__(self, lab: str, controller: Controller, parts: Parts, uploads: Uploads) -> None:
         self._lab, self._controller, self._parts = lab, controller, parts
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
@@ -47,6 +48,9 @@ class Surface:
             ("GET", "counters"): self._counters,
             ("GET", "drift"): self._drift,
             ("POST", "reset"): self._reset,
+            ("PUT", "templates"): lambda r: uploads.put(body(r, Files)),
+            ("GET", "snapshot"): lambda r: snapshot.save(controller),
+            ("PUT", "snapshot"): self._restore,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -105,6 +109,11 @@ class Surface:
         """A full read-back of the machine: what is not as the model has it."""
         await self._controller.settled(self._controller.store.snapshot.revision)
         return {"value": await self._controller.network.differences()}
+
+    async def _restore(self, request: Request) -> dict[str, Any]:
+        done = snapshot.restore(self._controller, request.content)
+        await self._controller.settled(self._controller.store.snapshot.revision)
+        return done
 
     async def _reset(self, request: Request) -> dict[str, Any]:
         deleted = self._controller.clear()

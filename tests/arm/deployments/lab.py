@@ -84,6 +84,9 @@ class FakeTarget:
     def known(self, kind: str) -> bool:
         return kind.lower() not in self.unknown
 
+    def stored(self, resource_id: ResourceId) -> Mapping[str, Any] | None:
+        return self.resources.get(resource_id)
+
     def check(self, resource_id: ResourceId, body: Mapping[str, Any]) -> list[Violation]:
         return self.violations.get(resource_id, [])
 

@@ -198,11 +198,6 @@ WRONG = [
     pytest.param(template(resource("natGateways", "n", dependsOn="n")), "'dependsOn'", id="dependsOn that is text"),
     pytest.param(template(resource("natGateways", "n", scope="/")), "not the id", id="tenant scope"),
     pytest.param(
-        template(resource("natGateways", "n", scope="/subscriptions/s")),
-        "not in a resource group",
-        id="subscription scope",
-    ),
-    pytest.param(
         template(resource("natGateways", "[reference('x').a]")),
         "not expected at this location",
         id="a name from the network",
@@ -226,11 +221,6 @@ WRONG = [
         template(nested("x", template(), properties={"parameters": {"a": {"value": 1}}})),
         "'inner'",
         id="parameters for an outer scope",
-    ),
-    pytest.param(
-        template(nested("x", template(), subscriptionId="s")),
-        "not to subscriptions",
-        id="a nested deployment to a subscription",
     ),
     pytest.param(
         template(resource("Microsoft.Resources/deployments", "x")),

@@ -10,7 +10,7 @@ from lazulite.arm.deployments import api
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import EMPTY
 from lazulite.resources.ids import ResourceId
-from tests.arm.deployments.lab import GROUP, GROUP_ID, SUBSCRIPTION_RESOURCE, Lab, net, request, resource, template
+from tests.arm.deployments.lab import GROUP_ID, Lab, net, request, resource, template
 
 ID = f"{GROUP_ID}/providers/Microsoft.Resources/deployments/d"
 ONE = template(
@@ -291,10 +291,3 @@ REQUESTS = [
 @pytest.mark.parametrize(("method", "path", "code"), REQUESTS)
 def test_a_request_is_refused(method: str, path: str, code: str) -> None:
     assert refused(Lab(), method, path, request(ONE)).code == code
-
-
-def test_other_scopes_than_resource_groups_say_that_they_are_not_supported() -> None:
-    lab = Lab()
-    scope = ResourceId(SUBSCRIPTION_RESOURCE["id"])
-    with pytest.raises(ArmError, match="deploy to a resource group"):
-        asyncio.run(lab.deployments.handle("PUT", scope, ["d"], {}, request(ONE), GROUP, SUBSCRIPTION_RESOURCE))

@@ -13,8 +13,11 @@ from typing import Any
 
 import msgspec
 
-from lazulite.arm.deployments.deployment import Order, Prepared, Setting, check_links, prepare
+from lazulite.arm import locations
+from lazulite.arm.deployments.deployment import Order, Prepared, Setting, prepare, require_location
+from lazulite.arm.deployments.forecast import Forecast
 from lazulite.arm.deployments.history import History
+from lazulite.arm.deployments.links import Library, Source
 from lazulite.arm.deployments.preflight import check
 from lazulite.arm.deployments.record import (
     ACTIVE,
@@ -24,11 +27,11 @@ from lazulite.arm.deployments.record import (
     timestamp,
 )
 from lazulite.arm.deployments.run import Network, Run, active
-from lazulite.arm.deployments.what_if import changes
 from lazulite.arm.errors import ArmError, bad_content, method_not_allowed
 from lazulite.arm.message import EMPTY, RETRY_HINTS, Response
-from lazulite.arm.target import Target
+from lazulite.arm.target import Rehearsal, Target
 from lazulite.resources.ids import ResourceId
+from lazulite.resources.view import Snapshot
 
 HOLD_S = 2.0
 """How long a poll of a running deployment is held. It ends at once with the deployment, so no client sleeps past it."""
@@ -54,6 +57,18 @@ class Call(msgspec.Struct, frozen=True):
         return ResourceId(f"{self.scope}/providers/Microsoft.Resources/deployments/{self.path[0]}")
 
 
+class Surroundings:
+    """What the process around the protocol lends to deployments; all of it may be missing."""
+
+    def __init__(self) -> None:
+        self.libraries: list[Library] = []
+        """What links of templates lead to."""
+        self.rehearse: Callable[[], Rehearsal] | None = None
+        """A place to try a deployment in."""
+        self.compare: Callable[[Snapshot], Awaitable[Any]] | None = None
+        """What becomes of the network's flows when it looks like that."""
+
+
 class Deployments:
     """Answers every request about deployments, and keeps them running in between.
 
@@ -68,8 +83,10 @@ class Deployments:
         environment: Mapping[str, Any],
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        surroundings: Surroundings | None = None,
     ) -> None:
-        self._network = Network(target, history, clock, new_id, {})
+        self._surroundings = surroundings or Surroundings()
+        self._network = Network(target, history, clock, new_id, {}, self._surroundings.libraries)
         self._environment = environment
 
     async def handle(
@@ -84,9 +101,6 @@ class Deployments:
     ) -> Response:
         """The answer to *method* on *path* (the segments after ``/deployments``). Raises :class:`ArmError`."""
         call = Call(method.upper(), scope, path, query, body, group, subscription)
-        if scope.group is None:
-            message = f"Deployments to the scope '{scope}' are not supported; deploy to a resource group."
-            raise ArmError(400, "InvalidDeploymentScope", message)
         if path:
             _check_name(path[0])
         answer = self._route(call)
@@ -132,9 +146,43 @@ class Deployments:
 
     async def _checked(self, call: Call) -> list[Prepared]:
         """The deployment that the body asks for, with those nested in it. Raises what speaks against it."""
-        order = _order(call)
+        order = await self._order(call)
         setting = Setting(self._environment, self._network.clock(), self._network.new_id)
-        return await check(self._network.target, prepare(order, setting))
+        return await check(self._network.target, self._network.links, prepare(order, setting))
+
+    async def _order(self, call: Call) -> Order:
+        """What the body of a PUT, a validation or a what-if asks for, its links followed."""
+        properties, mode = _properties(call)
+        location = self._location(call)
+        links, home = self._network.links, Source()
+        template = await links.template(properties, home)
+        parameters = await links.parameters(properties, home)
+        link = properties.get("templateLink")
+        return Order(
+            call.id, mode, template.document, parameters, call.group, call.subscription, location, link, template.source
+        )
+
+    def _location(self, call: Call) -> str:
+        """Where a deployment to a subscription is kept, which stays as long as its name does."""
+        given = call.body.get("location")
+        if call.scope.group is not None:
+            if given is None:
+                return ""
+            message = f"The 'location' property is not allowed for '{call.id.name}' at resource group scope."
+            raise ArmError(400, "InvalidDeployment", message)
+        location = locations.normalise(require_location(call.id, call.body))
+        if not locations.known(location):
+            regions = ", ".join(locations.REGIONS)
+            message = f"The provided location '{given}' is not available for deployments. Available regions: {regions}."
+            raise ArmError(400, "LocationNotAvailableForDeployment", message)
+        known = (self._network.history.get(call.id) or {}).get("deployment", {}).get("location", location)
+        if known != location:
+            message = (
+                f"Invalid deployment location '{location}'. The deployment '{call.id.name}' already exists in "
+                f"location '{known}'."
+            )
+            raise ArmError(409, "InvalidDeploymentLocation", message)
+        return location
 
     async def _validate(self, call: Call) -> Response:
         family = await self._checked(call)
@@ -147,15 +195,16 @@ class Deployments:
             "correlationId": self._network.new_id(),
             "validatedResources": resources,
         }
-        return Response(200, envelope(call.id, properties))
+        return Response(200, envelope(call.id, properties, family[0].order.location))
 
     async def _what_if(self, call: Call) -> Response:
         family = await self._checked(call)
         settings = call.body["properties"].get("whatIfSettings")
         form = settings.get("resultFormat") if isinstance(settings, dict) else None
         ids_only = str(form).lower() == "resourceidonly"
-        found = await changes(self._network.target, family, ids_only=ids_only)
-        return Response(200, {"status": "Succeeded", "properties": {"changes": found}})
+        compare = self._surroundings.compare if call.query.get("reachability", "").lower() == "true" else None
+        forecast = Forecast(self._network, self._surroundings.rehearse, compare)
+        return Response(200, {"status": "Succeeded", "properties": await forecast.of(family, ids_only=ids_only)})
 
     async def _list(self, call: Call) -> Response:
         found = [self._current(record)["deployment"] for record in reversed(self._network.history.list(call.scope))]
@@ -244,15 +293,16 @@ def _check_name(name: str) -> None:
         raise ArmError(400, "DeploymentNameInvalidCharacters", message)
 
 
-def _order(call: Call) -> Order:
-    """What the body of a PUT, a validation or a what-if asks for."""
+def _properties(call: Call) -> tuple[Mapping[str, Any], str]:
+    """The properties of the body, and the mode in its own spelling. Raises what is wrong with them."""
     properties = call.body.get("properties") if isinstance(call.body, dict) else None
     if not isinstance(properties, dict):
         raise bad_content("it has no 'properties'.")
     mode = _MODES.get(str(properties.get("mode")).lower())
     if mode is None:
         raise bad_content(f"The mode '{properties.get('mode')}' is neither 'Incremental' nor 'Complete'.")
+    if mode == "Complete" and call.scope.group is None:
+        raise bad_content("The mode 'Complete' is for deployments to resource groups; use 'Incremental'.")
     if properties.get("onErrorDeployment") is not None:
         raise ArmError(400, "OnErrorDeploymentNotSupported", "Deploying something else on error is not supported.")
-    check_links(properties)
-    return Order(call.id, mode, properties.get("template"), properties.get("parameters"), call.group, call.subscription)
+    return properties, mode

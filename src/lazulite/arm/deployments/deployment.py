@@ -12,6 +12,7 @@ from lazulite.arm.deployments.evaluation import evaluate, invalid_template, loca
 from lazulite.arm.deployments.expressions import Call, ExpressionError, Literal, Member, Node, is_expression, parse
 from lazulite.arm.deployments.frame import Frame, Named, Question, Runtime, Scopes
 from lazulite.arm.deployments.graph import dependencies
+from lazulite.arm.deployments.links import Linked, Source
 from lazulite.arm.deployments.outputs import evaluate_outputs
 from lazulite.arm.deployments.parameters import Bound, bind
 from lazulite.arm.deployments.plan import Plan, Planned, expand
@@ -33,11 +34,17 @@ class Order(msgspec.Struct, frozen=True):
     template: Any
     parameters: Any
     group: Mapping[str, Any]
-    """The resource group it deploys to, as clients read it."""
+    """The resource group it deploys to, as clients read it; empty for a deployment to a subscription."""
     subscription: Mapping[str, Any]
+    location: str = ""
+    """Where the deployment itself is kept; of those to a subscription alone."""
+    link: Mapping[str, Any] | None = None
+    """Where the template was found, as the client said it."""
+    source: Source = Source()
 
     @property
-    def group_id(self) -> ResourceId:
+    def scope(self) -> ResourceId:
+        """The resource group or the subscription."""
         return self.id.scope
 
 
@@ -73,11 +80,18 @@ class Prepared(msgspec.Struct, frozen=True):
     drafts: Sequence[Draft]
     """By position in the plan."""
     graph: Sequence[set[int]]
+    inherited: tuple[Any, ...] = ()
+    """Secrets of the deployments around it."""
 
     @property
     def deployed(self) -> Iterator[tuple[int, Planned]]:
         """Position and resource of everything that this deployment writes."""
         return ((i, p) for i, p in enumerate(self.plan.resources) if p.deployed and not p.existing)
+
+    @property
+    def secrets(self) -> tuple[Any, ...]:
+        """Values that nothing may show: those of its own secure parameters and of the deployments around it."""
+        return self.inherited + self.bound.secrets
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -95,7 +109,7 @@ def prepare(order: Order, setting: Setting, outer: Outer | None = None, level: i
         raise invalid_template(f"The deployment '{order.id.name}' is nested deeper than {MAX_LEVELS} levels.")
     template = read(order.template)
     frame, bound = (outer.frame, Bound({}, {}, outer.secrets)) if outer else _inner(order, template, setting)
-    plan = Plan(*expand(template, frame, order.group_id))
+    plan = Plan(*expand(template, frame, order.scope))
     find = _finder(plan, outer)
     drafts = [_draft(planned, find) for planned in plan.resources]
     graph = dependencies(plan, [draft.asked for draft in drafts])
@@ -120,7 +134,10 @@ def _described(order: Order) -> Mapping[str, Any]:
         "mode": order.mode,
         "provisioningState": "Accepted",
     }
-    return {"name": order.id.name, "properties": properties}
+    if order.link is not None:
+        properties["templateLink"] = {**order.link, **({"uri": order.source.address} if "id" not in order.link else {})}
+    location = {"location": order.location} if order.location else {}
+    return {"name": order.id.name, **location, "properties": properties}
 
 
 def _finder(plan: Plan, outer: Outer | None) -> Callable[[str], tuple[Named, ...]]:
@@ -202,24 +219,49 @@ def settled(planned: Planned, find: Callable[[str], tuple[Named, ...]], answers:
     return Draft(body, tuple(runtime.asked), not runtime.asked)
 
 
-def nested(parent: Prepared, planned: Planned, body: Mapping[str, Any], places: Places) -> Prepared:
+def nested(parent: Prepared, planned: Planned, body: Mapping[str, Any], content: Content) -> Prepared:
     """The deployment that a resource of type ``Microsoft.Resources/deployments`` stands for."""
     properties = body["properties"]
     _check_nested(planned, properties)
-    group, subscription = places
+    link = properties.get("templateLink")
     order = Order(
-        planned.id, "Incremental", properties.get("template"), properties.get("parameters"), group, subscription
+        planned.id,
+        "Incremental",
+        content.template.document,
+        content.parameters,
+        content.group,
+        content.subscription,
+        nested_location(planned, body),
+        link,
+        content.template.source,
     )
-    if has_inner_scope(planned):
-        return prepare(order, parent.setting, None, parent.level + 1)
-    outer = Outer(planned.frame, parent.find, parent.bound.secrets)
-    return prepare(order, parent.setting, outer, parent.level + 1)
+    inner = link is not None or has_inner_scope(planned)
+    outer = None if inner else Outer(planned.frame, parent.find, parent.bound.secrets)
+    made = prepare(order, parent.setting, outer, parent.level + 1)
+    return msgspec.structs.replace(made, inherited=parent.secrets)
+
+
+def nested_location(planned: Planned, body: Mapping[str, Any]) -> str:
+    """The location of a deployment to a subscription, which must be given; others have none."""
+    if planned.id.group is not None:
+        return ""
+    return require_location(planned.id, body)
+
+
+def require_location(deployment: ResourceId, body: Mapping[str, Any]) -> str:
+    """The ``location`` of *body*. Raises the refusal of a deployment to a subscription that has none."""
+    location = body.get("location")
+    if not isinstance(location, str) or not location:
+        message = f"The 'location' property must be specified for the deployment '{deployment.name}'."
+        raise ArmError(400, "LocationRequired", message)
+    return location
 
 
 def _check_nested(planned: Planned, properties: Mapping[str, Any]) -> None:
     if str(properties.get("mode", "")).lower() != "incremental":
         raise invalid_template(f"The mode of the nested deployment '{planned.name}' is not 'Incremental'.")
-    check_links(properties)
+    if properties.get("templateLink") is not None:
+        return
     if properties.get("parameters") and not has_inner_scope(planned):
         raise invalid_template(
             f"The nested deployment '{planned.name}' has parameters, but its expressions are those of the template "
@@ -227,19 +269,11 @@ def _check_nested(planned: Planned, properties: Mapping[str, Any]) -> None:
         )
 
 
-def check_links(properties: Mapping[str, Any]) -> None:
-    """Refuse templates and parameters that stand elsewhere: the lab reaches no network but its own."""
-    for name in ("templateLink", "parametersLink"):
-        link = properties.get(name)
-        if link is not None:
-            where = (link.get("uri") or link.get("id") or link.get("relativePath")) if isinstance(link, dict) else link
-            raise ArmError(
-                400,
-                "InvalidContentLink",
-                f"Unable to download deployment content from '{where}': the lab reads nothing from other networks. "
-                f"Send the content itself instead of a '{name}'.",
-            )
+class Content(msgspec.Struct, frozen=True):
+    """What the network knows of a nested deployment: where it goes, and what its links lead to."""
 
-
-Places = tuple[Mapping[str, Any], Mapping[str, Any]]
-"""The resource group and the subscription of a deployment, as clients read them."""
+    group: Mapping[str, Any]
+    """As clients read it; empty for a subscription."""
+    subscription: Mapping[str, Any]
+    template: Linked
+    parameters: Any

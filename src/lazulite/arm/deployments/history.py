@@ -45,3 +45,22 @@ class MemoryHistory:
 
     def list(self, group: ResourceId) -> list[Mapping[str, Any]]:
         return [record for deployment, record in self._records.items() if deployment.scope == group]
+
+
+class OverlaidHistory:
+    """A history over another that it never writes: for deployments that are only tried."""
+
+    def __init__(self, base: History) -> None:
+        self._base, self._own = base, MemoryHistory()
+
+    def get(self, deployment: ResourceId) -> Mapping[str, Any] | None:
+        return self._own.get(deployment) or self._base.get(deployment)
+
+    def put(self, deployment: ResourceId, record: Mapping[str, Any]) -> None:
+        self._own.put(deployment, record)
+
+    def delete(self, deployment: ResourceId) -> None:
+        self._own.delete(deployment)
+
+    def list(self, group: ResourceId) -> list[Mapping[str, Any]]:
+        return self._own.list(group)

@@ -8,8 +8,8 @@ from typing import Any
 from lazulite.arm.deployments.evaluation import count, invalid_template, located, resolve
 from lazulite.arm.deployments.frame import Frame
 from lazulite.arm.deployments.functions.signature import json_type
-from lazulite.arm.deployments.parameters import is_secure, type_name
 from lazulite.arm.deployments.template import Template
+from lazulite.arm.deployments.types import is_secure, resolved, type_name
 
 _JSON = {"String": str, "Int": int, "Bool": bool, "Array": list, "Object": dict}
 
@@ -18,6 +18,7 @@ def evaluate_outputs(template: Template, frame: Frame) -> dict[str, Any]:
     """``{name: {type, value}}``; those whose condition does not hold are left out, secure ones have no value."""
     outputs = {}
     for name, declared in template.outputs.items():
+        declared = resolved(declared, template.definitions, f"the template output '{name}'")
         with located(f"the output '{name}'"):
             if resolve(declared.get("condition", True), frame.asking(None)) is False:
                 continue

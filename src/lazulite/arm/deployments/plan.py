@@ -14,6 +14,7 @@ from lazulite.arm.deployments.functions.resources import path
 from lazulite.arm.deployments.template import MAX_RESOURCES, Template, entries
 from lazulite.resources.ids import ResourceId
 
+RESOURCE_GROUP = "microsoft.resources/resourcegroups"
 _OUTSIDE = {
     "apiversion",
     "asserts",
@@ -147,7 +148,7 @@ def _planned(
             kind, name = f"{parent.kind}/{kind}", f"{parent.name}/{name}"
         depends = resolve(members.get("dependson") or [], frame)
         deployed = _condition(members.get("condition", True), frame)
-        scope = _scope(members, kind, group, frame)
+        scope = _scope(members, group, frame)
     if not isinstance(depends, list) or not all(isinstance(d, str) for d in depends):
         raise invalid_template(f"The 'dependsOn' of {where} is not an array of names.")
     return Planned(
@@ -181,36 +182,42 @@ def _condition(source: Any, frame: Frame) -> bool:
     raise ExpressionError(f"The condition is a boolean, not '{value}'.")
 
 
-def _scope(members: Mapping[str, Any], kind: str, group: ResourceId, frame: Frame) -> ResourceId:
-    """What the resource's id starts with: the group, the one that a nested deployment names, or a resource."""
+def _scope(members: Mapping[str, Any], home: ResourceId, frame: Frame) -> ResourceId:
+    """What the resource's id starts with: where the template is deployed to, unless it names another scope."""
     scope = resolve(members.get("scope"), frame)
     if scope is not None:
-        text = scope if str(scope).startswith("/") else f"{group}/providers/{scope}"
-        return _parsed(str(text))
-    if kind.lower() != DEPLOYMENT_KIND:
-        return group
-    subscription = resolve(members.get("subscriptionid"), frame) or group.subscription
-    name = resolve(members.get("resourcegroup"), frame)
-    if name is None and members.get("subscriptionid") is not None:
-        raise ExpressionError("Only nested deployments to resource groups are supported, not to subscriptions.")
-    return _parsed(f"/subscriptions/{subscription}/resourceGroups/{name or group.group}")
+        text = str(scope) if str(scope).startswith("/") else f"{home}/providers/{scope}"
+        return _parsed(text)
+    subscription = resolve(members.get("subscriptionid"), frame)
+    group = resolve(members.get("resourcegroup"), frame)
+    if subscription is None and group is None:
+        return home
+    below = f"/resourceGroups/{group}" if group is not None else ""
+    return _parsed(f"/subscriptions/{subscription or home.subscription}{below}")
 
 
 def _parsed(text: str) -> ResourceId:
     try:
-        found = ResourceId.parse(text)
+        return canonical(ResourceId.parse(text))
     except ValueError:
-        raise ExpressionError(f"The scope '{text}' is not the id of a resource group or resource.") from None
-    if found.group is None:
-        raise ExpressionError(f"The scope '{text}' is not in a resource group; only those are supported.")
-    return found
+        message = f"The scope '{text}' is not the id of a subscription, a resource group or a resource"
+        raise ExpressionError(f"{message}; the lab has no management groups.") from None
+
+
+def canonical(resource_id: ResourceId) -> ResourceId:
+    """The id of a resource group in the spelling that ``subscriptionResourceId`` can not give it."""
+    if resource_id.kind.lower() != RESOURCE_GROUP or "/providers/" not in resource_id.key:
+        return resource_id
+    return ResourceId(f"/subscriptions/{resource_id.subscription}/resourceGroups/{resource_id.name}")
 
 
 def _identity(scope: ResourceId, kind: str, name: str) -> ResourceId:
+    if kind.lower() == RESOURCE_GROUP and scope.group is not None:
+        raise invalid_template(f"The resource group '{name}' can only be deployed to a subscription.")
     segments = name.split("/")
     try:
         if "/" in kind and all(segments):
-            return ResourceId.parse(f"{scope}/providers/{path(kind, segments)}")
+            return canonical(ResourceId.parse(f"{scope}/providers/{path(kind, segments)}"))
     except (ExpressionError, ValueError):
         pass
     raise invalid_template(
@@ -241,7 +248,7 @@ class Plan:
         if loop is not None:
             self._loops[loop.name].append(position)
         self._ids.setdefault(planned.id.key, []).append(position)
-        self._ids.setdefault(planned.id.path.lower(), []).append(position)
+        self._ids.setdefault(_path(planned.id), []).append(position)
         self._names.setdefault(planned.name.lower(), []).append(position)
 
     def positions(self, name: str) -> list[int] | None:
@@ -249,7 +256,7 @@ class Plan:
 
         Raises :class:`ArmError` when resources of several types have that name.
         """
-        key = name.lower().rstrip("/")
+        key = _folded(name)
         for index in (self._symbols, self._ids, self._loops):
             if key in index:
                 return index[key]
@@ -272,8 +279,22 @@ class Plan:
 
     def _by_id(self, text: str) -> tuple[Named, ...]:
         try:
-            found = ResourceId.parse(text)
+            found = canonical(ResourceId.parse(text))
         except ValueError:
             return ()
         own = self.at(found)
         return (Named(found, self.resources[own[0]].api_version if own else "", False),)
+
+
+def _path(resource_id: ResourceId) -> str:
+    """``{type}/{name}``, folded, as templates name a resource within its scope."""
+    grouped = "/providers/" not in resource_id.key
+    return f"{RESOURCE_GROUP}/{resource_id.name}".lower() if grouped else resource_id.path.lower()
+
+
+def _folded(name: str) -> str:
+    """How the plan keeps *name*."""
+    try:
+        return canonical(ResourceId.parse(name)).key if name.startswith("/") else name.lower().rstrip("/")
+    except ValueError:
+        return name.lower().rstrip("/")

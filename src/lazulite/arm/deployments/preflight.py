@@ -6,24 +6,43 @@ Source: "Deployment troubleshooting": ``InvalidTemplateDeployment``, preflight v
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, TypeAlias
 
-from lazulite.arm.deployments.deployment import Places, Prepared, nested
+from lazulite.arm.deployments.deployment import Content, Prepared, nested
+from lazulite.arm.deployments.links import Links
+from lazulite.arm.deployments.plan import Planned
 from lazulite.arm.errors import ArmError, group_not_found, subscription_not_found, unknown_type
 from lazulite.arm.target import Target
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Violation
 
 _GROUP_API = "2022-09-01"
+RESOURCE_GROUP_KIND = "Microsoft.Resources/resourceGroups"
+Groups: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
-async def places_of(target: Target, parent: Prepared, deployment: ResourceId) -> Places:
-    """Group and subscription of a nested deployment."""
-    if deployment.scope == parent.order.group_id:
+async def opened(
+    target: Target, links: Links, parent: Prepared, planned: Planned, body: Mapping[str, Any], promised: Groups
+) -> Prepared:
+    """The deployment nested in *parent* as *planned*. *promised*: groups that are yet to be made, by id key."""
+    group, subscription = await _places(target, parent, planned.id, promised)
+    properties = body["properties"]
+    template = await links.template(properties, parent.order.source)
+    parameters = await links.parameters(properties, parent.order.source)
+    return nested(parent, planned, body, Content(group, subscription, template, parameters))
+
+
+async def _places(
+    target: Target, parent: Prepared, deployment: ResourceId, promised: Groups
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Group (empty for a deployment to a subscription) and subscription of a nested deployment."""
+    if deployment.scope == parent.order.scope:
         return parent.order.group, parent.order.subscription
     subscription = await subscription_of(target, parent, deployment)
-    group = await target.get(deployment.scope, _GROUP_API)
+    if deployment.group is None:
+        return {}, subscription
+    group = await target.get(deployment.scope, _GROUP_API) or promised.get(deployment.scope.key)
     if group is None:
         raise group_not_found(deployment.scope.name)
     return group, subscription
@@ -38,20 +57,30 @@ async def subscription_of(target: Target, parent: Prepared, deployment: Resource
     return found
 
 
-async def family(target: Target, prepared: Prepared) -> AsyncIterator[Prepared]:
+async def family(target: Target, links: Links, prepared: Prepared, promised: Groups) -> AsyncIterator[Prepared]:
     """The deployment and those nested in it, as far as their parameters do not depend on what runs."""
     yield prepared
+    promised = {**promised, **dict(_promises(prepared))}
     for position, planned in prepared.deployed:
         draft = prepared.drafts[position]
         if planned.is_deployment and draft.complete:
-            places = await places_of(target, prepared, planned.id)
-            async for each in family(target, nested(prepared, planned, draft.body, places)):
+            child = await opened(target, links, prepared, planned, draft.body, promised)
+            async for each in family(target, links, child, promised):
                 yield each
 
 
-async def check(target: Target, prepared: Prepared) -> list[Prepared]:
+def _promises(prepared: Prepared) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The resource groups that the template makes, as a client would read them."""
+    for position, planned in prepared.deployed:
+        if planned.id.kind == RESOURCE_GROUP_KIND:
+            body = prepared.drafts[position].body
+            identity = {"id": planned.id.text, "name": planned.id.name, "type": planned.id.kind}
+            yield planned.id.key, {**body, **identity, "properties": {"provisioningState": "Succeeded"}}
+
+
+async def check(target: Target, links: Links, prepared: Prepared) -> list[Prepared]:
     """The whole family, when nothing speaks against it. Raises :class:`ArmError` with every violation."""
-    found = [each async for each in family(target, prepared)]
+    found = [each async for each in family(target, links, prepared, {})]
     violations: list[Violation] = []
     for each in found:
         violations += _unknown_types(target, each)

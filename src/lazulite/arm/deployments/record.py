@@ -15,6 +15,7 @@ import msgspec
 
 from lazulite.arm.deployments.deployment import Prepared
 from lazulite.arm.deployments.functions.hashes import murmur64
+from lazulite.arm.deployments.secrets import hide
 from lazulite.arm.errors import ArmError
 from lazulite.resources.ids import ResourceId
 
@@ -75,8 +76,12 @@ def status_name(status: int) -> str:
 
 def described(resource: ResourceId) -> dict[str, Any]:
     """A resource as dependencies and operations name it."""
-    names = "/".join(resource.path.split("/")[2::2])
-    return {"id": resource.text, "resourceType": resource.kind, "resourceName": names}
+    return {"id": resource.text, "resourceType": resource.kind, "resourceName": names_of(resource)}
+
+
+def names_of(resource: ResourceId) -> str:
+    """All name segments: ``vnet/subnet``; of a resource group its name."""
+    return "/".join(resource.path.split("/")[2::2]) if "/providers/" in resource.key else resource.name
 
 
 class Record:
@@ -92,6 +97,8 @@ class Record:
         self.error: Mapping[str, Any] | None = None
         self.correlation_id = correlation_id
         self._template = prepared.order.template
+        self._location = prepared.order.location
+        self._secrets = prepared.secrets
         self._fixed = fixed_properties(prepared)
 
     def enter(self, state: str, now: datetime) -> None:
@@ -112,27 +119,39 @@ class Record:
             properties["outputResources"] = [{"id": r.text} for r in sorted(self.created)]
         if self.error is not None:
             properties["error"] = self.error
-        return envelope(self.id, properties)
+        return envelope(self.id, properties, self._location)
 
     def document(self) -> dict[str, Any]:
-        """Everything that is kept."""
+        """Everything that is kept. Outputs are what the author chose to show, and others read them from here."""
+        deployment = self.wire()
+        outputs = deployment["properties"].pop("outputs", None)
         operations = [o.wire(self.id) for o in self.operations]
-        return {"deployment": self.wire(), "template": self._template, "operations": operations}
+        kept = hide({"deployment": deployment, "template": self._template, "operations": operations}, self._secrets)
+        if outputs is not None:
+            kept["deployment"]["properties"]["outputs"] = outputs
+        found: dict[str, Any] = kept
+        return found
 
 
-def envelope(deployment: ResourceId, properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": deployment.text, "name": deployment.name, "type": _KIND, "properties": properties}
+def envelope(deployment: ResourceId, properties: Mapping[str, Any], location: str = "") -> dict[str, Any]:
+    own = {"location": location} if location else {}
+    return {"id": deployment.text, "name": deployment.name, "type": _KIND, **own, "properties": properties}
 
 
 def fixed_properties(prepared: Prepared) -> dict[str, Any]:
     """The properties that are known before anything runs."""
     return {
+        **_link(prepared),
         "templateHash": template_hash(prepared.order.template),
         "parameters": prepared.bound.echo,
         "mode": prepared.order.mode,
         "providers": _providers(prepared),
         "dependencies": list(_dependencies(prepared)),
     }
+
+
+def _link(prepared: Prepared) -> dict[str, Any]:
+    return {} if prepared.order.link is None else {"templateLink": prepared.order.link}
 
 
 def _providers(prepared: Prepared) -> list[dict[str, Any]]:

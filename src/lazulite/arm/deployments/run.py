@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from graphlib import TopologicalSorter
 from typing import Any
 
 import msgspec
 
-from lazulite.arm.deployments.deployment import Prepared, nested, settled
+from lazulite.arm.deployments.deployment import Prepared, settled
 from lazulite.arm.deployments.frame import DEPLOYMENT_KIND, Question, Runtime
 from lazulite.arm.deployments.history import History
+from lazulite.arm.deployments.links import Library, Links
 from lazulite.arm.deployments.outputs import evaluate_outputs
 from lazulite.arm.deployments.plan import Planned
-from lazulite.arm.deployments.preflight import places_of
+from lazulite.arm.deployments.preflight import opened
 from lazulite.arm.deployments.record import Operation, Record, failure, located_error
+from lazulite.arm.deployments.secrets import hide
 from lazulite.arm.errors import ArmError, resource_not_found
 from lazulite.arm.target import Target
 from lazulite.resources.ids import ResourceId
@@ -44,6 +47,12 @@ class Network(msgspec.Struct, frozen=True):
     new_id: Callable[[], str]
     live: dict[ResourceId, Run]
     """Deployments that have not ended, nested ones too."""
+    libraries: Sequence[Library] = ()
+    """What links lead to."""
+
+    @property
+    def links(self) -> Links:
+        return Links(self.libraries, self.target)
 
 
 class Run:
@@ -73,7 +82,8 @@ class Run:
         try:
             error = await self._deploy()
         except Exception as defect:
-            _LOG.exception("deployment=%s state=Failed", self.record.id)
+            secrets = self.prepared.secrets
+            _LOG.error("deployment=%s state=Failed\n%s", self.record.id, hide(traceback.format_exc(), secrets))
             error = {"code": "InternalServerError", "message": f"The deployment met a defect of the lab: {defect}"}
         self._end(error)
 
@@ -162,8 +172,9 @@ class Run:
         """Run a nested deployment to its end; its error, when there is one."""
         if planned.id in self._network.live:
             raise active(planned.id)
-        places = await places_of(self._network.target, self.prepared, planned.id)
-        child = Run(nested(self.prepared, planned, body, places), self._network, self.record.correlation_id)
+        network = self._network
+        prepared = await opened(network.target, network.links, self.prepared, planned, body, {})
+        child = Run(prepared, network, self.record.correlation_id)
         self.children.append(child)
         child.start()
         await child.task
@@ -173,7 +184,7 @@ class Run:
         """Delete what the group holds and the template does not; the errors."""
         listed = set(self._listed())
         failed: list[Mapping[str, Any]] = []
-        for resource in self._network.target.listing(self.prepared.order.group_id):
+        for resource in self._network.target.listing(self.prepared.order.scope):
             if resource not in listed and goes_with_complete(resource):
                 failed += await self._delete(resource)
         return failed

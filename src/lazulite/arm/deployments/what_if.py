@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lazulite.arm.deployments.deployment import Prepared
+from lazulite.arm.deployments.expressions import is_expression
 from lazulite.arm.deployments.plan import Planned
+from lazulite.arm.deployments.record import names_of
 from lazulite.arm.deployments.run import goes_with_complete
+from lazulite.arm.deployments.secrets import hide
 from lazulite.arm.target import Target
 from lazulite.resources.ids import ResourceId
 
@@ -17,48 +20,68 @@ _REPLACED_WHOLE = {"tags"}
 """Maps whose missing entries a write removes; in other objects what is left out keeps its value."""
 _API_VERSION = "2024-05-01"
 """To read resources that the template does not have."""
-_HIDDEN = "*******"
 
 
-async def changes(target: Target, family: Sequence[Prepared], *, ids_only: bool) -> list[dict[str, Any]]:
-    """Every change, in the order of ids. *family*: the deployment, then those nested in it."""
+async def changes(
+    target: Target, family: Sequence[Prepared], *, ids_only: bool, tried: Target | None = None
+) -> list[dict[str, Any]]:
+    """Every change, in the order of ids. *family*: the deployment, then those nested in it.
+
+    *tried* is where the deployment has been rehearsed: what is there then is what each resource becomes. Without one
+    the template itself says it, and what it leaves out is taken to stay.
+    """
     found: dict[ResourceId, dict[str, Any]] = {}
+    secrets = [secret for prepared in family for secret in prepared.secrets]
     for prepared in family:
         for position, planned in prepared.deployed:
             if not planned.is_deployment:
-                body = _hide(prepared.drafts[position].body, prepared.bound.secrets)
-                found[planned.id] = await _written(target, planned, body, ids_only)
+                change = await _written(target, planned, prepared.drafts[position].body, ids_only, tried)
+                found[planned.id] = hide(change, secrets)
     root = family[0].order
-    for resource in target.listing(root.group_id):
+    for resource in target.listing(root.scope) if root.group else ():
         if resource not in found and goes_with_complete(resource):
-            found[resource] = await _left(target, resource, root.mode == "Complete", ids_only)
+            gone = root.mode == "Complete" if tried is None else tried.stored(resource) is None
+            found[resource] = await _left(target, resource, gone, ids_only)
     return [found[resource] for resource in sorted(found)]
 
 
-async def _written(target: Target, planned: Planned, body: Mapping[str, Any], ids_only: bool) -> dict[str, Any]:
-    live = await target.get(planned.id, planned.api_version)
+async def _written(
+    target: Target, planned: Planned, body: Mapping[str, Any], ids_only: bool, tried: Target | None
+) -> dict[str, Any]:
     change: dict[str, Any] = {"resourceId": planned.id.text}
+    head: dict[str, Any] = {"apiVersion": planned.api_version, **_identity(planned.id)}
+    live = await target.get(planned.id, planned.api_version)
     if ids_only:
         return change | {"changeType": "Create" if live is None else "Deploy"}
-    after = {"apiVersion": planned.api_version, **_identity(planned.id), **body}
+    then = tried.stored(planned.id) if tried is not None else None
     if live is None:
-        return change | {"changeType": "Create", "after": after}
-    before = {"apiVersion": planned.api_version, **_identity(planned.id), **_cleaned(live)}
-    merged = _merged(before, after)
-    delta = list(_delta(before, merged, ""))
+        return change | {"changeType": "Create", "after": head | dict(body if then is None else _filled(body, then))}
+    now = target.stored(planned.id) if then is not None else live
+    before = head | _cleaned(now or {})
+    after = _merged(before, head | dict(body)) if then is None else head | _cleaned(then)
+    delta = list(_delta(before, after, ""))
     kind = "Modify" if delta else "NoChange"
-    return change | {"changeType": kind, "before": before, "after": merged, "delta": delta}
+    return change | {"changeType": kind, "before": before, "after": after, "delta": delta}
 
 
-async def _left(target: Target, resource: ResourceId, complete: bool, ids_only: bool) -> dict[str, Any]:
-    change = {"resourceId": resource.text, "changeType": "Delete" if complete else "Ignore"}
+def _filled(body: Any, then: Any) -> Any:
+    """*body* with each expression that only the network could answer as it came out in the rehearsal."""
+    if isinstance(body, dict) and isinstance(then, dict):
+        known = {name.lower(): value for name, value in then.items()}
+        return {name: _filled(value, known.get(name.lower())) for name, value in body.items()}
+    if isinstance(body, list) and isinstance(then, list) and len(body) == len(then):
+        return [_filled(one, other) for one, other in zip(body, then, strict=True)]
+    return then if isinstance(body, str) and is_expression(body) and then is not None else body
+
+
+async def _left(target: Target, resource: ResourceId, gone: bool, ids_only: bool) -> dict[str, Any]:
+    change = {"resourceId": resource.text, "changeType": "Delete" if gone else "Ignore"}
     live = None if ids_only else await target.get(resource, _API_VERSION)
     return change if live is None else change | {"before": {**_identity(resource), **_cleaned(live)}}
 
 
 def _identity(resource: ResourceId) -> dict[str, Any]:
-    names = "/".join(resource.path.split("/")[2::2])
-    return {"id": resource.text, "name": names, "type": resource.kind}
+    return {"id": resource.text, "name": names_of(resource), "type": resource.kind}
 
 
 def _cleaned(live: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,20 +94,6 @@ def _without_computed(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _without_computed(v) for k, v in value.items() if k.lower() not in _COMPUTED}
     return [_without_computed(v) for v in value] if isinstance(value, list) else value
-
-
-def _hide(value: Any, secrets: Sequence[Any]) -> Any:
-    """*value* without the values of secure parameters."""
-    if any(value == secret and value is not None for secret in secrets):
-        return _HIDDEN
-    if isinstance(value, dict):
-        return {k: _hide(v, secrets) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_hide(v, secrets) for v in value]
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, _HIDDEN) if isinstance(secret, str) else value
-    return value
 
 
 def _merged(before: Any, after: Any) -> Any:

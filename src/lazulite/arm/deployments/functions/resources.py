@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ _ZONES = ("1", "2", "3")
 """Availability zones of every region of the lab, as in the larger regions of Azure."""
 _API_VERSION = "2024-05-01"
 """What ``providers`` offers; the product accepts any."""
+
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def path(kind: str, names: list[str]) -> str:
@@ -38,8 +42,10 @@ def _split(function: str, arguments: tuple[str, ...], scopes: int) -> tuple[list
 
 
 def resource_id(frame: Frame, *arguments: str) -> str:
-    """``resourceId([subscription], [group], type, name…)``."""
+    """``resourceId([subscription], [group], type, name…)``; in a deployment to a subscription without a group too."""
     scopes, kind, names = _split("resourceId", arguments, 2)
+    if not frame.scopes.group and (not scopes or (len(scopes) == 1 and _GUID.fullmatch(scopes[0]))):
+        return subscription_resource_id(frame, *arguments)
     group = scopes.pop() if scopes else str(frame.scopes.group["name"])
     subscription = scopes.pop() if scopes else frame.scopes.subscription_id
     return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{path(kind, names)}"
@@ -140,7 +146,7 @@ def pick_zones(namespace: str, kind: str, location: str, count: int = 1, offset:
 def providers(frame: Frame, namespace: str, kind: str | None = None) -> dict[str, Any]:
     if kind is None:
         return {"id": f"/subscriptions/{frame.scopes.subscription_id}/providers/{namespace}", "namespace": namespace}
-    location = frame.scopes.group.get("location")
+    location = frame.scopes.group.get("location") or frame.scopes.deployment.get("location")
     return {"resourceType": kind, "locations": [location], "apiVersions": [_API_VERSION]}
 
 

@@ -42,6 +42,11 @@ def copy_index(frame: Frame, loop: str | int = 0, offset: int = 0) -> int:
 
 
 def resource_group(frame: Frame) -> Any:
+    if not frame.scopes.group:
+        raise ExpressionError(
+            "The template function 'resourceGroup' is not expected at this location: "
+            "this is a deployment to a subscription."
+        )
     return frame.scopes.group
 
 

@@ -1,0 +1,87 @@
+"""What a change would do to the network's flows, told in the names people use."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from lazulite.analysis.answers import Disposition
+from lazulite.analysis.difference import Change, Difference, Outcome, Side, differences
+from lazulite.compiler.engine import compile_model
+from lazulite.daemon.controller import Controller
+from lazulite.forwarding.model import ForwardingModel, Guest, Port
+from lazulite.resources.view import Snapshot
+from lazulite.services import SERVICES
+from lazulite.values import Flow
+
+INTERNET = "Internet"
+_ABSENT = "not there"
+
+
+class Foresight:
+    """Compares the network as it is with the one that other documents describe."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    async def compare(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Rows of flows that become allowed or denied. Other requests are served meanwhile."""
+        now = ForwardingModel(self._controller.model)
+        return await asyncio.to_thread(report, now, snapshot)
+
+
+def report(now: ForwardingModel, snapshot: Snapshot) -> dict[str, Any]:
+    then = compile_model(SERVICES, snapshot)
+    rows = [_row(found, (then, now)) for found in differences(now, then)]
+    return {"differences": sorted(rows, key=lambda row: (row["from"]["names"], row["to"]["names"]))}
+
+
+def _row(found: Difference, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
+    said = zip(found.changes, found.senders, found.witnesses, strict=True)
+    return {
+        "from": _side(found.sources, models),
+        "to": _side(found.destinations, models),
+        "changes": [_change(change) | {"witness": _witness(sender, flow, models)} for change, sender, flow in said],
+    }
+
+
+def _side(side: Side, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
+    names = dict.fromkeys(_name(e.name, models) for e in side.endpoints)
+    return {"names": sorted(names), "prefixes": [str(p) for p in side.prefixes]}
+
+
+def _name(port: str, models: tuple[ForwardingModel, ...]) -> str:
+    """What people call the workload behind a port; everything else is the Internet."""
+    for model in models:
+        found = model.get(Port, port)
+        if found is not None:
+            guest = model.get(Guest, found.guest) if found.guest else None
+            return guest.label if guest is not None else found.label
+    return INTERNET
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "becomes": "allowed" if change.opens else "denied",
+        "protocols": [str(p) for p in change.protocols],
+        "sourcePorts": str(change.src_ports),
+        "destinationPorts": str(change.dst_ports),
+        "now": _outcome(change.now),
+        "then": _outcome(change.then),
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, str]:
+    gone = outcome.disposition is Disposition.GUEST_DOWN and not outcome.origin
+    return {"disposition": _ABSENT if gone else str(outcome.disposition), "origin": outcome.origin}
+
+
+def _witness(sender: str, flow: Flow, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
+    return {
+        "sender": _name(sender, models),
+        "protocol": str(flow.protocol),
+        "source": str(flow.src),
+        "sourcePort": flow.src_port,
+        "destination": str(flow.dst),
+        "destinationPort": flow.dst_port,
+    }
