@@ -30,9 +30,11 @@ class Bulk(Lab):
         self._waiting[assigned.id.key] = assigned
         return assigned
 
-    def flush(self) -> None:
-        self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, self._waiting)[0]
+    def flush(self) -> set[Any]:
+        """Store what waits; what the change touches."""
+        self.snapshot, touched = self.snapshot.with_changes(self.snapshot.revision + 1, self._waiting)
         self._waiting = {}
+        return touched
 
 
 def flat(count: int, *, groups: int = 1, rules: int = 10, dual: bool = False) -> Bulk:

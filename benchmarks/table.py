@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from benchmarks.analysis import analysis
+from benchmarks.change import change
+from benchmarks.compilation import compilation
 from benchmarks.creation import creation
+from benchmarks.differential import differential
+from benchmarks.management import management
 from benchmarks.paths import paths
 from benchmarks.result import Result
+from benchmarks.starting import starting
 
 BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "creation": creation,
     "paths": paths,
+    "compilation": compilation,
+    "analysis": analysis,
+    "management": management,
+    "change": change,
+    "starting": starting,
+    "differential": differential,
 }

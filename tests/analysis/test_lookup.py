@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lazulite.analysis import Index, trace
 from lazulite.analysis.lookup import LongestPrefix
 from lazulite.analysis.matcher import Matcher
-from lazulite.forwarding.model import AccessList, Action, AddressSet, ForwardingModel, Route, RouteSource, RouteTable
+from lazulite.forwarding.model import (
+    AccessList,
+    Action,
+    AddressSet,
+    AnyEntry,
+    ForwardingModel,
+    Peering,
+    Route,
+    RouteSource,
+    RouteTable,
+    Script,
+)
 from lazulite.incremental import Delta
 from lazulite.values import Flow, IPAddress
-from tests.analysis.build import access_list, flow, group, index, model, port, route, table, vrf
+from tests.analysis.build import access_list, flow, group, host, index, model, port, route, table, vrf
 from tests.analysis.networks import (
     PRIVATE,
     SETS,
@@ -127,6 +139,32 @@ def test_a_list_follows_the_members_of_its_sets() -> None:
     assert trace(followed, "a", asked).disposition.arrives
     followed.update(Delta({}, {web.key: web}))
     assert not trace(followed, "a", asked).disposition.arrives
+
+
+EXAMPLES: list[Any] = [
+    vrf("net", "10.0.0.0/16"),
+    *port("a", "10.0.0.4/24"),
+    group("web", "10.0.0.5"),
+    access_list("l", "1 allow * * > web :*"),
+    table("net", route("10.0.0.0/16 local")),
+    Peering("link", vrf="net", remote="far", prefixes=()),
+    Script("s", label="s", guest="a", body=""),
+    host("visitor", "198.18.0.9"),
+]
+
+
+def test_there_is_an_example_of_every_type_of_entry() -> None:
+    assert {type(e) for e in EXAMPLES} == set(get_args(AnyEntry))
+
+
+@pytest.mark.parametrize("entry", [pytest.param(e, id=type(e).__name__) for e in EXAMPLES])
+def test_an_entry_of_any_type_comes_changes_and_goes(entry: Any) -> None:
+    followed = index()
+    for _ in range(2):
+        followed.update(Delta({entry.key: entry}))
+    assert list(followed.model) == [entry]
+    followed.update(Delta({}, {entry.key: entry}))
+    assert list(followed.model) == []
 
 
 def test_an_index_does_not_change_with_the_model_it_was_built_from() -> None:

@@ -104,6 +104,7 @@ BASE: list[tuple[str, str, Any]] = [
     ("PUT", "routeTables/t", here(routes=[named("r", **route("10.9.0.0/16", "VirtualAppliance", "10.0.1.4"))])),
     ("PUT", "routeTables/default", here(routes=[named("r", **route("0.0.0.0/0", "None"))])),
     ("PUT", "virtualNetworks/hub", network("10.0.0.0/16", subnets=HUB_SUBNETS)),
+    ("PUT", "virtualNetworks/wide", network("10.6.0.0/16", subnets=[subnet("a", "10.6.0.0/20")])),
     ("PUT", "virtualNetworks/spoke", network("10.1.0.0/16", subnets=[subnet("a", "10.1.0.0/24")])),
     ("PUT", "virtualNetworks/twin", network("10.1.0.0/16")),
     ("PUT", "virtualNetworks/inner", network("10.0.128.0/17")),

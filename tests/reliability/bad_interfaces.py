@@ -16,6 +16,7 @@ from tests.reliability.bad_input import (
     NEW_VM,
     NIC,
     A,
+    B,
     delete,
     here,
     interface,
@@ -27,6 +28,38 @@ from tests.reliability.bad_input import (
 )
 
 INTERFACES = [
+    put(
+        "in two subnets of a network",
+        NEW_NIC,
+        here(ipConfigurations=[named("x", subnet=ref(A)), named("y", subnet=ref(B))]),
+        "IpConfigurationsOnSameNicCannotUseDifferentSubnets",
+        ANYTHING,
+        "properties.ipConfigurations",
+    ),
+    put(
+        "with two primary configurations",
+        NEW_NIC,
+        here(ipConfigurations=[named(n, subnet=ref(A), primary=True) for n in ("x", "y")]),
+        "OnlyOnePrimaryIpConfigurationAllowed",
+        ANYTHING,
+        "properties.ipConfigurations",
+    ),
+    put(
+        "static, with no address",
+        NEW_NIC,
+        interface(A, privateIPAllocationMethod="Static"),
+        "PrivateIPAddressRequired",
+        ANYTHING,
+        f"{NIC}.privateIPAddress",
+    ),
+    put(
+        "with 257 configurations",
+        NEW_NIC,
+        here(ipConfigurations=[named(f"c{n}", subnet=ref("virtualNetworks/wide/subnets/a")) for n in range(257)]),
+        "IpConfigurationCountLimitReached",
+        ANYTHING,
+        "properties.ipConfigurations",
+    ),
     *(
         put(f"the static address {address}", NEW_NIC, static(A, address), code, words, f"{NIC}.privateIPAddress")
         for address, code, words in (
@@ -186,6 +219,22 @@ ADDRESSES = [
 ]
 
 MACHINES = [
+    put(
+        "with another interface while it runs",
+        "virtualMachines/spare",
+        machine("networkInterfaces/spare", "networkInterfaces/third"),
+        "AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported",
+        ANYTHING,
+        "properties.networkProfile.networkInterfaces",
+    ),
+    put(
+        "a client among the addresses of simulated services",
+        NEW_CLIENT,
+        {"properties": {"country": "DE", "ipAddress": "198.19.255.1"}},
+        "IPAddressInReservedRange",
+        ".*198.19.255.1.*",
+        "properties.ipAddress",
+    ),
     put(
         "with a missing interface",
         NEW_VM,

@@ -213,6 +213,14 @@ NETWORKS = [
 
 PEERINGS = [
     put(
+        "offering gateways and using the other's",
+        f"{HUB}/virtualNetworkPeerings/to-spoke",
+        peering("virtualNetworks/spoke", allowGatewayTransit=True, useRemoteGateways=True),
+        "AllowGatewayTransitAndUseRemoteGatewaysConflict",
+        ANYTHING,
+        "properties.useRemoteGateways",
+    ),
+    put(
         "with itself",
         f"{HUB}/virtualNetworkPeerings/x",
         peering(HUB),

@@ -22,6 +22,14 @@ from tests.reliability.bad_input import (
 
 GROUPS = [
     put(
+        "prefixes of both versions",
+        "networkSecurityGroups/g/securityRules/x",
+        {"properties": rule(sourceAddressPrefix="10.0.0.0/24", destinationAddressPrefix="fd00::/64")},
+        "ResourceCannotContainAddressPrefixesFromDifferentAddressFamilies",
+        ".*different address families.*",
+        "properties",
+    ),
+    put(
         "a priority twice",
         "networkSecurityGroups/g",
         here(securityRules=[OPEN, named("twice", **rule(100))]),
@@ -212,6 +220,14 @@ GROUPS = [
 ]
 
 ROUTES = [
+    put(
+        "a tag that no route can have",
+        "routeTables/t/routes/x",
+        {"properties": route("VirtualNetwork", "None")},
+        "InvalidRouteServiceTag",
+        ".*VirtualNetwork.*",
+        "properties.addressPrefix",
+    ),
     put(
         "an appliance without an address",
         "routeTables/t/routes/x",

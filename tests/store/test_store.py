@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import random
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +23,7 @@ from lazulite.resources.model import Child, Kind, Ref, Resource, Sku
 from lazulite.resources.view import Registry, Snapshot, View
 from lazulite.store import Change, Store, StoreError, form
 from tests.arm.garden import BED, REGISTRY, Bed, Leaf, Lock, Plant, Stone, Well
+from tests.store.victim import write
 
 GARDEN = "/subscriptions/S/resourceGroups/G/providers/Contoso.Garden"
 ROOT = Path(__file__).parents[2]
@@ -247,10 +252,48 @@ def test_what_was_acknowledged_survives_kill_9(url: str, acknowledged: int) -> N
             assert victim.stdout is not None
             said = [int(victim.stdout.readline()) for _ in range(acknowledged)]
             victim.kill()
-        with reopened(url) as found:
-            newest = found.snapshot.revision
-            assert newest >= said[-1]
-            assert found.documents.get("numbers", str(newest % 5)) == newest
-            assert max(c.revision for c in found.since(0)) == newest
-            written = found.snapshot.resources[f"{VICTIM}{newest % 7}"]
-            assert {p.properties.height for p in written.properties.plants} == {newest % 300 + 1}
+        survives(url, said[-1])
+
+
+def survives(url: str, acknowledged: int) -> None:
+    """The last commit is whole, it is the acknowledged one or a later one, and the journal agrees."""
+    with reopened(url) as found:
+        newest = found.snapshot.revision
+        assert newest >= acknowledged
+        if newest == 0:
+            return
+        assert found.documents.get("numbers", str(newest % 5)) == newest
+        assert max(c.revision for c in found.since(0)) == newest
+        written = found.snapshot.resources[f"{VICTIM}{newest % 7}"]
+        assert {p.properties.height for p in written.properties.plants} == {newest % 300 + 1}
+
+
+def test_kill_9_at_a_hundred_random_points(url: str) -> None:
+    """One life after the other on one database, each cut off at a random moment; ``LAZULITE_KILLS`` for more."""
+    rng, acknowledged = random.Random(9), 0
+    for _ in range(int(os.environ.get("LAZULITE_KILLS", "100"))):
+        commits = rng.randint(0, 4)
+        newest = life(url, commits, rng.uniform(0, 0.006))
+        assert newest >= acknowledged + commits or commits == 0
+        acknowledged = max(acknowledged, newest)
+        survives(url, acknowledged)
+
+
+def life(url: str, commits: int, moment_s: float) -> int:
+    """Fork a writer, kill it that long after so many commits, and give the last revision it acknowledged (0: none)."""
+    reading, writing = os.pipe()
+    victim = os.fork()
+    if victim == 0:
+        try:
+            write(url, lambda revision: os.write(writing, revision.to_bytes(8)))
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with open(reading, "rb", buffering=0) as said:
+        heard = [said.read(8) for _ in range(commits)]
+        select.select([], [], [], moment_s)
+        os.kill(victim, signal.SIGKILL)
+        os.waitpid(victim, 0)
+        rest = said.readall()
+    last = rest[-8:] or (heard or [b""])[-1]
+    return int.from_bytes(last)

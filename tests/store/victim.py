@@ -6,6 +6,7 @@ usage: python -m tests.store.victim DATABASE
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource
@@ -13,7 +14,7 @@ from lazulite.store import Store
 from tests.arm.garden import REGISTRY, Bed, Plant
 
 
-def write(url: str) -> None:
+def write(url: str, say: Callable[[int], None]) -> None:
     store = Store(url, REGISTRY)
     while True:
         number = store.snapshot.revision + 1
@@ -23,8 +24,8 @@ def write(url: str) -> None:
             guid=str(number),
         )
         snapshot, _ = store.commit({bed.id.key: bed}, {("numbers", str(number % 5)): number})
-        print(snapshot.revision, flush=True)
+        say(snapshot.revision)
 
 
 if __name__ == "__main__":
-    write(sys.argv[1])
+    write(sys.argv[1], lambda revision: print(revision, flush=True))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from lazulite.analysis.matcher import Matcher
 from lazulite.forwarding.model import (
     AccessList,
     AddressSet,
+    AnyEntry,
     Entry,
     EntryKey,
     ForwardingModel,
@@ -211,9 +212,7 @@ _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     InternetHost: _host_claims,
     Peering: _peering_claims,
 }
-_KINDS: dict[str, type[Entry]] = {
-    k.__name__: k for k in (Vrf, Port, AddressSet, AccessList, RouteTable, Peering, Guest, InternetHost)
-}
+_KINDS: dict[str, type[Entry]] = {k.__name__: k for k in get_args(AnyEntry)}
 
 
 def _claims(entry: Entry) -> Iterator[Hashable]:

@@ -239,9 +239,8 @@ def _as_sent(
     if sent is None:
         return violations
     spec = address.steps[0].spec
-    index = next(
-        i for i, c in enumerate(getattr(new.properties, spec.attribute)) if c.name.lower() == sent.name.lower()
-    )
+    names = [c.name.lower() for c in getattr(new.properties, spec.attribute)]
+    index = names.index(sent.name.lower())
     place = f"properties.{spec.wire}[{index}]."
     return [msgspec.structs.replace(v, target=v.target.removeprefix(place)) for v in violations]
 

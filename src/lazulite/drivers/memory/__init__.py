@@ -1,4 +1,4 @@
-"""A machine that exists in memory only: it keeps the model it was given. For tests, and for hosts without namespaces."""
+"""A machine in memory only: it keeps the model it was given. For tests, and for hosts without namespaces."""
 
 from lazulite.drivers.memory.driver import MemoryDriver
 
