@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_an_export_makes_the_same_network_elsewhere(path: Path) -> None:
 
 def small(one: Client) -> None:
     one.put(f"{GROUP}/{NET}/routeTables/rt", HERE | {"properties": {}, "tags": {"[a": "[b]"}})
-    vnet = SOUND["Microsoft.Network/virtualNetworks"] | {"dhcpOptions": {"dnsServers": ["10.0.0.9"]}}
+    vnet = deepcopy(SOUND["Microsoft.Network/virtualNetworks"]) | {"dhcpOptions": {"dnsServers": ["10.0.0.9"]}}
     vnet["subnets"][0]["properties"]["routeTable"] = {"id": f"{GROUP}/{NET}/routeTables/rt"}
     assert one.put(f"{GROUP}/{NET}/virtualNetworks/hub", HERE | {"properties": vnet}).status == 201
 

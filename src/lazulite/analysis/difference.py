@@ -232,5 +232,10 @@ def _witness(source: Endpoint, target: Endpoint, change: Change) -> Flow:
     protocol = change.protocols[0]
     if not protocol.has_ports:
         return Flow(source.address, target.address, protocol, 0, EPHEMERAL)
-    src_port = EPHEMERAL if EPHEMERAL in change.src_ports else change.src_ports.first
-    return Flow(source.address, target.address, protocol, change.dst_ports.first, src_port)
+    src_port = EPHEMERAL if EPHEMERAL in change.src_ports else _sendable(change.src_ports)
+    return Flow(source.address, target.address, protocol, _sendable(change.dst_ports), src_port)
+
+
+def _sendable(ports: PortRange) -> int:
+    """The first port, but for 0, which no socket can have."""
+    return max(ports.first, min(1, ports.last))

@@ -73,7 +73,7 @@ class Discovery:
 
     def _provider(self, prefix: str, namespace: str) -> dict[str, Any]:
         own = namespace == scopes.RESOURCE_GROUP.name.partition("/")[0]
-        names = _OWN_TYPES if own else list(self._catalogue.type_names(namespace))
+        names = sorted({*self._catalogue.type_names(namespace), *(_OWN_TYPES if own else ())})
         return {
             "id": f"{prefix}/providers/{namespace}",
             "namespace": namespace,

@@ -22,7 +22,8 @@ PRINCIPAL = CLI
 def write(directory: Path, base_url: str, subscriptions: Sequence[Resource[Subscription]], secret: str) -> None:
     """Write the profile for the lab at *base_url*; *secret* is that of :data:`PRINCIPAL`.
 
-    The first of *subscriptions* becomes the default one. These four files are replaced; what else az keeps in the directory stays.
+    The first of *subscriptions* becomes the default one. These four files are replaced; what else az keeps in
+    the directory stays.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "clouds.config").write_text(_clouds(base_url, subscriptions))

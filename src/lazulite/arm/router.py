@@ -63,7 +63,7 @@ _GRAPH = "graph"
 _SIGNED_IN = _CONTROL_PLANE | {_GRAPH}
 
 
-_DEPLOYMENTS_PROVIDER = ["providers", "microsoft.resources"]
+_DEPLOYMENTS = ["microsoft.resources", "deployments"]
 
 
 class Router:
@@ -171,13 +171,13 @@ class Router:
         if len(path) == 1:
             _only_get(request)
             return self._subscriptions() if path[0] == "subscriptions" else self._discovery.tenants()
-        if path[:2] == ["providers", "microsoft.management"] or path[:2] == _DEPLOYMENTS_PROVIDER:
-            raise _no_scope(request)
         raise _no_route(request)
 
     def _of_tenant(self, request: Request) -> Response:
         """Everything below ``/providers``."""
         path = request.folded
+        if any(path[i : i + 2] == _DEPLOYMENTS for i in range(1, len(path))):
+            raise _no_scope(request)
         if len(path) < 3:
             return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
         if path[1:3] == OPERATIONS_METADATA:

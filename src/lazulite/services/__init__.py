@@ -7,6 +7,7 @@ from lazulite.services.public_ip_address import SERVICE as PUBLIC_IP_ADDRESS
 from lazulite.services.route_table import SERVICE as ROUTE_TABLE
 from lazulite.services.service import Service
 from lazulite.services.storage import SERVICE as STORAGE
+from lazulite.services.template_spec import SERVICE as TEMPLATE_SPEC
 from lazulite.services.virtual_network import SERVICE as VIRTUAL_NETWORK
 
 SERVICES: tuple[Service, ...] = (
@@ -16,5 +17,6 @@ SERVICES: tuple[Service, ...] = (
     NETWORK_SECURITY_GROUP,
     COMPUTE,
     STORAGE,
+    TEMPLATE_SPEC,
     LAB,
 )

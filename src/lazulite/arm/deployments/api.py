@@ -27,6 +27,7 @@ from lazulite.arm.deployments.record import (
     timestamp,
 )
 from lazulite.arm.deployments.run import Network, Run, active
+from lazulite.arm.deployments.secrets import sent, veiled
 from lazulite.arm.errors import ArmError, bad_content, method_not_allowed
 from lazulite.arm.message import EMPTY, RETRY_HINTS, Response
 from lazulite.arm.target import Rehearsal, Target
@@ -148,7 +149,13 @@ class Deployments:
         """The deployment that the body asks for, with those nested in it. Raises what speaks against it."""
         order = await self._order(call)
         setting = Setting(self._environment, self._network.clock(), self._network.new_id)
-        return await check(self._network.target, self._network.links, prepare(order, setting))
+        secrets = sent(order.template, order.parameters)
+        try:
+            prepared = prepare(order, setting)
+            secrets += prepared.secrets
+            return await check(self._network.target, self._network.links, prepared)
+        except ArmError as error:
+            raise veiled(error, secrets) from None
 
     async def _order(self, call: Call) -> Order:
         """What the body of a PUT, a validation or a what-if asks for, its links followed."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lazulite.arm.errors import ArmError
+from lazulite.resources.model import Violation
+
 HIDDEN = "*******"
 _TELLING = 4
 """Characters from which a secret is looked for inside other text; a shorter one would turn up by chance."""
@@ -41,3 +44,20 @@ def _text(value: str, words: set[str]) -> str:
         if len(word) >= _TELLING:
             value = value.replace(word, HIDDEN)
     return value
+
+
+def sent(template: Any, parameters: Any) -> list[Any]:
+    """The values that *parameters* give for what *template* declares secure, before either has been checked."""
+    declared = template.get("parameters") if isinstance(template, dict) else None
+    if not isinstance(declared, dict) or not isinstance(parameters, dict):
+        return []
+    types = {name.lower(): str(d.get("type")).lower() for name, d in declared.items() if isinstance(d, dict)}
+    secure = (entry for name, entry in parameters.items() if types.get(name.lower(), "").startswith("secure"))
+    return [entry["value"] for entry in secure if isinstance(entry, dict) and entry.get("value")]
+
+
+def veiled(error: ArmError, secrets: Sequence[Any]) -> ArmError:
+    """The same refusal without any of *secrets*."""
+    details = [Violation(v.code, hide(v.message, secrets), hide(v.target, secrets)) for v in error.details]
+    target = hide(error.target, secrets)
+    return ArmError(error.status, error.code, hide(error.message, secrets), target, details, error.headers)
