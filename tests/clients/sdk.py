@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
@@ -19,10 +21,21 @@ from azure.mgmt.resource.resources import models as resources
 
 from lazulite.testing import Lab
 
-CLIENT_ID = "33333333-3333-3333-3333-333333333333"
-"""Any service principal signs in to a lab."""
 LOCATION = "westeurope"
 C = TypeVar("C")
+
+
+class Principal(NamedTuple):
+    """A service principal of a lab, and its secret."""
+
+    client_id: str
+    secret: str
+
+
+def principal(lab: Lab) -> Principal:
+    """The one that the lab's profile for az signs in as."""
+    entries = json.loads(Path(lab.environment["AZURE_CONFIG_DIR"], "service_principal_entries.json").read_text())
+    return Principal(entries[0]["client_id"], entries[0]["client_secret"])
 
 
 class Exchange(NamedTuple):
@@ -72,7 +85,7 @@ class Sdk:
         """Called with every poll of an operation that has been answered."""
         found = lab.connection
         credential = ClientSecretCredential(
-            "adfs", CLIENT_ID, "secret", authority=found.endpoint, connection_verify=found.ca
+            "adfs", *principal(lab), authority=found.endpoint, connection_verify=found.ca
         )
 
         def made(client: type[C]) -> C:

@@ -20,7 +20,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 
 from lazulite.testing import Lab
 from tests.clients.az import Az
-from tests.clients.sdk import CLIENT_ID
+from tests.clients.sdk import principal
 
 _OUTSIDE = ("AZURE_", "IDENTITY_", "MSI_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Starts of names that azure-identity and requests read."""
@@ -37,14 +37,13 @@ def environment(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
 
 
 def service_principal(lab: Lab, environment: pytest.MonkeyPatch) -> TokenCredential:
-    return ClientSecretCredential("adfs", CLIENT_ID, "secret", authority=lab.connection.endpoint)
+    return ClientSecretCredential("adfs", *principal(lab), authority=lab.connection.endpoint)
 
 
 def service_principal_of_a_tenant(lab: Lab, environment: pytest.MonkeyPatch) -> TokenCredential:
     return ClientSecretCredential(
         lab.connection.tenant,
-        CLIENT_ID,
-        "secret",
+        *principal(lab),
         authority=lab.connection.endpoint,
         disable_instance_discovery=True,
     )
@@ -70,8 +69,9 @@ def app_service_identity(lab: Lab, environment: pytest.MonkeyPatch) -> TokenCred
 def default_from_the_environment(lab: Lab, environment: pytest.MonkeyPatch) -> TokenCredential:
     environment.setenv("AZURE_AUTHORITY_HOST", lab.connection.endpoint)
     environment.setenv("AZURE_TENANT_ID", "adfs")
-    environment.setenv("AZURE_CLIENT_ID", CLIENT_ID)
-    environment.setenv("AZURE_CLIENT_SECRET", "secret")
+    known = principal(lab)
+    environment.setenv("AZURE_CLIENT_ID", known.client_id)
+    environment.setenv("AZURE_CLIENT_SECRET", known.secret)
     return DefaultAzureCredential()
 
 

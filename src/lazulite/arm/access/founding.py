@@ -24,8 +24,9 @@ CLI = object_id("azure-cli")
 MANAGED_IDENTITY = object_id("managed-identity")
 """Application id of the managed identity of whoever asks on the host without naming one."""
 DEVICE_USER = "device@lazulite.test"
-OWNERS = tuple(object_id(app) for app in (LAB, CLI))
-"""Object ids of those that own the root from the start."""
+OWNERS = tuple(object_id(name) for name in (LAB, CLI, MANAGED_IDENTITY, DEVICE_USER))
+"""Object ids of those that own the root from the start: whoever a program on the host can sign in as by itself.
+Take a role away like any other: ``az role assignment delete``."""
 
 _KEYS, _SECRET = "keys", "azure-cli"
 
