@@ -57,7 +57,7 @@ def _measured(one: Lab, count: int) -> Iterator[Result]:
         time.sleep(2 * _SETTLE_S)
         _seen(beside)
         for what, put in (("rule", _put_rule), ("route", _put_route)):
-            changes = [_obeyed(probed, partial(put, one, turn % 2 == 0)) for turn in range(CHANGES)]
+            changes = [_obeyed(probed, partial(put, one, turn % 2 == 0), turn % 2 == 1) for turn in range(CHANGES)]
             yield from _figures(what, count, changes, sum(not answered for _, answered in _seen(beside)))
 
 
@@ -155,17 +155,16 @@ def _put_route(one: Lab, blocked: bool) -> None:
     _write(one, "routeTables/table/routes/probe", _route(blocked)["properties"])
 
 
-def _obeyed(probed: subprocess.Popen[str], put: Callable[[], None]) -> Change:
-    """Make a change that turns answers to silence, or silence to answers, and find the packet that saw it first."""
-    was = _seen(probed)[-1][1]
+def _obeyed(probed: subprocess.Popen[str], put: Callable[[], None], passes: bool) -> Change:
+    """Make a change after which datagrams pass or not, and find the last one that did not obey."""
     asked = time.monotonic()
     put()
     answered = time.monotonic()
     time.sleep(_SETTLE_S)
     found = _seen(probed)
-    if found[-1][1] == was:
+    if found[-1][1] is not passes:
         raise RuntimeError("packets do not obey")
-    last = max((sent for sent, passed in found if passed == was), default=asked)
+    last = max((sent for sent, passed in found if passed is not passes), default=asked)
     return Change(max(0.0, last - asked), max(0.0, last - answered))
 
 

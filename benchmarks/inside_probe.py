@@ -1,7 +1,7 @@
 """Runs in a machine of the lab: sends a datagram every millisecond and says which were answered.
 
-``fresh`` gives each datagram a source port of its own, so that each is a new flow; ``same`` keeps one flow. For each
-line it reads it prints what became of the datagrams since the last one, as JSON: when each was sent (by the host's
+``fresh`` gives each datagram a source port of its own, never used before, so that each is a new flow; ``same`` keeps
+one flow. For each line it reads it prints what became of the datagrams since the last one, as JSON: when each was sent (by the host's
 monotonic clock) and whether its answer came. Those too young to say are told the next time.
 """
 
@@ -26,11 +26,13 @@ class Probe:
         self._sockets: dict[int, socket.socket] = {}
         self._seen: list[tuple[float, list[bool]]] = []
         self._told = 0
+        self._ports = iter(range(1024, 65536))
         self._current = self._open()
 
     def _open(self) -> socket.socket:
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         opened.setblocking(False)
+        opened.bind(("", next(self._ports)))
         opened.connect(self._to)
         self._poll.register(opened, select.EPOLLIN)
         self._sockets[opened.fileno()] = opened
