@@ -40,8 +40,9 @@ class Net:
     def drop(self, *gone: Any) -> None:
         self.become(e for k, e in self.entries.items() if k not in {g.key for g in gone})
 
-    def restart(self) -> None:
-        """A new driver that knows nothing finds what the old one left."""
+    def restart(self, *changed: Any) -> None:
+        """A new driver that knows nothing finds what the old one left, and that meanwhile something changed."""
+        self.entries |= {e.key: e for e in changed}
         self.driver.close()
         self.driver = LinuxDriver()
         assert self.driver.adopt(list(self.entries.values())) == []

@@ -24,6 +24,7 @@ OPEN = Rule(100, Action.ALLOW, origin="open")
 CLOSED = {d: access_list(f"closed {d}", d, ()) for d in Direction}
 LOCAL = tuple(Route(p, NextHop.LOCAL) for p in vrf("/one").prefixes)
 versions = pytest.mark.parametrize("version", [4, 6])
+HOW = pytest.mark.parametrize("restarted", [False, True], ids=["while the driver runs", "while it does not"])
 
 
 @pytest.fixture
@@ -283,12 +284,13 @@ def test_an_interface_that_comes_back_under_its_name_knows_no_flow(net: Net) -> 
     until(net, "closed ingress last", 1)
 
 
-def test_an_address_that_leaves_an_interface_takes_its_flows_along(net: Net) -> None:
+@HOW
+def test_an_address_that_leaves_an_interface_takes_its_flows_along(net: Net, restarted: bool) -> None:
     everything = machines(a_in=("closed ingress",))
     net.become(everything)
     _, b = exchange(net, 4)
     before = next(e for e in everything if isinstance(e, Port) and e.name == "/one/nic0")
-    net.put(replace(before, addresses=(ip_address("10.0.0.9"), before.addresses[1])))
+    (net.restart if restarted else net.put)(replace(before, addresses=(ip_address("10.0.0.9"), before.addresses[1])))
     net.put(before)
     b.send(b"stale")
     until(net, "closed ingress last", 1)
@@ -302,7 +304,8 @@ def test_a_restart_of_the_driver_changes_nothing_for_a_flow(net: Net) -> None:
     assert a.recv(9) == b"still"
 
 
-def test_a_public_address_that_moves_takes_no_flow_along(net: Net) -> None:
+@HOW
+def test_a_public_address_that_moves_takes_no_flow_along(net: Net, restarted: bool) -> None:
     """The binding of the former owner is forgotten: its peer now talks to the new one."""
     host = InternetHost("/client", "client", "c", (ip_address("198.18.200.1"),))
     out = RouteTable("t", "/one", (*LOCAL, Route(ip_network("0.0.0.0/0"), NextHop.INTERNET)))
@@ -316,7 +319,7 @@ def test_a_public_address_that_moves_takes_no_flow_along(net: Net) -> None:
     client.sendto(b"one", ("198.18.1.1", 53))
     assert a.recv(9) == b"one"
     second = replace(ports["/one/nic1"], public=(PublicAddress(ip_address("10.0.0.5"), public),))
-    net.put(ports["/one/nic0"], second)
+    (net.restart if restarted else net.put)(ports["/one/nic0"], second)
     client.sendto(b"two", ("198.18.1.1", 53))
     assert b.recv(9) == b"two"
 

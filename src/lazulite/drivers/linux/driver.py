@@ -57,7 +57,11 @@ class LinuxDriver:
         changed = {k: item for k, item in wanted.items() if k not in actual or actual[k].spec != item.spec}
         before = {k: actual[k] for k in changed if k in actual}
         removed = {k: item for k, item in actual.items() if k not in wanted}
-        return self._perform(self._with_links(Delta(changed, removed, before)))
+        changes = self._with_links(Delta(changed, removed, before))
+        refusals = self._perform(changes)
+        self._forget_left_flows(changes)
+        self._forget_bindings(changes)
+        return refusals
 
     def differences(self) -> list[str]:
         """A full read-back: every object that is not as the model has it, in words."""
@@ -125,6 +129,16 @@ class LinuxDriver:
             # A link that is gone took its index along, and with it every way to match its flows.
             if lost and self._handles.exists(router) and self._handles.route(router).has(nic):
                 flows.forget(self._handles.netfilter(router), self._handles.route(router).index(nic), lost)
+
+    def _forget_left_flows(self, changes: list[Change]) -> None:
+        """The same for interfaces that an earlier run left, known by the addresses they were let through with."""
+        for (router, kind, name), _, new in changes:
+            family, _, element = name.partition("|own|")
+            if kind == "Element" and new is None and family in ("ip", "ip6") and self._handles.exists(router):
+                nic, _, address = element.partition(" . ")
+                if self._handles.route(router).has(nic):
+                    index = self._handles.route(router).index(nic)
+                    flows.forget(self._handles.netfilter(router), index, [ip_address(address)])
 
     def _forget_bindings(self, changes: list[Change]) -> None:
         """An address whose translation changed keeps no binding of the old one."""
