@@ -125,3 +125,19 @@ def test_a_deployment_that_will_fail_says_so() -> None:
     [note] = found["diagnostics"]
     assert (note["level"], note["code"]) == ("Error", "InvalidResourceReference")
     assert settled(found["changes"][0]["changeType"]) == "create"
+
+
+def test_eight_hundred_resources() -> None:
+    """The most a template can have. Source: "ARM template limits"."""
+    groups = resource(
+        "applicationSecurityGroups",
+        "[format('asg{0}', copyIndex())]",
+        location="westeurope",
+        copy={"name": "all", "count": 800},
+        properties={},
+    )
+    body = {"properties": {"mode": "Incremental", "template": template(groups)}}
+    with product() as one:
+        assert {c["changeType"] for c in what_if(one, body)["changes"]} == {"Create"}
+        assert len(deploy(one, body)["outputResources"]) == 800
+        assert {c["changeType"] for c in what_if(one, body)["changes"]} == {"NoChange"}

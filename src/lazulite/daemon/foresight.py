@@ -9,7 +9,7 @@ from lazulite.analysis.answers import Disposition
 from lazulite.analysis.difference import Change, Difference, Outcome, Side, differences
 from lazulite.compiler.engine import compile_model
 from lazulite.daemon.controller import Controller
-from lazulite.forwarding.model import ForwardingModel, Guest, Port
+from lazulite.forwarding.model import ForwardingModel, Guest, InternetHost, Port
 from lazulite.resources.view import Snapshot
 from lazulite.services import SERVICES
 from lazulite.values import Flow
@@ -77,8 +77,10 @@ def _outcome(outcome: Outcome) -> dict[str, str]:
 
 
 def _witness(sender: str, flow: Flow, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
+    """A flow, and who could send it: a client of the lab where it has one in that part of the Internet."""
+    client = next((host for m in models if (host := m.get(InternetHost, sender)) is not None), None)
     return {
-        "sender": _name(sender, models),
+        "sender": client.label if client is not None else _name(sender, models),
         "protocol": str(flow.protocol),
         "source": str(flow.src),
         "sourcePort": flow.src_port,

@@ -1,0 +1,52 @@
+"""The difference of two networks in the names people use."""
+
+from __future__ import annotations
+
+from lazulite.compiler.engine import compile_model
+from lazulite.daemon.foresight import report
+from lazulite.services import SERVICES
+from tests.build import Lab, ref, subnet_ref
+
+
+def shop() -> Lab:
+    """A machine called ``web`` with a public address in a subnet with a security group."""
+    lab = Lab()
+    lab.put("networkSecurityGroups", "nsg", {})
+    subnet = {"addressPrefix": "10.0.0.0/24", "networkSecurityGroup": ref("networkSecurityGroups", "nsg")}
+    space = {"addressPrefixes": ["10.0.0.0/16"]}
+    lab.put("virtualNetworks", "net", {"addressSpace": space, "subnets": [{"name": "a", "properties": subnet}]})
+    lab.put("publicIPAddresses", "pip", {"publicIPAllocationMethod": "Static"}, sku="Standard")
+    configuration = {"subnet": subnet_ref("net/a"), "publicIPAddress": ref("publicIPAddresses", "pip")}
+    lab.put("networkInterfaces", "nic-web", {"ipConfigurations": [{"name": "c", "properties": configuration}]})
+    os = {"computerName": "web", "adminUsername": "me", "adminPassword": "Secret-123456"}
+    nic = ref("networkInterfaces", "nic-web")
+    hardware = {"vmSize": "Standard_B1s"}
+    machine = {"hardwareProfile": hardware, "osProfile": os, "networkProfile": {"networkInterfaces": [nic]}}
+    lab.put("Microsoft.Compute/virtualMachines", "web", machine)
+    return lab
+
+
+def test_a_rule_is_told_with_the_machine_the_internet_and_both_rules() -> None:
+    lab = shop()
+    now = compile_model(SERVICES, lab.snapshot)
+    rule = {"priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp", "sourcePortRange": "*"}
+    rule |= {"sourceAddressPrefix": "*", "destinationAddressPrefix": "*", "destinationPortRange": "443"}
+    lab.put("networkSecurityGroups", "nsg", {"securityRules": [{"name": "https", "properties": rule}]})
+    [row] = report(now, lab.snapshot)["differences"]
+    assert (row["from"]["names"], row["to"]["names"]) == (["Internet"], ["web"])
+    assert row["to"]["prefixes"] == [f"{row['changes'][0]['witness']['destination']}/32"]
+    [change] = row["changes"]
+    assert (change["becomes"], change["protocols"], change["destinationPorts"]) == ("allowed", ["tcp"], "443")
+    assert change["now"]["origin"].endswith("/DenyAllInBound")
+    assert change["then"] == {"disposition": "delivered", "origin": change["then"]["origin"]}
+    assert change["then"]["origin"].endswith("/securityRules/https")
+    assert change["witness"]["destinationPort"] == 443
+
+
+def test_what_was_not_there_is_told_as_such() -> None:
+    before, after = Lab(), shop()
+    rows = report(compile_model(SERVICES, before.snapshot), after.snapshot)["differences"]
+    changes = [c for row in rows for c in row["changes"]]
+    assert {c["now"]["disposition"] for c in changes} == {"not there"}
+    assert {(tuple(r["from"]["names"]), tuple(r["to"]["names"])) for r in rows} == {(("web",), ("Internet",))}
+    assert report(compile_model(SERVICES, after.snapshot), after.snapshot) == {"differences": []}
