@@ -1,8 +1,8 @@
 """Runs in a machine of the lab: sends a datagram every millisecond and says which were answered.
 
 ``fresh`` gives each datagram a source port of its own, never used before, so that each is a new flow; ``same`` keeps
-one flow. For each line it reads it prints what became of the datagrams since the last one, as JSON: when each was sent (by the host's
-monotonic clock) and whether its answer came. Those too young to say are told the next time.
+one flow. For each line it reads it prints what became of the datagrams since the last one, as JSON: when each was sent
+(by the host's monotonic clock) and whether its answer came. Those too young to say are told the next time.
 """
 
 from __future__ import annotations
