@@ -98,6 +98,7 @@ def test_a_plan_as_json_has_what_az_shows_and_the_flows(demo: Lab, tmp_path: Pat
 
 
 def test_az_sees_nothing_of_the_flows(demo: Lab) -> None:
+    """They are there for those who ask: by ``?reachability=true``, or the header ``x-lazulite-reachability``."""
     url = f"{demo.client.subscription}/resourceGroups/demo/providers/Microsoft.Resources/deployments/p/whatIf"
     body = {"properties": {"mode": "Incremental", "template": json.loads(DEMO.read_text())}}
     assert set(demo.client.post(url, body)["properties"]) == {"changes", "potentialChanges", "diagnostics"}

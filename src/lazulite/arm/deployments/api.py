@@ -1,4 +1,4 @@
-"""The REST surface of ``Microsoft.Resources/deployments`` in a resource group.
+"""The REST surface of ``Microsoft.Resources/deployments`` in a resource group and in a subscription.
 
 Statuses and shapes: recorded answers, and azure-cli 2.91.
 """
@@ -43,7 +43,7 @@ _FILTER = re.compile(r"provisioningState\s+eq\s+'(\w+)'", re.IGNORECASE)
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One request, below ``{group}/providers/Microsoft.Resources/deployments``."""
+    """One request, below ``{scope}/providers/Microsoft.Resources/deployments``; *group* is empty for a subscription."""
 
     method: str
     scope: ResourceId
