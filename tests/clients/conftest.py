@@ -39,5 +39,7 @@ def group(lab: Lab) -> Iterator[str]:
     path = f"{lab.client.subscription}/resourceGroups/clients"
     lab.client.put(path, {"location": LOCATION})
     yield "clients"
+    for lock in lab.client.get(f"{path}/providers/Microsoft.Authorization/locks")["value"]:
+        lab.client.delete(lock["id"])
     lab.client.delete(path)
     assert lab.client.get("/lazulite/guests") == {"value": []}
