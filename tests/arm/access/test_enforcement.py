@@ -78,9 +78,12 @@ def test_nothing_is_permitted_to_begin_with(planted: Client) -> None:
 
 
 @pytest.mark.parametrize("oid", [object_id(MANAGED_IDENTITY), object_id(DEVICE_USER)])
-def test_who_signs_in_without_a_secret_may_do_nothing(planted: Client, oid: str) -> None:
+def test_who_signs_in_without_a_secret_owns_a_new_lab_until_that_role_is_taken_away(planted: Client, oid: str) -> None:
     principal: Any = planted.api.router.access.directory.principal(oid)
     caller = as_principal(planted, principal)
+    assert caller.put(BED, HERE).status < 300
+    (held,) = planted.get(f"/{AUTHORIZATION}/roleAssignments?$filter=principalId eq '{oid}'").body["value"]
+    assert planted.delete(held["id"]).status == 200
     assert {attempt(caller, action) for action in EVERYTHING} == {403}
 
 

@@ -193,8 +193,9 @@ def test_a_token_for_arm_does_not_open_the_directory_nor_the_other_way_round(gra
 
 
 def test_the_last_who_can_give_access_is_neither_deleted_nor_disabled(graph: Client) -> None:
-    own, cli = (f"{V1}/servicePrincipals/{object_id(app)}" for app in (LAB, CLI))
-    assert graph.delete(cli).status == 204
+    own, *others = (f"{V1}/servicePrincipals/{object_id(app)}" for app in (LAB, CLI, MANAGED_IDENTITY))
+    for other in (*others, f"{V1}/users/{object_id(DEVICE_USER)}"):
+        assert graph.delete(other).status == 204
     assert graph.delete(own).outcome == BAD
     assert graph.patch(own, {"accountEnabled": False}).outcome == BAD
     assert graph.get(own).status == 200

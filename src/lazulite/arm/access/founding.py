@@ -75,7 +75,7 @@ def _ownership(principal: str, now: str) -> tuple[str, Assignment]:
         scope="/",
         role=OWNER.name,
         principal=principal,
-        principal_type="ServicePrincipal",
+        principal_type="User" if principal == object_id(DEVICE_USER) else "ServicePrincipal",
         created_on=now,
         updated_on=now,
     )
