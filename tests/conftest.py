@@ -1,10 +1,23 @@
+"""What every run of the tests needs, however it was started."""
+
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 _MARKED = {"packets": pytest.mark.packets, "lab": pytest.mark.packets, "clients": pytest.mark.clients}
+
+
+def pytest_configure() -> None:
+    """A run in the background or under ``nohup`` ignores some signals, and so would all that it starts.
+
+    What programs do when they are interrupted could not be seen. A handler, unlike that, is not handed on.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

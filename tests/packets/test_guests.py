@@ -224,10 +224,13 @@ def test_ending_the_caller_ends_the_command(lab: Lab, web: Init, number: signal.
     """Whatever ends it on the host, nothing goes on in the guest."""
     command = lab.command(web, ["sh", "-c", "echo started; exec sleep 298"])
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as caller:
-        assert caller.stdout is not None
-        assert caller.stdout.readline() == b"started\n"
-        caller.send_signal(number)
-        assert caller.wait(PATIENCE_S) == -number
+        try:
+            assert caller.stdout is not None
+            assert caller.stdout.readline() == b"started\n"
+            caller.send_signal(number)
+            assert caller.wait(PATIENCE_S) == -number
+        finally:
+            caller.kill()
         eventually(lambda: "sleep 298" not in lab.output(web, "ps -eo args="))
 
 
