@@ -70,10 +70,10 @@ class Fabric:
 class Lab:
     """A network over snapshots of things."""
 
-    def __init__(self, fabric: Fabric) -> None:
+    def __init__(self, fabric: Fabric, patience_s: float = 20) -> None:
         self.snapshot = Snapshot()
         self.fabric = fabric
-        self.network = Network([SERVICE], self._connect, pause_s=0, patience_s=0.01)
+        self.network = Network([SERVICE], self._connect, pause_s=0, patience_s=patience_s)
         self.network.load(self.snapshot)
 
     @asynccontextmanager
@@ -162,10 +162,28 @@ def test_a_fabric_that_leaves_is_noticed_with_nothing_to_push() -> None:
         lab.fabric.left.set()
         while lab.fabric.calls[-1] != "adopt 1":
             await asyncio.sleep(0)
-        await lab.network.ready()
         assert await lab.network.run("guest", "echo") == (0, "echo", "")
 
     assert run(story).network.applied == 1
+
+
+def test_a_question_that_is_lost_with_the_fabric_is_asked_of_the_next() -> None:
+    asked: list[Any] = []
+
+    async def story(lab: Lab) -> None:
+        await lab.settled()
+
+        async def ask(fabric: Any) -> str:
+            asked.append(fabric)
+            if len(asked) == 1:
+                lab.fabric.left.set()
+                raise ConnectionError("lost")
+            return "answer"
+
+        assert await lab.network.asked(ask) == "answer"
+
+    run(story)
+    assert len(asked) == 2
 
 
 def test_no_fabric_from_the_start_is_an_error() -> None:
@@ -195,7 +213,7 @@ def test_refusals_name_the_origin_and_stop_nothing_else() -> None:
 
 def test_a_script_cannot_run_while_there_is_no_fabric() -> None:
     async def ask() -> None:
-        await Lab(Fabric()).network.run("guest", "true")
+        await Lab(Fabric(), patience_s=0.01).network.run("guest", "true")
 
     with pytest.raises(ConnectionError):
         asyncio.run(ask())

@@ -13,7 +13,6 @@ from lazulite.daemon.agent_link import AgentLink
 from lazulite.daemon.guests import Workload
 from lazulite.drivers.linux import anchor, guests
 from lazulite.drivers.linux.anchor import Anchor, AnchorError
-from lazulite.drivers.linux.guests import GuestError
 
 
 class LinuxParts:
@@ -58,10 +57,7 @@ class LinuxParts:
 
     async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
         below, agent = self._here()
-        try:
-            init = await agent.enter(workload.name)
-        except GuestError as error:
-            raise ConnectionError(str(error)) from error
+        init = await agent.enter(workload.name)
         return guests.enter_command(below, init, argv, tty=bool(term), term=term or "dumb")
 
     def namespaces(self, workload: Workload) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lazulite.daemon.guests import Workload
 from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.drivers.linux.guests import GuestError
 from lazulite.drivers.memory import MemoryDriver
 
 NO_PACKETS = "this lab has no packets (it was started with --memory)"
@@ -54,7 +55,7 @@ class MemoryParts:
         return []
 
     async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
-        raise ConnectionError(NO_PACKETS)
+        raise GuestError(NO_PACKETS)
 
     def namespaces(self, workload: Workload) -> dict[str, str]:
-        raise ConnectionError(NO_PACKETS)
+        raise GuestError(NO_PACKETS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from lazulite.analysis import Index
 from lazulite.compiler.engine import Compiler
@@ -17,6 +17,7 @@ from lazulite.incremental import Delta
 from lazulite.resources.view import Snapshot
 from lazulite.services.service import Service
 
+V = TypeVar("V")
 _LOG = logging.getLogger(__name__)
 PAUSE_S = 0.1
 """Between a lost fabric and the attempt to bring it up again."""
@@ -61,6 +62,8 @@ class Network:
         self._connect, self._pause_s, self._patience_s = connect, pause_s, patience_s
         self._fabric: asyncio.Future[Fabric] = asyncio.Future()
         """The fabric that follows; awaited by those who need one while there is none."""
+        self._lost = asyncio.Event()
+        """Set once that fabric follows no more."""
         self._pending: dict[EntryKey, Any] = {}
         """What the fabric has not been told; ``None`` for what is gone."""
         self._sent: dict[EntryKey, Any] = {}
@@ -101,9 +104,17 @@ class Network:
             await self._progress.wait_for(lambda: self.applied >= revision)
         return self.refusals
 
-    async def ready(self) -> None:
-        """Wait until a fabric follows. Raises ``ConnectionError`` as :meth:`run` does."""
-        await self._reached()
+    async def asked(self, ask: Callable[[Fabric], Awaitable[V]]) -> V:
+        """The answer of the fabric, or of the one after it when that is lost meanwhile: for what changes nothing.
+
+        Raises ``ConnectionError`` as :meth:`run` does.
+        """
+        fabric, lost = await self._reached(), self._lost
+        try:
+            return await ask(fabric)
+        except ConnectionError:
+            await self._patiently(lost.wait())
+        return await ask(await self._reached())
 
     async def run(self, guest: str, script: str) -> tuple[int, str, str]:
         """Raises ``ConnectionError`` when there is no fabric for longer than it takes to bring one up."""
@@ -111,15 +122,18 @@ class Network:
 
     async def counters(self) -> Mapping[str, tuple[int, int]]:
         """Packets and bytes by the origin of the deciding rule. Raises ``ConnectionError`` as :meth:`run` does."""
-        return await (await self._reached()).counters()
+        return await self.asked(lambda fabric: fabric.counters())
 
     async def differences(self) -> list[str]:
         """What the machine has otherwise than the model, in words. Raises ``ConnectionError`` as :meth:`run` does."""
-        return await (await self._reached()).differences()
+        return await self.asked(lambda fabric: fabric.differences())
 
     async def _reached(self) -> Fabric:
+        return await self._patiently(asyncio.shield(self._fabric))
+
+    async def _patiently(self, event: Awaitable[V]) -> V:
         try:
-            return await asyncio.wait_for(asyncio.shield(self._fabric), self._patience_s)
+            return await asyncio.wait_for(event, self._patience_s)
         except TimeoutError:
             raise ConnectionError("the agent does not answer") from None
 
@@ -141,12 +155,14 @@ class Network:
 
     async def _push_until_gone(self, fabric: Fabric) -> None:
         """Raises ``ConnectionError`` when the fabric is lost, at once and not only when there is something to push."""
+        self._lost = asyncio.Event()
         self._fabric.set_result(fabric)
         pushing, leaving = asyncio.ensure_future(self._push_all(fabric)), asyncio.ensure_future(fabric.gone())
         try:
             await asyncio.wait({pushing, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._fabric = asyncio.Future()
+            self._lost.set()
             pushing.cancel()
             leaving.cancel()
             await asyncio.gather(pushing, leaving, return_exceptions=True)

@@ -32,9 +32,9 @@ class Parts(Protocol):
     async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
         """What the lab's user runs on the host to have *argv* run in *workload*; *term* asks for a terminal.
 
-        Raises ``ConnectionError`` where that cannot be."""
+        Raises ``ConnectionError`` when the fabric is lost, and ``GuestError`` where the machine cannot be entered."""
 
     def namespaces(self, workload: Workload) -> dict[str, str]:
         """Paths on the host: ``net``, and ``user`` where the lab has a user namespace of its own.
 
-        Raises ``ConnectionError`` where there are none."""
+        Raises as :meth:`enter` does."""

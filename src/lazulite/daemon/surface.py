@@ -15,6 +15,7 @@ from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.templates import Files, Uploads
+from lazulite.drivers.linux.guests import GuestError
 from lazulite.forwarding.model import Guest, InternetHost, Port, Vrf
 
 PREFIX = "/lazulite"
@@ -64,6 +65,8 @@ class Surface:
             return Response(200, await result if isinstance(result, Awaitable) else result)
         except UnknownGuestError as error:
             raise ArmError(404, "MachineNotFound", str(error)) from None
+        except GuestError as error:
+            raise ArmError(409, "MachineNotReady", f"The machine cannot be entered: {error}.") from None
         except ConnectionError as error:
             raise ArmError(409, "NetworkNotReady", f"The network does not answer: {error}.") from None
 
@@ -92,9 +95,9 @@ class Surface:
     async def _enter(self, request: Request) -> dict[str, Any]:
         """What to run on the host."""
         wish = body(request, Entry)
-        await self._controller.network.ready()
-        found = find(self._controller.model, wish.name)
-        return {"argv": await self._parts.enter(found.entry, wish.argv, wish.term)}
+        network, model = self._controller.network, self._controller.model
+        found = find(model, wish.name)
+        return {"argv": await network.asked(lambda _: self._parts.enter(found.entry, wish.argv, wish.term))}
 
     def _network(self, request: Request) -> dict[str, Any]:
         """The namespaces of a machine's network, and its addresses."""
