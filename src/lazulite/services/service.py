@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from lazulite.forwarding.model import ForwardingModel
+from lazulite.forwarding.model import Contents, ForwardingModel
 from lazulite.resources.model import Kind, Resource, Violation
 from lazulite.resources.view import View
 
@@ -28,6 +28,8 @@ class Observations(msgspec.Struct, frozen=True):
     """Guest name to ``running`` or an error sentence."""
     scripts: Mapping[str, tuple[int, str, str]] = {}
     """Script name to exit code, standard output and standard error, once it has ended."""
+    health: Mapping[str, Contents] = {}
+    """Pool name to its healthy members, once its prober has said anything."""
 
 
 class Reply(msgspec.Struct, frozen=True):
