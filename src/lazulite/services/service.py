@@ -30,6 +30,9 @@ class Observations(msgspec.Struct, frozen=True):
     """Script name to exit code, standard output and standard error, once it has ended."""
     health: Mapping[str, Contents] = {}
     """Pool name to its healthy members, once its prober has said anything."""
+    reasons: Mapping[str, Mapping[str, str]] = {}
+    """Pool name to why the last probe of a member failed, in a few words; members whose last one succeeded are not
+    there."""
 
 
 class Reply(msgspec.Struct, frozen=True):
