@@ -18,6 +18,9 @@ GATEWAY_MAC = "12:34:56:78:9a:bc"
 """The one MAC address that Azure's fabric answers every ARP request with."""
 GATEWAY_6 = "fe80::1234:5678:9abc"
 """First hop of every subnet for IPv6: Azure's router advertises itself under this link-local address."""
+PLATFORM = "168.63.129.16"
+"""Where platform services of every network answer, and where health probes come from.
+Source: facts/load-balancer.md, "Probes" (what-is-ip-address-168-63-129-16)."""
 ARP_TABLE = 2
 """Route table in which every address lies elsewhere, so that proxy ARP answers for all of them."""
 

@@ -33,12 +33,14 @@ def link(payload: bytes, name: str, _: Links) -> Found:
 
 
 def address(payload: bytes, name: str, links: Links) -> Found:
+    """An address of ours: what a guest adds to its loopback is its own affair."""
     _, length, _, _, index = struct.unpack_from("BBBBI", payload)
     parts = netlink.attributes(payload, 8)
-    if links.get(index) == "lo":
+    found = ip_address(parts.get(2, parts[1]))
+    if links.get(index) == "lo" and (found.is_loopback or not name.startswith("router.")):
         return None
     spec = Address(links.get(index, ""))
-    return key(name, spec, f"{ip_address(parts.get(2, parts[1]))}/{length}"), Item(spec)
+    return key(name, spec, f"{found}/{length}"), Item(spec)
 
 
 def neighbour(payload: bytes, name: str, links: Links) -> Found:

@@ -174,6 +174,7 @@ def vrf(scene: Scene, name: str) -> Items:
     yield _put(
         edge, Veth(mac, names.INTERNET, names.uplink(name), mac, True, entry.label), names.OUTSIDE, origin=origin
     )
+    yield _put(router, Address("lo"), f"{names.PLATFORM}/32", origin=origin)
     yield _put(router, MarkRule(names.ARP_TABLE), 4, names.ARP_TABLE)
     yield _put(router, towards(names.EDGE_LINK), names.ARP_TABLE, _EVERYTHING[0])
     for family in (4, 6):
