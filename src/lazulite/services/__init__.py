@@ -2,6 +2,7 @@
 
 from lazulite.services.compute import SERVICE as COMPUTE
 from lazulite.services.lab import SERVICE as LAB
+from lazulite.services.nat_gateway import SERVICE as NAT_GATEWAY
 from lazulite.services.network_security_group import SERVICE as NETWORK_SECURITY_GROUP
 from lazulite.services.public_ip_address import SERVICE as PUBLIC_IP_ADDRESS
 from lazulite.services.route_table import SERVICE as ROUTE_TABLE
@@ -14,6 +15,7 @@ SERVICES: tuple[Service, ...] = (
     VIRTUAL_NETWORK,
     ROUTE_TABLE,
     PUBLIC_IP_ADDRESS,
+    NAT_GATEWAY,
     NETWORK_SECURITY_GROUP,
     COMPUTE,
     STORAGE,

@@ -7,6 +7,7 @@ from typing import Any
 
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
+from lazulite.services.nat_gateway.model import NatGateway
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Observations
 from lazulite.services.virtual_network.attachment import attachment
@@ -18,6 +19,7 @@ def address(resource: Resource[PublicIPAddress], view: View, observations: Obser
     user = next(iter(view.referrers(resource.id, IpConfiguration)), None)
     if user is not None:
         found["ipConfiguration"] = {"id": user.id.text}
+    found |= _gateway(resource, view)
     if _has_address(resource, user, view):
         found["ipAddress"] = str(resource.properties.held_address)
     return found
@@ -38,4 +40,10 @@ def _has_address(resource: Resource[PublicIPAddress], user: Resource[IpConfigura
 def prefix(resource: Resource[PublicIPPrefix], view: View, observations: Observations) -> Mapping[str, Any]:
     members = [{"id": a.id.text} for a in view.referrers(resource.id, PublicIPAddress)]
     found: dict[str, Any] = {"resourceGuid": resource.guid, "ipPrefix": str(resource.properties.held_prefix)}
+    found |= _gateway(resource, view)
     return found | ({"publicIPAddresses": members} if members else {})
+
+
+def _gateway(resource: Resource[Any], view: View) -> dict[str, Any]:
+    gateway = next(iter(view.referrers(resource.id, NatGateway)), None)
+    return {"natGateway": {"id": gateway.id.text}} if gateway is not None else {}

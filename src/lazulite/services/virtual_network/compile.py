@@ -85,7 +85,8 @@ def port(nic: Resource[NetworkInterface], view: View) -> Iterable[Port]:
         own_list=nic.properties.network_security_group is not None,
         routes=table_name(vnet, table.id.lower() if table is not None else None),
         public=public,
-        default_outbound=subnet.properties.default_outbound_access is not False,
+        default_outbound=subnet.properties.default_outbound_access is not False
+        and subnet.properties.nat_gateway is None,
         origin=nic.id.text,
     )
 

@@ -8,6 +8,7 @@ from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.public_ip_address.model import PublicIPAddress
+from lazulite.services.virtual_network import validate_outbound
 from lazulite.services.virtual_network.addresses import occupants, reserved
 from lazulite.services.virtual_network.model import (
     MAX_ADDRESSES_PER_NIC,
@@ -35,6 +36,7 @@ def interface(nic: Resource[NetworkInterface], view: View) -> Iterator[Violation
         yield from _address(nic, child, own, view, path)
         yield from _public(nic, child, view, path)
         yield from _groups(nic, child, view, path)
+        yield from validate_outbound.configuration(child, view, path)
 
 
 def _id(nic: Resource[NetworkInterface], child: Child[IpConfiguration]) -> ResourceId:
