@@ -16,7 +16,15 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.errors import ArmError, child_not_found, parent_not_found, refused, resource_not_found
 from lazulite.arm.operations import Operation, Operations
-from lazulite.arm.replacement import carried, changed_immutables, find_child, merged, parts, with_child
+from lazulite.arm.replacement import (
+    carried,
+    changed_immutables,
+    find_child,
+    merged,
+    parts,
+    with_child,
+    with_unmentioned,
+)
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.schema import encode
@@ -59,6 +67,10 @@ class Writes:
         new, violations = envelope.decode(address.kind, address.root, body)
         if new is None or violations:
             raise refused(violations)
+        if old is not None and address.kind.children_kept_since:
+            since = address.kind.children_kept_since
+            kept = with_unmentioned(new.properties, old.properties, body, since, version)
+            new = msgspec.structs.replace(new, properties=kept)
         return self._replace(address, new, old)
 
     def patch(

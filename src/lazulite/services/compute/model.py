@@ -46,7 +46,8 @@ class ImageReference(Properties, frozen=True):
 class OSDisk(Properties, frozen=True):
     create_option: Annotated[Literal["FromImage", "Attach", "Empty", "Copy", "Restore"], INERT] = "FromImage"
     os_type: Annotated[Literal["Linux", "Windows"] | None, INERT] = None
-    name: Annotated[str | None, ASSIGNED, INERT] = None
+    name: Annotated[str | None, INERT] = None
+    """Chosen by the service where the client does not."""
     caching: Annotated[Literal["None", "ReadOnly", "ReadWrite"] | None, INERT] = None
     write_accelerator_enabled: Annotated[bool | None, INERT] = None
     disk_size: Annotated[int | None, INERT] = msgspec.field(default=None, name="diskSizeGB")

@@ -269,6 +269,8 @@ KINDS = (
         ),
         name_pattern=r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?",
         creatable_children=frozenset({"subnets", "virtualNetworkPeerings"}),
+        # Source: "Azure Virtual Network now supports updates without subnet property".
+        children_kept_since={"subnets": "2023-09-01"},
     ),
     Kind(
         "Microsoft.Network/networkInterfaces",
