@@ -12,7 +12,7 @@ from lazulite.arm.operations import Operations
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
 from lazulite.resources.schema import encode
-from lazulite.resources.view import View, children
+from lazulite.resources.view import View, children, family
 
 
 class Representation:
@@ -22,7 +22,7 @@ class Representation:
         self._backend = backend
         self._catalogue = catalogue
         self._operations = operations
-        self._status = {m: f for s in catalogue.services for m, f in s.status.items()}
+        self._status = {e: f for s in catalogue.services for m, f in s.status.items() for e in family(m)}
 
     def resource(self, address: Address, root: Resource[Any]) -> dict[str, Any]:
         """The resource or child at *address*, which must be there, in the document *root*."""

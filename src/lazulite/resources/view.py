@@ -96,7 +96,7 @@ class _Edit:
             (who.add if target in new else who.discard)(part)
             for resource in (was, now):
                 if resource is not None:
-                    self.touched.add(("referrers", target, type(resource.properties)))
+                    self.touched |= {("referrers", target, m) for m in type(resource.properties).__mro__}
 
     def _kind(self, model: type) -> dict[str, Resource[Any]]:
         if model not in self._kinds:
@@ -216,6 +216,13 @@ class View:
 def snapshot_of(resources: Iterable[Resource[Any]], revision: int = 1) -> Snapshot:
     """A snapshot of exactly *resources*; for tests and for loading."""
     return Snapshot().with_changes(revision, {r.id.key: r for r in resources})[0]
+
+
+def family(model: type) -> Iterator[type]:
+    """*model* and every model that extends it: what a service does for a model it does for those."""
+    yield model
+    for extended in model.__subclasses__():
+        yield from family(extended)
 
 
 class Registry:
