@@ -134,5 +134,5 @@ async def _content(headers: dict[str, str], receive: Receive) -> bytes:
 
 
 def _too_long() -> ArmError:
-    message = f"The request content is longer than the {CONTENT_LIMIT} bytes that are allowed."
+    message = f"The request content size exceeds the maximum size of {CONTENT_LIMIT >> 20} MB."
     return ArmError(413, "RequestContentTooLarge", message)
