@@ -221,8 +221,9 @@ def snapshot_of(resources: Iterable[Resource[Any]], revision: int = 1) -> Snapsh
 def family(model: type) -> Iterator[type]:
     """*model* and every model that extends it: what a service does for a model it does for those."""
     yield model
-    for extended in model.__subclasses__():
-        yield from family(extended)
+    extended: list[type] = model.__subclasses__()
+    for each in extended:
+        yield from family(each)
 
 
 class Registry:
