@@ -20,6 +20,7 @@ from lazulite.drivers.linux.state import (
     Chain,
     Declared,
     Element,
+    FilledMap,
     Item,
     KernelRoute,
     Key,
@@ -35,7 +36,7 @@ Change: TypeAlias = tuple[Key, Item | None, Item | None]
 """What, as it is now, as it shall be."""
 _LINK_UP_S = 5.0
 """Bound of what takes the kernel microseconds."""
-_NFT = (Declared, Element, Chain, ListBody)
+_NFT = (Declared, Element, FilledMap, Chain, ListBody)
 _ROUTING = (Address, Neighbour, KernelRoute, MarkRule)
 _ALREADY_SO = {3, 19, 2, 17, 99, 22}
 """Removing what is gone (ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL) is done: a link takes what hangs on it along."""

@@ -93,6 +93,11 @@ def access_list(name: str) -> str:
     return f"a{digest(name)}"
 
 
+def filled_map(shape: str, name: str) -> str:
+    """A map of that shape (see :mod:`filled`), which its name tells."""
+    return f"{shape}{digest(name)}"
+
+
 def address_set(name: str) -> str:
     return f"s{digest(name)}"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lazulite.drivers.linux import filled
 from lazulite.drivers.linux.skeleton import TABLE
-from lazulite.drivers.linux.state import Chain, Declared, Element, Item, Key, ListBody
+from lazulite.drivers.linux.state import Chain, Declared, Element, FilledMap, Item, Key, ListBody
 
 Change = tuple[Key, Item | None, Item | None]
-_ORDER = {"Declared": 0, "ListBody": 1, "Chain": 2, "Element": 3}
+_ORDER = {"Declared": 0, "FilledMap": 1, "ListBody": 2, "Chain": 3, "Element": 4}
 FILLED = {"default_snat"}
 """Chains of the fixed ruleset that an item fills; they are emptied, never deleted."""
 
@@ -39,6 +40,8 @@ def _commands(change: Change) -> Iterable[str]:
             yield _declared(table, name, spec, new is not None)
         case Element():
             yield from _element(table, name, old, new)
+        case FilledMap():
+            yield from _filled(family, name, old, new)
         case Chain():
             yield from _chain(table, name, old, new)
         case ListBody():
@@ -62,6 +65,26 @@ def _element(table: str, name: str, old: Item | None, new: Item | None) -> Itera
         assert isinstance(new.spec, Element)
         value = f" : {new.spec.value}" if new.spec.value else ""
         yield f"add element {table} {where} {{ {quoted}{value} }}"
+
+
+def _filled(family: str, name: str, old: Item | None, new: Item | None) -> Iterable[str]:
+    """Only what differs is sent; the map stays, because rules look into it."""
+    table = f"{family} {TABLE}"
+    if new is None:
+        yield f"delete map {table} {name}"
+        return
+    assert isinstance(new.spec, FilledMap)
+    shape = filled.SHAPES[new.spec.shape]
+    before = shape.elements(family, old.spec.content) if old is not None and isinstance(old.spec, FilledMap) else {}
+    after = shape.elements(family, new.spec.content)
+    gone = [k for k, value in before.items() if after.get(k) != value]
+    come = [(k, value) for k, value in after.items() if before.get(k) != value]
+    if old is None:
+        yield f"add map {table} {name} {{ {shape.declaration(family)}; }}"
+    if gone:
+        yield f"delete element {table} {name} {{ {', '.join(shape.key(k) for k in gone)} }}"
+    if come:
+        yield f"add element {table} {name} {{ {', '.join(f'{shape.key(k)} : {shape.value(v)}' for k, v in come)} }}"
 
 
 def _quoted(element: str) -> str:

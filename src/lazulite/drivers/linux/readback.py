@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import netlink, nftext, payloads, single
+from lazulite.drivers.linux import filled, netlink, nftext, payloads, single
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.kernel import Change
 from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket
 from lazulite.drivers.linux.skeleton import DYNAMIC_SETS, FIXED_CHAINS, FIXED_SETS, TABLE, VERSION
-from lazulite.drivers.linux.state import Chain, Declared, Item, Key, ListBody, Namespace, Skeleton, key
+from lazulite.drivers.linux.state import Chain, Declared, FilledMap, Item, Key, ListBody, Namespace, Skeleton, key
 
 Found = Iterator[tuple[Key, Item]]
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
-_RULESET = {"Chain", "ListBody", "Declared", "Skeleton", "Element"}
+_RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element"}
 
 
 def missing(handles: Handles, changes: Iterable[Change]) -> dict[Key, Refusal]:
@@ -89,8 +89,11 @@ def _filters(netfilter: NetfilterSocket, name: str, alone: Collection[Key], keys
     found = dict(single.elements(netfilter, name, alone))
     yield from found.items()
     rest = [what for what in keys if what[1] in _RULESET and what not in found]
-    if any(what[1] != "Element" for what in rest):
+    if any(what[1] not in ("Element", "FilledMap") for what in rest):
         yield from _objects(netfilter, name)
+    for what in rest:
+        if what[1] == "FilledMap":
+            yield from _filled(netfilter, name, *what[2].split("|"))
     sets = {tuple(what[2].split("|")[:2]) for what in rest if what[1] == "Element"}
     for family, set_name in sorted(sets):
         yield from _elements(netfilter, name, family, set_name)
@@ -118,7 +121,9 @@ def _ruleset(handles: Handles, name: str, role: str) -> Found:
     yield from _objects(netfilter, name)
     for family, number in FAMILIES.items():
         for set_name in netfilter.sets(number, TABLE):
-            if set_name not in DYNAMIC_SETS and not _BODY.fullmatch(set_name):
+            if filled.shape_of(set_name):
+                yield from _filled(netfilter, name, family, set_name)
+            elif set_name not in DYNAMIC_SETS and not _BODY.fullmatch(set_name):
                 yield from _elements(netfilter, name, family, set_name)
 
 
@@ -132,7 +137,7 @@ def _objects(netfilter: NetfilterSocket, name: str) -> Found:
             own = [c for c in chains if c not in FIXED_CHAINS or c in nftext.FILLED]
             yield from ((key(name, Chain(()), family, c), Item(Chain(()))) for c in own if not _BODY.fullmatch(c))
             yield from _bodies(name, family, chains, sets)
-            own = [s for s in sets if s not in FIXED_SETS and not _BODY.fullmatch(s)]
+            own = [s for s in sets if s not in FIXED_SETS and not _BODY.fullmatch(s) and not filled.shape_of(s)]
             yield from (_declared(name, family, s, "set") for s in own)
             counters = netfilter.counters(number, TABLE)
             yield from (_declared(name, family, c, "counter") for c in counters if not c.startswith("drop_"))
@@ -156,6 +161,16 @@ def _bodies(name: str, family: str, chains: list[str], sets: list[str]) -> Found
         lines += [f"delete chain {table} {c}" for c in own_chains]
         spec = ListBody("", "\n".join(lines))
         yield key(name, spec, family, body), Item(spec)
+
+
+def _filled(netfilter: NetfilterSocket, name: str, family: str, map_name: str) -> Found:
+    shape = filled.shape_of(map_name)
+    try:
+        raw = netfilter.elements(FAMILIES[family], TABLE, map_name)
+    except FileNotFoundError:
+        return
+    spec = FilledMap(shape, filled.joined((e.key, e.value) for e in raw))
+    yield key(name, spec, family, map_name), Item(spec)
 
 
 def _elements(netfilter: NetfilterSocket, name: str, family: str, set_name: str) -> Found:

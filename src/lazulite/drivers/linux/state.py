@@ -94,6 +94,14 @@ class Chain(msgspec.Struct, frozen=True):
     hook: str = ""
 
 
+class FilledMap(msgspec.Struct, frozen=True):
+    """A map with all that is in it, one object however many elements. ``shape`` is one of :mod:`filled`; ``content``
+    every key and value as the kernel holds them, sorted."""
+
+    shape: str
+    content: bytes = b""
+
+
 class ListBody(msgspec.Struct, frozen=True):
     """A rendered access list."""
 
@@ -102,7 +110,18 @@ class ListBody(msgspec.Struct, frozen=True):
 
 
 Spec: TypeAlias = (
-    Namespace | Skeleton | Veth | Address | Neighbour | KernelRoute | MarkRule | Element | Declared | Chain | ListBody
+    Namespace
+    | Skeleton
+    | Veth
+    | Address
+    | Neighbour
+    | KernelRoute
+    | MarkRule
+    | Element
+    | Declared
+    | FilledMap
+    | Chain
+    | ListBody
 )
 
 
