@@ -20,6 +20,11 @@ _REQUEST, _CORRELATION = "x-ms-request-id", "x-ms-correlation-request-id"
 """The second is what a client calls its own chain of requests; the activity log keeps it."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request's headers. Ours: az sends about two thousand."""
+NEAR = "lazulite.near"
+"""Of the scope, where the process puts it: a function that says whether the lab's own user on this host asks."""
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -64,7 +69,7 @@ class Api:
 
     async def _exchange(self, scope: Message, receive: Receive) -> tuple[dict[str, str], Response]:
         """The request's headers and the answer to it."""
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _headers(scope)
         headers[_REQUEST] = self._backend.new_id()
         if not _GUID.fullmatch(headers.get(_CORRELATION, "")):
             headers[_CORRELATION] = headers[_REQUEST]
@@ -113,7 +118,19 @@ def _request(scope: Message, headers: dict[str, str], content: bytes) -> Request
         fields = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_QUERY_FIELDS)
     except ValueError:
         raise ArmError(400, "InvalidQueryString", f"More than {_QUERY_FIELDS} query parameters.") from None
-    return Request(scope["method"], path, {k.lower(): v for k, v in fields}, headers, content)
+    query = {k.lower(): v for k, v in fields}
+    if sum(map(len, (part for header in scope["headers"] for part in header))) > HEAD_LIMIT:
+        raise ArmError(431, "RequestHeaderFieldsTooLarge", f"The headers have more than {HEAD_LIMIT} bytes.")
+    plain, near = scope.get("scheme") == "http", scope.get(NEAR, lambda: False)
+    return Request(scope["method"], path, query, headers, content, plain, near)
+
+
+def _headers(scope: Message) -> dict[str, str]:
+    """By folded name; one that comes several times is one with all values (RFC 9110, 5.3), so none is overlooked."""
+    found: dict[str, str] = {}
+    for name, value in ((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in scope["headers"]):
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 async def _content(headers: dict[str, str], receive: Receive) -> bytes:

@@ -19,7 +19,7 @@ from lazulite.arm.actions import Actions
 from lazulite.arm.activity import Activity
 from lazulite.arm.activity_requests import PATH as ACTIVITY_LOG
 from lazulite.arm.activity_requests import ActivityRequests
-from lazulite.arm.authority import Authority
+from lazulite.arm.authority import MANAGED_IDENTITY, Authority
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.deployment_requests import DeploymentRequests, records
@@ -119,6 +119,8 @@ class Router:
 
     async def answer(self, request: Request) -> Response:
         path = request.folded
+        if request.plain and path not in MANAGED_IDENTITY:
+            raise ArmError(403, "HttpsRequired", "Without TLS the lab answers for managed identities alone; use https.")
         room = self.mounts.get(path[0])
         if room is None and path[0] not in _SIGNED_IN:
             return self._open(request)

@@ -23,7 +23,7 @@ from lazulite.daemon.memory import MemoryParts
 from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.places import Connection, Places, started_at
-from lazulite.daemon.server import HOST, PortTakenError, Servers, listen
+from lazulite.daemon.server import HOST, PortTakenError, Servers, bindable, host_name, listen
 from lazulite.daemon.surface import PREFIX, Surface
 from lazulite.daemon.templates import Uploads
 from lazulite.services import SERVICES
@@ -51,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lazulite.daemon", description="The controller of one lab.")
     parser.add_argument("--lab", default="default")
     parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--bind", type=bindable, default=HOST, help="address of the API")
     parser.add_argument("--port", type=int, default=0, help="of the API; 0: the last one, or a free one")
     parser.add_argument("--http-port", type=int, default=0, help="of plain HTTP for metadata; 0: the last one, or any")
     parser.add_argument("--memory", action="store_true", help="a model without packets")
@@ -70,16 +71,16 @@ async def _run(asked: argparse.Namespace) -> None:
     parts = _parts(places, memory=asked.memory)
     network = Network(SERVICES, parts.connect)
     controller = Controller(places.database, network, parts)
-    https = listen(asked.port, places.last_port("https"))
+    https = listen(asked.port, places.last_port("https"), asked.bind)
     http = listen(asked.http_port, places.last_port("http"))
     places.keep_ports({"https": https.getsockname()[1], "http": http.getsockname()[1]})
-    controller.base_url = f"https://localhost:{https.getsockname()[1]}"
+    controller.base_url = f"https://{host_name(asked.bind)}:{https.getsockname()[1]}"
     api = Api(controller)
     uploads = Uploads(controller.store.documents, controller.base_url)
     api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
     api.router.surroundings.compare = Foresight(controller).compare
     api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts, uploads).answer
-    files = pki.ensure(places.certificates, datetime.now(UTC))
+    files = pki.ensure(places.certificates, datetime.now(UTC), asked.bind)
     servers = Servers(api)
     servers.https(https, files)
     servers.http(http)

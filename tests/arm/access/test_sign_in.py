@@ -180,6 +180,45 @@ def imds(arm: Client, **query: str) -> Answer:
     return arm.runner.run(exchange(arm.api, "GET", "/metadata/identity/oauth2/token", text, {"Metadata": "true"}))
 
 
+SECRETLESS = [
+    pytest.param("GET", "/metadata/identity/oauth2/token", "resource=x", b"", id="a managed identity"),
+    pytest.param("GET", "/msi/token", "resource=x", b"", id="a managed identity of App Service"),
+    pytest.param("POST", f"/{TENANT}/oauth2/v2.0/devicecode", "", b"client_id=c", id="a device code"),
+    pytest.param("POST", f"/{TENANT}/oauth2/v2.0/token", "", b"grant_type=device_code&code=x", id="a device's token"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "query", "content"), SECRETLESS)
+def test_nobody_but_the_user_of_the_lab_is_signed_in_without_a_secret(
+    arm: Client, method: str, path: str, query: str, content: bytes
+) -> None:
+    headers = {"Metadata": "true", "X-Identity-Header": "x"}
+    answer = arm.runner.run(exchange(arm.api, method, path, query, headers, content, near=False))
+    assert (answer.status, answer.body["error"]) == (403, "access_denied")
+
+
+PLAIN = {
+    "/metadata/identity/oauth2/token": 200,
+    "/msi/token": 200,
+    "/subscriptions": 403,
+    "/metadata/endpoints": 403,
+    f"/{TENANT}/oauth2/token": 403,
+    f"/{TENANT}/discovery/keys": 403,
+    "/graph/v1.0/users": 403,
+    "/": 403,
+}
+
+
+@pytest.mark.parametrize(("path", "status"), PLAIN.items())
+def test_without_tls_only_managed_identities_are_given(arm: Client, path: str, status: int) -> None:
+    headers = {"Metadata": "true", "X-Identity-Header": "x", "Authorization": f"Bearer {arm.token}"}
+    query = urlencode({"api-version": "2022-12-01", "resource": f"{BASE}/"})
+    answer = arm.runner.run(exchange(arm.api, "GET", path, query, headers, scheme="http"))
+    assert answer.status == status
+    if status == 403:
+        assert answer.error["code"] == "HttpsRequired"
+
+
 def test_a_managed_identity_is_that_of_the_resource_one_names(garden: Client) -> None:
     body = {"location": "local", "identity": {"type": "SystemAssigned, UserAssigned"}}
     principal = garden.made(f"{GARDEN}/beds/b", body)["identity"]["principalId"]
