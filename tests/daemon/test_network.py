@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazulite.daemon.network import Network
+from lazulite.daemon.network import Listener, Network
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.memory import MemoryDriver
-from lazulite.forwarding.model import InternetHost
+from lazulite.forwarding.model import Contents, InternetHost
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Properties, Resource
 from lazulite.resources.view import Snapshot, View
@@ -42,6 +42,13 @@ class Fabric:
         self.gate.set()
         self.lost = False
         self.left = asyncio.Event()
+        self.holds: dict[str, Contents | None] = {}
+        """What dynamic sets hold when a controller comes."""
+        self.listener: Listener | None = None
+
+    def report_to(self, listener: Listener) -> None:
+        self.listener = listener
+        listener.filled(self.holds)
 
     async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
         self.calls.append(f"adopt {revision}")
@@ -65,6 +72,9 @@ class Fabric:
 
     async def counters(self) -> dict[str, tuple[int, int]]:
         return {}
+
+    async def probes(self) -> dict[str, dict[str, tuple[int, int, str]]]:
+        return {"pool": {"member": (2, 1, "connection refused")}}
 
 
 class Lab:
