@@ -80,9 +80,11 @@ def _holds(spec: FieldSpec) -> bool:
 
 
 def changed_immutables(new: Any, old: Any, path: str = "properties") -> Iterator[Violation]:
-    """A violation for each immutable property of *new* that differs from *old*'s."""
+    """A violation for each immutable property of *new* that differs from *old*'s; what the service assigns may."""
     model: Any = type(new)
     for spec in fields(model).values():
+        if ASSIGNED.name in spec.markers:
+            continue
         value, before, here = getattr(new, spec.attribute), getattr(old, spec.attribute), f"{path}.{spec.wire}"
         if IMMUTABLE.name in spec.markers:
             if _identity(value) != _identity(before):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazulite.arm.access import identities
@@ -22,7 +22,8 @@ class Representation:
         self._backend = backend
         self._catalogue = catalogue
         self._operations = operations
-        self._status = {e: f for s in catalogue.services for m, f in s.status.items() for e in family(m)}
+        self._status = _by_model(s.status for s in catalogue.services)
+        self._beside = _by_model(s.beside for s in catalogue.services)
 
     def resource(self, address: Address, root: Resource[Any]) -> dict[str, Any]:
         """The resource or child at *address*, which must be there, in the document *root*."""
@@ -34,6 +35,7 @@ class Representation:
         self._stamp(shown, part.id, f"{address.kind.name}/{wires}", root)
         if part.zones:
             shown["zones"] = list(part.zones)
+        shown |= self._found(self._beside, part)
         return shown | {"properties": self._properties(part, shown["type"], root)}
 
     def summary(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
@@ -75,22 +77,34 @@ class Representation:
         shown |= encode(part.properties)
         places: dict[str, int] = {}
         for wire, child in children(part.properties):
+            if wire not in shown:
+                continue
             entry = shown[wire][places.get(wire, 0)]
             places[wire] = places.get(wire, 0) + 1
             self._complete(entry, part.id.child(wire, child.name), f"{type_name}/{wire}", root)
-        shown.update(self._computed(part))
-        return shown
+        return shown | self._found(self._status, part)
 
     def _complete(self, entry: dict[str, Any], child: ResourceId, type_name: str, root: Resource[Any]) -> None:
         part = self._backend.store.snapshot.resources[child.key]
         self._stamp(entry, part.id, type_name, root)
         entry["properties"] = self._properties(part, type_name, root)
 
-    def _computed(self, part: Resource[Any]) -> Mapping[str, Any]:
-        status = self._status.get(type(part.properties))
-        if status is None:
-            return {}
-        return status(part, View(self._backend.store.snapshot), self._backend.observations)
+    def _found(self, functions: Mapping[type, list[Any]], part: Resource[Any]) -> dict[str, Any]:
+        """What services compute of *part*, one after the other."""
+        view, found = View(self._backend.store.snapshot), dict[str, Any]()
+        for function in functions.get(type(part.properties), ()):
+            found |= function(part, view, self._backend.observations)
+        return found
+
+
+def _by_model(tables: Iterable[Mapping[type, Any]]) -> dict[type, list[Any]]:
+    """The functions of each model, those for what it extends among them."""
+    found: dict[type, list[Any]] = {}
+    for table in tables:
+        for model, function in table.items():
+            for each in family(model):
+                found.setdefault(each, []).append(function)
+    return found
 
 
 def decided(part: Resource[Any], *, child: bool) -> dict[str, Any]:

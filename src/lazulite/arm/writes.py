@@ -93,7 +93,7 @@ class Writes:
         self, resource_id: ResourceId, conditions: Mapping[str, str] = NO_CONDITIONS, version: str = ""
     ) -> Written | None:
         """``None`` when there is nothing to delete."""
-        address = self._address(resource_id, version, parent=False)
+        address = self._address(resource_id, version, removing=True)
         snapshot = self._backend.store.snapshot
         old = snapshot.get(address.root.key)
         if old is None or resource_id.key not in snapshot.resources:
@@ -136,7 +136,7 @@ class Writes:
         self._operations.follow(operation)
         return Written(address, operation, snapshot.get(subject.id.key), created)
 
-    def _address(self, resource_id: ResourceId, version: str, *, parent: bool = True) -> Address:
+    def _address(self, resource_id: ResourceId, version: str, *, removing: bool = False) -> Address:
         """Where *resource_id* can be written; raises the errors of scope, type and missing parent."""
         snapshot = self._backend.store.snapshot
         address = self._catalogue.address(resource_id, version)
@@ -144,10 +144,11 @@ class Writes:
         if resource_id.group is None:
             message = f"A resource of type '{address.kind.name}' must be in a resource group."
             raise ArmError(400, "ResourceGroupNotSpecified", message)
-        if not address.writable:
+        if not (address.removable if removing else address.writable):
             message = f"'{address.type_name}' is written through its parent, not at a path of its own."
             raise ArmError(405, "MethodNotAllowed", message)
-        if parent and "/" in address.kind.name.partition("/")[2] and address.root.parent.key not in snapshot.resources:
+        nested = not removing and "/" in address.kind.name.partition("/")[2]
+        if nested and address.root.parent.key not in snapshot.resources:
             raise parent_not_found(address.root)
         return address
 
@@ -205,7 +206,8 @@ class Writes:
 
     def _put_in_parent(self, address: Address, root: Resource[Any], child: Child[Any] | None) -> Written:
         properties = with_child(root.properties, address.steps[0], child)
-        new = msgspec.structs.replace(root, properties=carried(properties, root.properties))
+        kept = properties if child is None else carried(properties, root.properties)
+        new = msgspec.structs.replace(root, properties=kept)
         return self._store(address, new, root, child)
 
     def _stored_child(self, resource_id: ResourceId, address: Address, root: Resource[Any]) -> dict[str, Any]:

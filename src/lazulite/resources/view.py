@@ -110,11 +110,12 @@ def _targets(resource: Resource[Any] | None) -> set[str]:
 
 def _parts(resource: Resource[Any]) -> Iterator[tuple[str, Resource[Any]]]:
     """The resource and its children, each under its id key. Children inherit the parent's envelope but not its
-    revision, so that a sibling's edit leaves them equal."""
+    revision, so that a sibling's edit leaves them equal. Those that come and go by themselves have a ``guid``."""
     yield resource.id.key, resource
     for wire, child in children(resource.properties):
         part = resource.id.child(wire, child.name)
-        inner = Resource(part, child.properties, resource.location, {}, None, child.zones, {}, resource.guid)
+        guid = getattr(child.properties, "guid", None) or resource.guid
+        inner = Resource(part, child.properties, resource.location, {}, None, child.zones, {}, guid)
         yield from _parts(inner)
 
 

@@ -90,6 +90,10 @@ class Service(msgspec.Struct, frozen=True):
     closed behaviour, never to an exception."""
     status: Mapping[type, Callable[[Resource[Any], View, Observations], Mapping[str, Any]]] = {}
     """Per model (children too), the read-only properties: wire name to JSON value."""
+    beside: Mapping[type, Callable[[Resource[Any], View, Observations], Mapping[str, Any]]] = {}
+    """Per model of a child, the members that stand beside its ``properties``."""
+    progress: Callable[[View, Observations], Iterable[Write]] | None = None
+    """What the service goes on to write by itself, given what it sees: asked again after whatever changes either."""
     actions: Mapping[str, Action] = {}
     """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded."""
     collection_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import (
     ASSIGNED,
     IMMUTABLE,
@@ -197,6 +198,16 @@ class Disk(Properties, frozen=True):
 
 class SshPublicKey(Properties, frozen=True):
     public_key: Annotated[str | None, INERT] = None
+
+
+def label(part: ResourceId) -> str:
+    """What people call a machine or its interface: one of a scale set is called after the set, ``web_0``.
+
+    Source: "Understand instance IDs for Azure virtual machine scale sets".
+    """
+    _, *types = part.kind.split("/")
+    nested = types[0].lower() == "virtualmachinescalesets"
+    return "_".join(part.text.split("/")[1 - 2 * len(types) :: 2]) if nested else part.name
 
 
 _VM_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?"
