@@ -22,7 +22,7 @@ def request(address: IPAddress, port: int, path: str) -> bytes:
     """What is asked. Whatever *path* has in it, it cannot add a line."""
     host = f"[{address}]" if address.version == 6 else str(address)
     host += "" if port in _DEFAULT_PORTS else f":{port}"
-    target = quote("/" + path.removeprefix("/"), safe=_KEPT)
+    target = quote("/" + path.removeprefix("/"), safe=_KEPT, errors="replace")
     lines = f"GET {target} HTTP/1.1", f"Host: {host}", "User-Agent: Load Balancer Agent", "Connection: close"
     return "\r\n".join((*lines, "", "")).encode()
 
@@ -42,7 +42,7 @@ class Answer:
     def on_headers_complete(self) -> None:
         """Called by the parser."""
         status = self._parser.get_status_code()
-        if not 100 < status < 200:
+        if not 100 <= status < 200:
             self._decide("" if status == OK else f"status {status}")
 
     def on_message_complete(self) -> None:

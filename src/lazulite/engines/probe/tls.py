@@ -18,7 +18,12 @@ PIECE = 1 << 14
 """Bytes read at a time: a record of TLS."""
 MOST_PIECES = 256
 """Reads of a handshake: who sends byte after byte is not waited for."""
-_WEAK = ("md5", "sha1")
+_DIGEST = 32
+"""Bytes of SHA-256."""
+
+
+class WeakCertificateError(OSError):
+    """Nobody may trust who shows it."""
 
 
 class Tls:
@@ -31,11 +36,11 @@ class Tls:
         self._pieces = 0
 
     async def send(self, content: bytes) -> None:
-        """Shake hands and send. Raises ``ssl.SSLError`` when the certificate is signed weakly."""
+        """Shake hands and send. Raises :class:`WeakCertificateError`."""
         await self._stepped(self._session.do_handshake)
         certificate = self._session.getpeercert(binary_form=True)
         if certificate is None or not is_strong(certificate):
-            raise ssl.SSLError(0, "certificate not signed with SHA-256 or better")
+            raise WeakCertificateError("certificate not signed with SHA-256 or better")
         await self._stepped(lambda: self._session.write(content))
 
     async def receive(self) -> bytes:
@@ -87,4 +92,4 @@ def is_strong(certificate: bytes) -> bool:
         algorithm: hashes.HashAlgorithm | None = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
         return False
-    return algorithm is None or algorithm.name not in _WEAK
+    return algorithm is None or algorithm.digest_size >= _DIGEST
