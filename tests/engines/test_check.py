@@ -211,7 +211,8 @@ def test_a_certificate_of_ours_is_asked_for_in_vain(tmp_path: Path) -> None:
     tls = server_side(tmp_path, hashes.SHA256())
     tls.verify_mode = ssl.CERT_REQUIRED
     tls.maximum_version = ssl.TLSVersion.TLSv1_2
-    assert result(HTTPS, says(FULL), tls=tls).startswith("TLS failed")
+    found = result(HTTPS, says(FULL), tls=tls)
+    assert found.startswith(("TLS failed", "connection reset"))  # by how fast the server is when it closes
 
 
 def test_a_certificate_that_is_signed_weakly_is_down(tmp_path: Path) -> None:
