@@ -59,7 +59,7 @@ def reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return TIMEOUT
     if isinstance(error, ssl.SSLError):
-        return "TLS failed: " + error.reason.replace("_", " ").lower()
+        return "TLS failed: " + (error.reason or "closed").replace("_", " ").lower()
     if error.errno is None:
         return str(error)
     return _REASONS.get(error.errno) or os.strerror(error.errno).lower()
