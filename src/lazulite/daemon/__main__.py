@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -23,6 +24,7 @@ from lazulite.daemon.memory import MemoryParts
 from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.places import Connection, Places, started_at
+from lazulite.daemon.progress import Progress
 from lazulite.daemon.server import HOST, PortTakenError, Servers, bindable, host_name, listen
 from lazulite.daemon.surface import PREFIX, Surface
 from lazulite.daemon.templates import Uploads
@@ -89,7 +91,7 @@ async def _run(asked: argparse.Namespace) -> None:
     )
     metadata = f"http://{HOST}:{http.getsockname()[1]}"
     connection = _connection(controller, api.router.lab_token(_TOKEN_S), str(files.authority), metadata)
-    await _serve(servers, network, lambda: places.announce(connection))
+    await _serve(servers, network, Progress(controller), lambda: places.announce(connection))
 
 
 def _parts(places: Places, *, memory: bool) -> Parts:
@@ -100,22 +102,24 @@ def _parts(places: Places, *, memory: bool) -> Parts:
     return LinuxParts(places.directory)
 
 
-async def _serve(servers: Servers, network: Network, announce: Callable[[], None]) -> None:
+async def _serve(servers: Servers, network: Network, progress: Progress, announce: Callable[[], None]) -> None:
     """Serve until a signal; *announce* once the network follows what is stored."""
     following = asyncio.create_task(network.follow())
     ready = asyncio.create_task(network.settled(network.wanted))
-    serving = asyncio.create_task(servers.serve())
+    serving, progressing = asyncio.create_task(servers.serve()), asyncio.create_task(progress.follow())
+    vital: set[asyncio.Task[Any]] = {following, serving, progressing}
     try:
-        await asyncio.wait({following, ready, serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(vital | {ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done():
             announce()
-            await asyncio.wait({following, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
+            await asyncio.wait(vital, return_when=asyncio.FIRST_COMPLETED)
+        for task in (following, progressing):
+            if task.done():
+                task.result()
     finally:
-        for task in (following, ready, serving):
+        for task in (*vital, ready):
             task.cancel()
-        await asyncio.gather(following, ready, serving, return_exceptions=True)
+        await asyncio.gather(*vital, ready, return_exceptions=True)
 
 
 def _connection(controller: Controller, token: str, authority: str, metadata: str) -> Connection:

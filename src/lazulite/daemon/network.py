@@ -89,6 +89,8 @@ class Network:
         self.wanted = 0
         self.applied = -1
         self.refusals: list[Refusal] = []
+        self.news = asyncio.Event()
+        """Set by every commit, and when a dynamic set holds something else."""
         self._contents: dict[str, Contents] = {}
         """What dynamic sets hold, as a fabric last said; also of sets that the model does not declare any more."""
 
@@ -113,6 +115,7 @@ class Network:
             else:
                 self._contents[name] = found
         self._index_contents(contents)
+        self.news.set()
 
     def refused(self, refusals: list[Refusal]) -> None:
         self.refusals = refusals
@@ -146,6 +149,7 @@ class Network:
         self._pending |= dict.fromkeys(delta.removed)
         self.wanted = snapshot.revision
         self._wake.set()
+        self.news.set()
 
     async def settled(self, revision: int) -> list[Refusal]:
         """Everything the fabric refuses, once it follows *revision* or a later one."""
