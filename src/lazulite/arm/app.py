@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from lazulite.arm.backend import Backend
 from lazulite.arm.errors import ArmError
@@ -24,6 +24,9 @@ HEAD_LIMIT = 64 * 1024
 """Bytes of a request's headers. Ours: az sends about two thousand."""
 NEAR = "lazulite.near"
 """Of the scope, where the process puts it: a function that says whether the lab's own user on this host asks."""
+
+_VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
+"""What may stand in a header as it is; names in links have more, and get there as in every URL."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -91,7 +94,7 @@ class Api:
         # A HEAD says nothing of a body, and 204 must not.
         if method != "HEAD" and response.status != 204:
             headers["Content-Length"] = str(len(content))
-        raw = [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in headers.items()]
+        raw = [(k.lower().encode("ascii"), quote(v, safe=_VISIBLE).encode("ascii")) for k, v in headers.items()]
         await send({"type": "http.response.start", "status": response.status, "headers": raw})
         await send({"type": "http.response.body", "body": content})
 
