@@ -31,7 +31,8 @@ class Net:
         changed = {k: e for k, e in wanted.items() if self.entries.get(k) != e}
         removed = {k: e for k, e in self.entries.items() if k not in wanted}
         self.entries = wanted
-        assert self.driver.apply(Delta(changed, removed)) == []
+        refusals = self.driver.apply(Delta(changed, removed))
+        assert not refusals, [(r.origin, r.message) for r in refusals]
         assert self.driver.differences() == []
 
     def put(self, *entries: Any) -> None:
@@ -76,6 +77,10 @@ class Net:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((address, port))
         return opened
+
+    def keep(self, opened: socket.socket) -> socket.socket:
+        """Close it at the end."""
+        return self._stack.enter_context(opened)
 
     def listen(self, guest: str, address: str, port: int) -> socket.socket:
         opened = self.socket(guest, "tcp", address, port)

@@ -14,6 +14,9 @@ INTERNET = "internet"
 EDGE_LINK = "edge"
 """In a router: the link to its edge. In an edge: ``inside`` and ``outside``."""
 INSIDE, OUTSIDE = "inside", "outside"
+LOOP_OUT, LOOP_IN = "loopout", "loopin"
+"""In a router with private frontends: a link to itself. What takes a frontend for its next hop leaves by the one end
+and comes back by the other; a frontend's own route leads to the latter, as a sign and never as a way."""
 GATEWAY_MAC = "12:34:56:78:9a:bc"
 """The one MAC address that Azure's fabric answers every ARP request with."""
 GATEWAY_6 = "fe80::1234:5678:9abc"
@@ -66,6 +69,11 @@ def uplink(vrf: str) -> str:
     return f"e{digest(vrf)}"
 
 
+def uplink_of(edge_namespace: str) -> str:
+    """The same from the name of the edge."""
+    return f"e{edge_namespace.rpartition('.')[2]}"
+
+
 def client(guid: str) -> str:
     """Interface of the Internet towards a host on it."""
     return f"c{digest(guid)}"
@@ -104,3 +112,19 @@ def address_set(name: str) -> str:
 
 def counter(origin: str) -> str:
     return f"k{digest(origin, 16)}"
+
+
+def told(counter_name: str) -> str:
+    """What a counter of the fixed rulesets is told as."""
+    return re.sub(r"^(drop_|lb_)", lambda m: "drop:" if m[1] == "drop_" else "drop:balancer_", counter_name)
+
+
+def flow_counter(what: str, origin: str) -> str:
+    """Of the flows of a rule or a source translation: ``what`` is the prefix they are told under."""
+    return counter(f"{what}:{origin}")
+
+
+@lru_cache(maxsize=1 << 16)
+def flow_mark(name: str) -> int:
+    """Mark of the bindings that a rule or a source translation made: odd, in 31 bits, and no small number."""
+    return 0x40000000 | int(digest(name, 8), 16) & 0x3FFFFFFF | 1

@@ -22,17 +22,21 @@ _BATCH_BEGIN, _BATCH_END = 16, 17
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
 _APPEND = 0xC00
 _ERROR, _DONE = 2, 3
+_COUNTER, _TIMEOUT = 1, 7
 FAMILIES = {"ip": 2, "ip6": 10, "arp": 3, "netdev": 5}
+_INTERVAL_END = 1
 _VERDICTS = {0: "drop", 1: "accept"}
 _JUMPS = {-3: "jump", -4: "goto"}
 
 
 class RawElement(msgspec.Struct, frozen=True):
-    """An element as the kernel holds it; ``value`` is a map's data, ``verdict`` a verdict map's, in nft's words."""
+    """An element as the kernel holds it; ``value`` is a map's data, ``verdict`` a verdict map's, in nft's words, or the
+    name of what an object map holds. ``ends`` says that the key is the first one past an interval."""
 
     key: bytes
     value: bytes = b""
     verdict: str = ""
+    ends: bool = False
 
 
 class NetfilterSocket:
@@ -65,12 +69,20 @@ class NetfilterSocket:
     def counters(self, family: int, table: str) -> dict[str, tuple[int, int]]:
         """Named counters: packets and bytes."""
         found = {}
+        for name, content in self._objects(family, table, _COUNTER):
+            values = attributes(content, 0)
+            found[name] = _big(values[2]), _big(values[1])
+        return found
+
+    def timeouts(self, family: int, table: str) -> list[str]:
+        """Names of the policies of how long flows stay tracked."""
+        return [name for name, _ in self._objects(family, table, _TIMEOUT)]
+
+    def _objects(self, family: int, table: str, kind: int) -> Iterator[tuple[str, bytes]]:
         for payload in self._dump(_GETOBJ, family):
             parts = attributes(payload, 4)
-            if _text(parts[1]) == table:
-                values = attributes(parts[4], 0)
-                found[_text(parts[2])] = _big(values[2]), _big(values[1])
-        return found
+            if _text(parts[1]) == table and _big(parts[3]) == kind:
+                yield _text(parts[2]), parts[4]
 
     def elements(self, family: int, table: str, set_name: str) -> list[RawElement]:
         """The elements of a set or map. Raises ``OSError`` (ENOENT) when there is none of that name."""
@@ -164,7 +176,8 @@ def _element(payload: bytes) -> RawElement:
     parts = attributes(payload, 0)
     key = attributes(parts[1], 0)[1] if 1 in parts else b""
     data = attributes(parts[2], 0) if 2 in parts else {}
-    return RawElement(key, data.get(1, b""), _verdict(data[2]) if 2 in data else "")
+    verdict = _verdict(data[2]) if 2 in data else _text(parts.get(9, b""))
+    return RawElement(key, data.get(1, b""), verdict, bool(_big(parts.get(3, b"")) & _INTERVAL_END))
 
 
 def _verdict(payload: bytes) -> str:

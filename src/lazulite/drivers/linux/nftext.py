@@ -22,12 +22,17 @@ def ordered(changes: Iterable[Change]) -> list[Change]:
 
 
 def transaction(changes: Iterable[Change]) -> str:
-    """The nft commands of *changes*, in the order given; adjacent elements of one set share a command."""
+    """The nft commands of *changes*, in the order given; but chains, which may jump to each other, are all there before
+    one is filled, and go when all that go are empty."""
+    first: list[str] = []
     lines: list[str] = []
+    last: list[str] = []
     for change in changes:
         for command in _commands(change):
-            lines.append(command)
-    return "\n".join(lines) + "\n"
+            is_chain = change[0][1] == "Chain"
+            made, gone = is_chain and command.startswith("add chain"), is_chain and command.startswith("delete chain")
+            (first if made else last if gone else lines).append(command)
+    return "\n".join((*first, *lines, *last)) + "\n"
 
 
 def _commands(change: Change) -> Iterable[str]:
@@ -49,10 +54,13 @@ def _commands(change: Change) -> Iterable[str]:
 
 
 def _declared(table: str, name: str, spec: Declared, wanted: bool) -> str:
-    kind, _, element = spec.declaration.partition(" ")
+    kind, brace, body = spec.declaration.partition(" {")
+    if not brace:
+        kind, _, element = spec.declaration.partition(" ")
+        body = f" type {element}; }}" if element else ""
     if not wanted:
         return f"delete {kind} {table} {name}"
-    return f"add {kind} {table} {name}" + (f" {{ type {element}; }}" if element else "")
+    return f"add {kind} {table} {name}" + (f" {{{body}" if body else "")
 
 
 def _element(table: str, name: str, old: Item | None, new: Item | None) -> Iterable[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import filled, netlink, nftext, payloads, single
+from lazulite.drivers.linux import filled, netlink, nftext, payloads, single, skeleton_internal
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.kernel import Change
 from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket
@@ -123,7 +123,7 @@ def _ruleset(handles: Handles, name: str, role: str) -> Found:
         for set_name in netfilter.sets(number, TABLE):
             if filled.shape_of(set_name):
                 yield from _filled(netfilter, name, family, set_name)
-            elif set_name not in DYNAMIC_SETS and not _BODY.fullmatch(set_name):
+            elif not _filled_by_packets(set_name) and not _BODY.fullmatch(set_name):
                 yield from _elements(netfilter, name, family, set_name)
 
 
@@ -141,6 +141,11 @@ def _objects(netfilter: NetfilterSocket, name: str) -> Found:
             yield from (_declared(name, family, s, "set") for s in own)
             counters = netfilter.counters(number, TABLE)
             yield from (_declared(name, family, c, "counter") for c in counters if not c.startswith("drop_"))
+            yield from (_declared(name, family, t, "ct timeout {") for t in netfilter.timeouts(number, TABLE))
+
+
+def _filled_by_packets(set_name: str) -> bool:
+    return set_name in DYNAMIC_SETS or skeleton_internal.FILLED_BY_PACKETS.fullmatch(set_name) is not None
 
 
 def _declared(name: str, family: str, object_name: str, kind: str) -> tuple[Key, Item]:
@@ -178,7 +183,10 @@ def _elements(netfilter: NetfilterSocket, name: str, family: str, set_name: str)
         raw = netfilter.elements(FAMILIES[family], TABLE, set_name)
     except FileNotFoundError:
         return
-    yield from (payloads.element(element, name, family, set_name) for element in raw)
+    if set_name in payloads.BY_PREFIX:
+        yield from payloads.prefixes(raw, name, family, set_name)
+    else:
+        yield from (payloads.element(element, name, family, set_name) for element in raw)
 
 
 def counters(handles: Handles) -> dict[str, tuple[int, int]]:
@@ -186,7 +194,7 @@ def counters(handles: Handles) -> dict[str, tuple[int, int]]:
     total: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for name in handles.names():
         if name.partition(".")[0] in ("router", "edge"):
-            for family in ("ip", "ip6"):
+            for family in ("ip", "ip6", "netdev"):
                 for counter, (packets, octets) in handles.netfilter(name).counters(FAMILIES[family], TABLE).items():
                     total[counter] = total[counter][0] + packets, total[counter][1] + octets
     return dict(total)

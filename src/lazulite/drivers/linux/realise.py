@@ -10,8 +10,9 @@ from collections.abc import Hashable, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Address
 from typing import Any
 
-from lazulite.drivers.linux import acl, names
+from lazulite.drivers.linux import acl, names, realise_edge, realise_internal, realise_steering
 from lazulite.drivers.linux.netlink import MAIN
+from lazulite.drivers.linux.realise_steering import LINK_MAC
 from lazulite.drivers.linux.scene import EVERYTHING, FAMILY, Index, Items, Scene, attached, host_prefix, put
 from lazulite.drivers.linux.state import (
     BLACKHOLE,
@@ -33,21 +34,22 @@ from lazulite.drivers.linux.state import (
 from lazulite.forwarding.model import (
     AccessList,
     AddressSet,
+    BalancingRule,
     ForwardingModel,
+    Frontend,
     Guest,
     InternetHost,
     NextHop,
     Peering,
     Port,
+    PortForward,
     Route,
     RouteTable,
+    SourceNat,
     Vrf,
 )
 from lazulite.incremental import Delta, Incremental, Node, Trace
 from lazulite.values import IPAddress
-
-_FORWARD_LINK_MAC = "02:00:00:00:00:01"
-"""Both ends of a link between routers have it: without ARP a packet goes to the sender's own address."""
 
 
 class Realiser:
@@ -82,8 +84,7 @@ class Realiser:
 
 
 def _roots(entry: Any) -> list[Node]:
-    function = _ROOTS.get(type(entry))
-    return [Node(function, (entry.name,))] if function else []
+    return [Node(function, (entry.name,)) for function in _ROOTS.get(type(entry), ())]
 
 
 def vrf(scene: Scene, name: str) -> Items:
@@ -97,7 +98,7 @@ def vrf(scene: Scene, name: str) -> Items:
     yield put(edge, Namespace("edge"), origin=origin)
     yield put(router, Skeleton("router", entry.flow_timeout_s), origin=origin)
     yield put(edge, Skeleton("edge"), origin=origin)
-    mac = _FORWARD_LINK_MAC
+    mac = LINK_MAC
     yield put(router, Veth(mac, edge, names.INSIDE, mac, True, entry.label), names.EDGE_LINK, origin=origin)
     yield put(edge, Veth(mac, names.INTERNET, names.uplink(name), mac, True, entry.label), names.OUTSIDE, origin=origin)
     yield put(router, Address("lo"), f"{names.PLATFORM}/32", origin=origin)
@@ -248,26 +249,14 @@ def _route(scene: Scene, vrf_name: str, router: str, number: int, route: Route) 
             spec = towards(names.peer(route.target))
     elif route.next_hop is NextHop.APPLIANCE and route.via is not None and route.target is not None:
         if route.target == vrf_name:
-            owner = scene.port_at(vrf_name, route.via)
-            spec = towards(names.nic(owner.guid), str(route.via)) if owner else BLACKHOLE
+            spec = realise_steering.next_hop(scene, vrf_name, route.via)
         elif scene.linked(vrf_name, route.target):
-            scene.demand(steering, route.target, route.via)
+            scene.demand(realise_steering.steering, route.target, route.via)
             link, via = names.peer(route.target), str(route.via)
             spec = towards(link, via)
             mac = names.steering_mac(route.target, via)
             yield put(router, Neighbour(link, mac), link, via, origin=route.origin)
     yield put(router, spec, number, route.prefix, origin=route.origin)
-
-
-def steering(scene: Scene, vrf_name: str, via: IPAddress) -> Items:
-    """An appliance that peered networks use as a next hop: its MAC on the links is a mark, the mark its table."""
-    router, number = names.router(vrf_name), names.steering_table(vrf_name, str(via))
-    owner = scene.port_at(vrf_name, via)
-    spec = towards(names.nic(owner.guid), str(via)) if owner else BLACKHOLE
-    mac = names.steering_mac(vrf_name, str(via))
-    yield put(router, Element(hex(number)), "netdev", "steer", mac)
-    yield put(router, MarkRule(number), via.version, number)
-    yield put(router, spec, number, EVERYTHING[via.version == 6])
 
 
 def peering(scene: Scene, name: str) -> Items:
@@ -284,11 +273,7 @@ def peering(scene: Scene, name: str) -> Items:
         chain = Chain(_peer_rules(entry, family))
         yield put(router, chain, word, f"from_{link}", origin=entry.origin)
         yield put(router, Element(f"jump from_{link}"), word, "links", link, origin=entry.origin)
-    steer = Chain(
-        ("meta mark set ether daddr map @steer meta pkttype set host",),
-        f'filter hook ingress device "{link}" priority 0',
-    )
-    yield put(router, steer, "netdev", f"steer_{link}", origin=entry.origin)
+    yield put(router, realise_steering.steered(link), "netdev", f"steer_{link}", origin=entry.origin)
 
 
 def _peer_rules(entry: Peering, family: int) -> tuple[str, ...]:
@@ -301,7 +286,7 @@ def _peer_rules(entry: Peering, family: int) -> tuple[str, ...]:
 
 def peer_link(scene: Scene, one: str, other: str) -> Items:
     """The link between the routers of two peered networks."""
-    mac = _FORWARD_LINK_MAC
+    mac = LINK_MAC
     link = Veth(mac, names.router(other), names.peer(one), mac, True, "peering")
     yield put(names.router(one), link, names.peer(other))
 
@@ -319,7 +304,7 @@ def host(scene: Scene, name: str) -> Items:
     if entry is None:
         return
     scene.demand(internet)
-    space, link, mac, origin = names.guest(name), names.client(entry.guid), _FORWARD_LINK_MAC, entry.origin
+    space, link, mac, origin = names.guest(name), names.client(entry.guid), LINK_MAC, entry.origin
     yield put(space, Namespace("guest"), origin=origin)
     yield put(names.INTERNET, Veth(mac, space, "eth0", mac, True, entry.label), link, origin=origin)
     for address in entry.addresses:
@@ -328,4 +313,15 @@ def host(scene: Scene, name: str) -> Items:
         yield put(space, towards("eth0"), MAIN, EVERYTHING[isinstance(address, IPv6Address)], origin=origin)
 
 
-_ROOTS: dict[type, Any] = {Vrf: vrf, Port: port, Peering: peering, Guest: guest, InternetHost: host}
+_ROOTS: dict[type, tuple[Any, ...]] = {
+    Vrf: (vrf,),
+    Port: (port,),
+    Peering: (peering,),
+    Guest: (guest,),
+    InternetHost: (host,),
+    Frontend: (realise_edge.frontend, realise_internal.frontend),
+    BalancingRule: (realise_edge.balancing_rule, realise_internal.rule),
+    PortForward: (realise_edge.port_forward, realise_internal.port_forward),
+    SourceNat: (realise_edge.source_nat,),
+}
+"""What begins with an entry of a type; several may, in different namespaces."""

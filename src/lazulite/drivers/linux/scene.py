@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from lazulite.drivers.linux.state import Item, Key, Spec, key
-from lazulite.forwarding.model import Entry, ForwardingModel, Guest, Peering, Port, Vrf
+from lazulite.forwarding.model import BalancingRule, Entry, ForwardingModel, Frontend, Guest, Peering, Port, Vrf
 from lazulite.incremental import Node, Trace
 from lazulite.values import IPAddress
 
@@ -35,6 +35,18 @@ class Scene:
         port = self.get(Port, name) if name is not None else None
         return port if port is not None and attached(self, port) else None
 
+    def frontend_at(self, vrf: str, address: IPAddress) -> Frontend | None:
+        """The private frontend that owns an address of a VRF."""
+        self._trace.reads.add(("frontend", vrf, address))
+        name = self._index.frontends.get((vrf, address))
+        return self.get(Frontend, name) if name is not None else None
+
+    def rules_of(self, frontend: str) -> list[BalancingRule]:
+        """The balancing rules of a frontend, by name."""
+        self._trace.reads.add(("rules", frontend))
+        found = (self.get(BalancingRule, name) for name in sorted(self._index.rules.get(frontend, ())))
+        return [rule for rule in found if rule is not None]
+
     def linked(self, vrf: str, remote: str) -> bool:
         """Whether both ends of a peering link exist."""
         self._trace.reads |= {("peer", vrf, remote), ("peer", remote, vrf)}
@@ -50,6 +62,8 @@ class Index:
     def __init__(self) -> None:
         self.owners: dict[tuple[str, IPAddress], str] = {}
         self.peers: set[tuple[str, str]] = set()
+        self.frontends: dict[tuple[str, IPAddress], str] = {}
+        self.rules: dict[str, set[str]] = {}
 
     def forget(self, entry: Any) -> Iterator[Hashable]:
         """Take an old entry out; yields the read keys that this touches."""
@@ -61,6 +75,13 @@ class Index:
         elif isinstance(entry, Peering):
             self.peers.discard((entry.vrf, entry.remote))
             yield "peer", entry.vrf, entry.remote
+        elif isinstance(entry, Frontend) and not entry.public:
+            if self.frontends.get((entry.vrf, entry.address)) == entry.name:
+                del self.frontends[entry.vrf, entry.address]
+            yield "frontend", entry.vrf, entry.address
+        elif isinstance(entry, BalancingRule):
+            self.rules[entry.frontend].discard(entry.name)
+            yield "rules", entry.frontend
 
     def learn(self, entry: Any) -> Iterator[Hashable]:
         """Take a new entry in."""
@@ -71,6 +92,12 @@ class Index:
         elif isinstance(entry, Peering):
             self.peers.add((entry.vrf, entry.remote))
             yield "peer", entry.vrf, entry.remote
+        elif isinstance(entry, Frontend) and not entry.public:
+            self.frontends[entry.vrf, entry.address] = entry.name
+            yield "frontend", entry.vrf, entry.address
+        elif isinstance(entry, BalancingRule):
+            self.rules.setdefault(entry.frontend, set()).add(entry.name)
+            yield "rules", entry.frontend
 
 
 def put(namespace: str, spec: Spec, *name: object, origin: str = "") -> tuple[Key, Item]:

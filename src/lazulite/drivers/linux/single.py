@@ -24,14 +24,19 @@ def readable(keys: Iterable[Key]) -> list[Key]:
     """Those of *keys* to read this way: kinds that the kernel lets one ask for one of, and few of the kind."""
     kinds: dict[str, list[Key]] = defaultdict(list)
     for what in keys:
-        if what[1] in ("Veth", "Neighbour", "Element") or (what[1] == "KernelRoute" and _in_main(what)):
+        if what[1] in ("Veth", "Neighbour") or _in_main(what) or _by_key(what):
             kinds[what[1]].append(what)
     return [what for part in kinds.values() if len(part) <= FEW for what in part]
 
 
 def _in_main(what: Key) -> bool:
     """Other tables are looked up by mark and fall through to the main one where a route says so."""
-    return what[2].startswith(f"{netlink.MAIN}|")
+    return what[1] == "KernelRoute" and what[2].startswith(f"{netlink.MAIN}|")
+
+
+def _by_key(what: Key) -> bool:
+    """Of a map keyed by prefixes the kernel tells either end of an element, but not both."""
+    return what[1] == "Element" and what[2].split("|", 2)[1] not in payloads.BY_PREFIX
 
 
 def routing(route: netlink.Socket, name: str, keys: Iterable[Key]) -> Iterator[tuple[Key, Item]]:
@@ -74,7 +79,7 @@ def elements(netfilter: NetfilterSocket, name: str, keys: Collection[Key]) -> It
     for what in keys:
         if what[1] == "Element":
             family, set_name, text = what[2].split("|", 2)
-            by_set[family, set_name].append(payloads.element_key(text))
+            by_set[family, set_name].append(payloads.element_key(text, set_name))
     for (family, set_name), wanted in by_set.items():
         for raw in netfilter.some_elements(FAMILIES[family], TABLE, set_name, wanted):
             yield payloads.element(raw, name, family, set_name)

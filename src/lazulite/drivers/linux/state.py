@@ -82,7 +82,8 @@ class Element(msgspec.Struct, frozen=True):
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """A named nft object without content of its own that others hang on: a counter or a set."""
+    """A named nft object without content of its own that others hang on: ``counter``, ``set ipv4_addr``, or with a body
+    in braces."""
 
     declaration: str
 
