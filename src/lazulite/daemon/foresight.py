@@ -9,7 +9,7 @@ from lazulite.analysis.answers import Disposition
 from lazulite.analysis.difference import Change, Difference, Outcome, Side, differences
 from lazulite.compiler.engine import compile_model
 from lazulite.daemon.controller import Controller
-from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port
+from lazulite.forwarding.model import Contents, ForwardingModel, Frontend, Guest, InternetHost, Pool, Port
 from lazulite.resources.view import Snapshot
 from lazulite.services import SERVICES
 from lazulite.values import Flow
@@ -63,12 +63,15 @@ def _side(side: Side, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
 
 
 def _name(port: str, models: tuple[ForwardingModel, ...]) -> str:
-    """What people call the workload behind a port; everything else is the Internet."""
+    """What people call the workload behind a port, or a frontend; everything else is the Internet."""
     for model in models:
         found = model.get(Port, port)
         if found is not None:
             guest = model.get(Guest, found.guest) if found.guest else None
             return guest.label if guest is not None else found.label
+        frontend = model.get(Frontend, port)
+        if frontend is not None:
+            return frontend.label
     return INTERNET
 
 
