@@ -46,7 +46,7 @@ from tests.packets.balanced import (
     until,
     versions,
 )
-from tests.packets.net import Net
+from tests.packets.net import Net, readable
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
 
@@ -363,3 +363,58 @@ def test_a_port_of_a_frontend_leads_to_one_machine(net: Net, version: int) -> No
     for number in range(20000, 20005):
         with connection(net, servers, version, number, 5022) as (guest, _, served):
             assert (guest, served.getsockname()[0]) == (BACKENDS[1], str(target))
+
+
+@versions
+def test_a_mirrored_flow_through_an_appliance_opens_nothing_where_a_router_balances(net: Net, version: int) -> None:
+    """As without a balancer: B denies both ways, and what A sent to it, or to the frontend, lets nothing back."""
+    first, appliance = BACKENDS[0], ip_address(address("/one/vm4", version))
+    prefix = ip_network("10.0.0.0/28" if version == 4 else "fd00::/124")
+    by_appliance = Route(prefix, NextHop.APPLIANCE, via=appliance, target="/one")
+    shut = {"egress": (f"no {Direction.EGRESS}",), "ingress": (f"no {Direction.INGRESS}",)}
+    net.become(
+        [
+            *machines(0),
+            *(access_list(f"no {d}", d, ()) for d in Direction),
+            RouteTable("by appliance", "/one", (*LOCAL, by_appliance)),
+            *port(0, "/one", routes="by appliance"),
+            *port(1, "/one", routes="by appliance", **shut),
+            *port(4, "/one", routes="t", forwards=True),
+            *(pool(version, [first]), frontend(version), balanced(version, protocol=Protocol.UDP, backend_port=80)),
+        ]
+    )
+    net.forward("/one/vm4")
+    a, b = (
+        net.socket(CLIENT, "udp", address(CLIENT, version), 5000),
+        net.socket(first, "udp", address(first, version), 80),
+    )
+    ingress, egress = (f"no {d} last" for d in (Direction.INGRESS, Direction.EGRESS))
+    for round_number in range(1, 4):
+        a.sendto(b"past", (address(first, version), 80))
+        until(net, ingress, 2 * round_number - 1)
+        a.sendto(b"in", (str(VIP[version]), 80))
+        until(net, ingress, 2 * round_number)
+        b.sendto(b"mirrored", (address(CLIENT, version), 5000))
+        until(net, egress, round_number)
+    net.put(access_list(f"no {Direction.EGRESS}", Direction.EGRESS, (Rule(100, Action.ALLOW, origin="open"),)))
+    a_shut = port(0, "/one", routes="by appliance", ingress=(f"no {Direction.INGRESS}",))
+    net.put(*a_shut)
+    before = net.count(ingress)
+    b.sendto(b"mirrored", (str(address(CLIENT, version)), 5001))
+    until(net, ingress, before + 1)  # B may send now, and A may not get what it did not ask for
+    assert not readable(a)
+    assert not readable(b)
+
+
+def test_what_was_denied_at_the_backend_does_not_bind_it(net: Net) -> None:
+    """A flow that the backend's list drops leaves no binding: the backend's own flow between the same ports passes."""
+    closed = access_list("in", Direction.INGRESS, ())
+    first = BACKENDS[0]
+    backend = port(1, "/one", routes="t", ingress=("in",))
+    udp = balanced(protocol=Protocol.UDP, backend_port=80)
+    net.become([*machines(), *backend, closed, pool(guests=[first]), frontend(), udp])
+    a, b = net.socket(CLIENT, "udp", address(CLIENT), 5000), net.socket(first, "udp", address(first), 80)
+    a.sendto(b"in", (str(VIP[4]), 80))
+    until(net, "in last", 1)
+    b.sendto(b"own", (address(CLIENT), 5000))
+    assert a.recvfrom(9) == (b"own", (address(first), 80))

@@ -108,8 +108,8 @@ def datagram_ports(pool: Pool, model: ForwardingModel) -> set[tuple[IPAddress, i
 def end_datagrams(
     ports: Collection[tuple[IPAddress, int]], members: Collection[IPAddress], marks: Collection[int] = ()
 ) -> int:
-    """Delete the UDP bindings from *ports* to *members*, or by mark to them, in the calling thread's namespace; how many
-    there were."""
+    """Delete the UDP bindings from *ports* to *members*, by address or by mark, in the calling thread's namespace; how
+    many there were."""
 
     def concerned(binding: conntrack.Binding) -> bool:
         to, port = binding.original.destination, binding.original.destination_port

@@ -6,6 +6,8 @@ named by their address in their network. The name is a mark, the mark a table, o
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from lazulite.drivers.linux import filled, names, skeleton_internal
 from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_balancing import buckets
@@ -27,7 +29,14 @@ def next_hop(scene: Scene, vrf: str, via: IPAddress) -> KernelRoute:
     if scene.frontend_at(vrf, via) is None:
         return BLACKHOLE
     scene.demand(steering, vrf, via)
-    return towards(names.LOOP_OUT, str(via))
+    return towards(names.LOOP_OUT, _by_loop(via))
+
+
+def _by_loop(frontend: IPAddress) -> str:
+    """What stands for a frontend on the loop: with IPv6 no address that a route leads to, as one does to its own."""
+    if frontend.version == 4:
+        return str(frontend)
+    return str(ip_address(0xFE80 << 112 | int(names.digest(str(frontend), 16), 16)))
 
 
 def steering(scene: Scene, vrf: str, via: IPAddress) -> Items:
@@ -49,7 +58,7 @@ def _chosen(scene: Scene, frontend: Frontend, router: str, number: int, mac: str
     """A frontend as a next hop: packets come back by the loop, or over a peering link, and meet a choice."""
     version, origin = frontend.address.version, frontend.origin
     word, digest = FAMILY[version], names.digest(frontend.name)
-    yield put(router, Neighbour(names.LOOP_OUT, mac), names.LOOP_OUT, frontend.address, origin=origin)
+    yield put(router, Neighbour(names.LOOP_OUT, mac), names.LOOP_OUT, _by_loop(frontend.address), origin=origin)
     yield put(router, Element(f"goto lb_h{digest}"), word, "lb_hops", hex(number), origin=origin)
     rule = next((r for r in scene.rules_of(frontend.name) if r.protocol is None and not r.port), None)
     pool = scene.get(Pool, rule.pool) if rule is not None else None
