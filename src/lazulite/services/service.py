@@ -43,9 +43,11 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """An action that stores a new version of the resource and answers when the network follows."""
+    """An action that stores a new version of the resource and answers when the network follows, or at once with a
+    ``body``."""
 
     resource: Resource[Any]
+    body: Any = None
 
 
 class Run(msgspec.Struct, frozen=True):

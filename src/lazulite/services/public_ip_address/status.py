@@ -7,6 +7,7 @@ from typing import Any
 
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
+from lazulite.services.load_balancer.model import FrontendIPConfiguration
 from lazulite.services.nat_gateway.model import NatGateway
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Observations
@@ -17,16 +18,18 @@ from lazulite.services.virtual_network.model import IpConfiguration
 def address(resource: Resource[PublicIPAddress], view: View, observations: Observations) -> Mapping[str, Any]:
     found: dict[str, Any] = {"resourceGuid": resource.guid}
     user = next(iter(view.referrers(resource.id, IpConfiguration)), None)
-    if user is not None:
-        found["ipConfiguration"] = {"id": user.id.text}
+    place = next(iter(view.referrers(resource.id, FrontendIPConfiguration)), None)
+    for holder in (user, place):
+        if holder is not None:
+            found["ipConfiguration"] = {"id": holder.id.text}
     found |= _gateway(resource, view)
-    if _has_address(resource, user, view):
+    if (place is not None and resource.properties.held_address) or _has_address(resource, user, view):
         found["ipAddress"] = str(resource.properties.held_address)
     return found
 
 
 def _has_address(resource: Resource[PublicIPAddress], user: Resource[IpConfiguration] | None, view: View) -> bool:
-    """A dynamic address is had while it is used by an interface of a running machine.
+    """A dynamic address is had while it is used by an interface of a running machine, or by a load balancer.
 
     Source: "Public IP addresses", IP address assignment.
     """
@@ -41,6 +44,9 @@ def prefix(resource: Resource[PublicIPPrefix], view: View, observations: Observa
     members = [{"id": a.id.text} for a in view.referrers(resource.id, PublicIPAddress)]
     found: dict[str, Any] = {"resourceGuid": resource.guid, "ipPrefix": str(resource.properties.held_prefix)}
     found |= _gateway(resource, view)
+    place = next(iter(view.referrers(resource.id, FrontendIPConfiguration)), None)
+    if place is not None:
+        found["loadBalancerFrontendIpConfiguration"] = {"id": place.id.text}
     return found | ({"publicIPAddresses": members} if members else {})
 
 

@@ -17,6 +17,7 @@ from lazulite.services.virtual_network.model import (
     Subnet,
 )
 from lazulite.services.virtual_network.references import elsewhere
+from lazulite.services.virtual_network.validate_balancing import Joining, joining
 from lazulite.values import IPAddress
 
 _PATH = "properties.ipConfigurations"
@@ -25,6 +26,8 @@ _PATH = "properties.ipConfigurations"
 def interface(nic: Resource[NetworkInterface], view: View) -> Iterator[Violation]:
     every = nic.properties.ip_configurations
     yield from _shape(nic)
+    joins = [Joining(_id(nic, c), c.properties, f"{_PATH}[{i}].properties") for i, c in enumerate(every)]
+    yield from joining(nic, joins, view)
     yield from _placement(nic, view)
     own: dict[IPAddress, str] = {}
     for index, child in enumerate(every):
