@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from ipaddress import ip_address
 
 import pytest
@@ -242,10 +242,11 @@ def test_hostile_members_delay_no_other(listening: Callable[[], int]) -> None:
 async def _endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\n")
     try:
-        while True:
-            writer.write(b"A: b\r\n" * 1000)
-            await writer.drain()
-    except OSError:
+        with suppress(OSError):
+            while True:
+                writer.write(b"A: b\r\n" * 1000)
+                await writer.drain()
+    finally:
         writer.close()
 
 

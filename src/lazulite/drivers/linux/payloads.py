@@ -40,7 +40,9 @@ def address(payload: bytes, name: str, links: Links) -> Found:
     if links.get(index) == "lo" and (found.is_loopback or not name.startswith("router.")):
         return None
     spec = Address(links.get(index, ""))
-    return key(name, spec, f"{found}/{length}"), Item(spec)
+    # One link-local address may be on many links, any other one is in a namespace once.
+    where = (spec.interface,) if found.is_link_local else ()
+    return key(name, spec, f"{found}/{length}", *where), Item(spec)
 
 
 def neighbour(payload: bytes, name: str, links: Links) -> Found:

@@ -153,6 +153,8 @@ def _reach(entry: Port, address: IPAddress, subnet: Any, router: str, guest: str
     yield put(router, Element(), word, "own", f"{nic} . {address}", origin=origin)
     if address.version == 4:
         yield put(router, Element(), "arp", "own", f"{nic} . {address}", origin=origin)
+    else:  # where probes come from: the guest knows the way back to its gateway
+        yield put(router, Address(nic), f"{names.GATEWAY_6}/128", nic, origin=origin)
 
 
 def _mac(entry: Port) -> str:
