@@ -287,7 +287,7 @@ REFUSED = [*SQL, *PATHS, *NAMES, *FILTERS, *JSON]
 def template(value: Any, **parameters: Any) -> dict[str, Any]:
     """The properties of a deployment that gives *value* as its output ``o``."""
     schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
-    kinds = {str: "string", dict: "object", list: "array"}
+    kinds: dict[type, str] = {str: "string", dict: "object", list: "array"}
     document = {
         "$schema": schema,
         "contentVersion": "1.0.0.0",

@@ -113,11 +113,22 @@ def raced(served: Served, seed: int, writes: int) -> list[Done]:
     return [each for found in at_once(served, work) for each in found]
 
 
-def revision_of(served: Served, done: Done) -> int:
-    """The revision that an accepted write made; 0 for one that found nothing to delete."""
-    if done.answer.status == 204:
-        return 0
-    operation = done.answer.headers["azure-asyncoperation"].partition("?")[0].rpartition("/")[2]
-    stored: Any = served.controller.store.documents.get("operations", operation)
-    revision: int = stored["revision"]
-    return revision
+def in_order(served: Served, done: list[Done], first: int) -> dict[int, Done]:
+    """The writes that changed something, by the revision they made: a PUT's etag tells, a DELETE's from what it took.
+
+    Of several deletions of one resource that may have been the one, it is the one that was answered first.
+    """
+    found = {int(d.answer.body["etag"][-13:-1], 16): d for d in done if d.accepted and d.write.method == "PUT"}
+    deletions = sorted((d for d in done if d.answer.status in (200, 202) and d not in found.values()), key=_answered)
+    for revision in range(first + 1, served.revision + 1):
+        if revision not in found:
+            gone = served.snapshots[revision - 1].resources.keys() - served.snapshots[revision].resources.keys()
+            maker = next(d for d in deletions if d.write.path.lower() in gone and d.before < revision <= d.after)
+            deletions.remove(maker)
+            found[revision] = maker
+    assert deletions == []
+    return found
+
+
+def _answered(done: Done) -> int:
+    return done.after

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPSConnection
@@ -23,6 +23,7 @@ from lazulite.compiler.engine import compile_model
 from lazulite.daemon.controller import SUBSCRIPTIONS, Controller
 from lazulite.daemon.memory import MemoryFabric, MemoryParts
 from lazulite.daemon.network import Network
+from lazulite.resources.view import Snapshot
 from lazulite.services import SERVICES
 from lazulite.store import Store
 
@@ -79,6 +80,15 @@ class Served:
 
     def __init__(self, controller: Controller, fabric: MemoryFabric, database: str, call: Callable[[], Caller]) -> None:
         self.controller = controller
+        self.snapshots = {controller.store.snapshot.revision: controller.store.snapshot}
+        """By revision: what every commit left behind."""
+        follow = controller.committed
+
+        def committed(snapshot: Snapshot, touched: Collection[Any]) -> None:
+            self.snapshots[snapshot.revision] = snapshot
+            follow(snapshot, touched)
+
+        controller.committed = committed  # type: ignore[method-assign]
         self._fabric, self._database, self._call = fabric, database, call
 
     @contextmanager

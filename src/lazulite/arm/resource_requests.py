@@ -120,14 +120,14 @@ class ResourceRequests:
         elif not await written.operation.over(self._backend.grace_s):
             headers |= self._poll_headers(request, written.operation, written.resource.location)
             del headers["Location"]  # what a PUT leads to is the resource itself
-        body = self._shown.resource(written.address, written.resource)
+        body = self._shown.resource(written.address, written.resource, written.snapshot)
         created = 201 if written.address.steps else written.address.kind.created_status
         return Response(created if written.created else 200, body, headers)
 
     async def _patched(self, request: Request, written: Written) -> Response:
         if request.body.keys() == {"tags"}:  # no packet depends on them, and clients do not poll
             assert written.resource is not None
-            body = self._shown.resource(written.address, written.resource)
+            body = self._shown.resource(written.address, written.resource, written.snapshot)
             return Response(200, body, {"ETag": written.resource.etag})
         return await self._written(request, written)
 

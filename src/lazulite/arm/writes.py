@@ -28,17 +28,21 @@ from lazulite.arm.replacement import (
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.schema import encode
-from lazulite.resources.view import View
+from lazulite.resources.view import Snapshot, View
 
 NO_CONDITIONS: Mapping[str, str] = {}
 Along = Callable[[str], Mapping[tuple[str, str], None]]
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What a write did. ``resource`` is the document as stored, ``None`` after a delete."""
+    """What a write did. ``resource`` is the document as stored, ``None`` after a delete.
+
+    ``snapshot`` is what was stored then: whoever answers the client has waited, and others may have written since.
+    """
 
     address: Address
     operation: Operation
+    snapshot: Snapshot
     resource: Resource[Any] | None = None
     created: bool = False
 
@@ -134,7 +138,7 @@ class Writes:
         snapshot, touched = store.commit(changes, self._operations.records(operation) | dict(documents or {}))
         self._backend.committed(snapshot, touched)
         self._operations.follow(operation)
-        return Written(address, operation, snapshot.get(subject.id.key), created)
+        return Written(address, operation, snapshot, snapshot.get(subject.id.key), created)
 
     def _address(self, resource_id: ResourceId, version: str, *, removing: bool = False) -> Address:
         """Where *resource_id* can be written; raises the errors of scope, type and missing parent."""
