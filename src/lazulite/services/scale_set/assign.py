@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from lazulite.resources.model import Child, Resource, Sku
 from lazulite.resources.view import View
+from lazulite.services.load_balancer.slots import placed
 from lazulite.services.public_ip_address import pool
 from lazulite.services.scale_set.instances import brought, digest, made
 from lazulite.services.scale_set.model import (
@@ -33,7 +34,7 @@ def resource(new: Resource[ScaleSet], old: Resource[ScaleSet] | None, view: View
     new = _scaled(new, len(held) if removed else capacity(new))
     if old is not None and new.properties.upgrade_policy.mode == "Automatic":
         new = upgraded(new, {c.name for c in new.properties.virtual_machines})
-    return Addresses(new, view, lab).given()
+    return with_places(Addresses(new, view, lab).given(), view)
 
 
 def capacity(scale_set: Resource[ScaleSet]) -> int:
@@ -137,6 +138,30 @@ class Addresses:
         found = pool.free_address(self._lab, self._view, version, [a for a in self._public if a is not None])
         self._public.append(found)
         return replace(address, held_address=found)
+
+
+def with_places(scale_set: Resource[ScaleSet], view: View) -> Resource[ScaleSet]:
+    """The set with a place for every configuration in each pool that it is in."""
+    said = scale_set.properties
+    every = [c for i in said.virtual_machines for n in i.properties.network_interfaces for c in _configurations(n)]
+    found = iter(placed(scale_set.id, every, view))
+    instances = tuple(
+        Child(i.name, replace(i.properties, network_interfaces=_with(i.properties, found)), i.zones)
+        for i in said.virtual_machines
+    )
+    return replace(scale_set, properties=replace(said, virtual_machines=instances))
+
+
+def _configurations(interface: Child[InstanceInterface]) -> tuple[Child[InstanceConfiguration], ...]:
+    return interface.properties.ip_configurations
+
+
+def _with(instance: Instance, found: Iterator[Child[InstanceConfiguration]]) -> tuple[Child[InstanceInterface], ...]:
+    """The interfaces of *instance* with the next configurations of *found*."""
+    return tuple(
+        Child(n.name, replace(n.properties, ip_configurations=tuple(next(found) for _ in _configurations(n))))
+        for n in instance.network_interfaces
+    )
 
 
 def _complete(said: InstanceConfiguration) -> bool:

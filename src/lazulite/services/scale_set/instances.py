@@ -154,6 +154,7 @@ def _configuration(
         application_security_groups=said.application_security_groups,
         load_balancer_backend_address_pools=said.load_balancer_backend_address_pools,
         load_balancer_inbound_nat_pools=said.load_balancer_inbound_nat_pools,
+        places=before.places if before is not None else {},
     )
 
 
