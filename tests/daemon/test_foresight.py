@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
 from lazulite.compiler.engine import compile_model
-from lazulite.daemon.foresight import report
+from lazulite.daemon.foresight import foreseen, report
+from lazulite.forwarding.model import Contents, ForwardingModel, Member, Pool, Probe, ProbeProtocol
 from lazulite.services import SERVICES
 from tests.build import Lab, ref, subnet_ref
 
@@ -50,3 +56,28 @@ def test_what_was_not_there_is_told_as_such() -> None:
     assert {c["now"]["disposition"] for c in changes} == {"not there"}
     assert {(tuple(r["from"]["names"]), tuple(r["to"]["names"])) for r in rows} == {(("web",), ("Internet",))}
     assert report(compile_model(SERVICES, after.snapshot), after.snapshot) == {"differences": []}
+
+
+def pool(*members: str) -> Pool:
+    places = {"a": "10.0.0.4", "b": "10.0.0.5", "c": "10.0.0.6"}
+    found = tuple(Member(m, ip_address(places[m])) for m in members)
+    return Pool("p", "p", "net", found, Probe(ProbeProtocol.TCP, 80))
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "healthy"),
+    [
+        pytest.param([], "ab", ("a", "b"), id="of a new pool all will be healthy"),
+        pytest.param([pool("a", "b"), Contents("p", ("a",))], "ab", ("a",), id="who is not healthy now will not be"),
+        pytest.param([pool("a", "b"), Contents("p", ("a",))], "abc", ("a", "c"), id="a new member will be"),
+        pytest.param([pool("a", "b"), Contents("p", ("a",))], "b", (), id="a member that goes is no member"),
+        pytest.param([pool("a", "b")], "ab", (), id="nobody has been asked yet"),
+    ],
+)
+def test_who_will_be_healthy_is_who_is_and_who_is_new(now: list[Any], then: str, healthy: tuple[str, ...]) -> None:
+    assert foreseen(pool(*then), ForwardingModel(now)).members == healthy
+
+
+def test_what_is_known_is_kept_with_its_time() -> None:
+    known = Contents("p", ("a",), "prober", "2026-01-01T00:00:00+00:00")
+    assert foreseen(pool("a", "b"), ForwardingModel([pool("a", "b"), known])) is known
