@@ -12,6 +12,7 @@ from lazulite.daemon.foresight import foreseen, report
 from lazulite.forwarding.model import Contents, ForwardingModel, Member, Pool, Probe, ProbeProtocol
 from lazulite.services import SERVICES
 from tests.build import Lab, ref, subnet_ref
+from tests.services import balancers
 
 
 def shop() -> Lab:
@@ -81,3 +82,20 @@ def test_who_will_be_healthy_is_who_is_and_who_is_new(now: list[Any], then: str,
 def test_what_is_known_is_kept_with_its_time() -> None:
     known = Contents("p", ("a",), "prober", "2026-01-01T00:00:00+00:00")
     assert foreseen(pool("a", "b"), ForwardingModel([pool("a", "b"), known])) is known
+
+
+def test_what_a_new_balancer_opens_is_foreseen_though_nobody_has_been_asked() -> None:
+    lab = balancers.network(Lab())
+    rule = {"priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp", "sourcePortRange": "*"}
+    rule |= {"sourceAddressPrefix": "*", "destinationAddressPrefix": "*", "destinationPortRange": "*"}
+    lab.put("networkSecurityGroups", "nsg", {"securityRules": [{"name": "all", "properties": rule}]})
+    lab.nic("web", "v/a", "10.0.0.4", networkSecurityGroup=ref("networkSecurityGroups", "nsg"))
+    lab.vm("web", "web")
+    now = compile_model(SERVICES, lab.snapshot)
+    space = {"web": "10.0.0.4"}
+    probed = balancers.rule(probe=balancers.part(balancers.PROBES, "x"), disableOutboundSnat=True)
+    shared = {"backendAddressPools": [balancers.pool("b", space)], "probes": [balancers.probe()]}
+    balancers.balancer(lab, loadBalancingRules=[probed], **shared)
+    rows = report(now, lab.snapshot)["differences"]
+    opened = [(r["from"]["names"], r["to"]["names"], c["destinationPorts"]) for r in rows for c in r["changes"]]
+    assert opened == [(["Internet"], ["f"], "80")]
