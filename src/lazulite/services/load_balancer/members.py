@@ -9,6 +9,7 @@ import msgspec
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
+from lazulite.services.compute.model import label
 from lazulite.services.load_balancer.model import (
     ADDRESSES,
     BackendAddressPool,
@@ -81,7 +82,7 @@ def _addresses(pool: Resource[BackendAddressPool]) -> Iterator[PoolMember]:
 def address_name(configuration: ResourceId) -> str:
     """What an interface's member is called among the addresses of a pool: ``{group}_{interface}{configuration}``."""
     nic = configuration.parent
-    return f"{nic.group}_{nic.name}{configuration.name}"[-_NAME_LENGTH:].lstrip("-._")
+    return f"{nic.group}_{label(nic)}{configuration.name}"[-_NAME_LENGTH:].lstrip("-._")
 
 
 def network_of_pool(view: View, pool: Resource[BackendAddressPool]) -> str | None:
