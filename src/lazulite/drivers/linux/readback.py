@@ -113,7 +113,8 @@ def _routing(route: netlink.Socket, name: str, kinds: Collection[str]) -> Found:
 def _ruleset(handles: Handles, name: str, role: str) -> Found:
     netfilter = handles.netfilter(name)
     tables = {family: netfilter.tables(number).get(TABLE) for family, number in FAMILIES.items()}
-    if any(VERSION.encode() not in (tables[family] or b"") for family in ("ip", "ip6")):
+    outdated = any(VERSION.encode() not in (tables[family] or b"") for family in ("ip", "ip6"))
+    if outdated or tables["netdev"] is None:
         present = [family for family, comment in tables.items() if comment is not None]
         handles.nft(name).run("".join(f"delete table {family} {TABLE}\n" for family in present))
         return
