@@ -139,7 +139,7 @@ def test_az_makes_scales_and_deletes_a_set(lab: Lab, az: Az, group: str) -> None
     )
     assert az("vmss list-instances -g {group} -n web --query [].instanceId", group=group) == ["0", "1"]
     az(
-        "network lb rule create -g {group} --lb-name lb -n web --protocol tcp --frontend-port 80 --backend-port 80 "
+        "network lb rule create -g {group} --lb-name lb -n web --protocol tcp --frontend-port 8080 --backend-port 8080 "
         "--backend-pool-name pool --disable-outbound-snat true",
         group=group,
     )
