@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from lazulite.arm import operation_requests, scopes
+from lazulite.arm import operation_requests, reserved_names, scopes
 from lazulite.arm.access import Access, Caller, current
 from lazulite.arm.access.caller import acting
 from lazulite.arm.access.claims import claims as made
@@ -180,6 +180,8 @@ class Router:
         path = request.folded
         if any(path[i : i + 2] == _DEPLOYMENTS for i in range(1, len(path))):
             raise _no_scope(request)
+        if path == reserved_names.PATH:
+            return reserved_names.answer(request)
         if len(path) < 3:
             return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
         if path[1:3] == OPERATIONS_METADATA:
