@@ -139,6 +139,16 @@ def test_scaling_in_takes_the_highest_numbers_and_they_are_not_used_again() -> N
     assert lab.names == ["0", "3"]
 
 
+def test_a_write_without_a_profile_scales_and_keeps_the_rest() -> None:
+    lab = Fleet()
+    lab.scale(1, scaleInPolicy={"rules": ["OldestVM"]})
+    before = lab.stored.properties
+    lab._capacity = 2
+    after = lab.put(KIND, "web", {}).properties
+    assert len(after.virtual_machines) == 2
+    assert (after.profile, after.scale_in_policy) == (before.profile, before.scale_in_policy)
+
+
 def test_the_policy_can_have_the_oldest_go() -> None:
     lab = Fleet()
     lab.scale(3, scaleInPolicy={"rules": ["OldestVM"]})
@@ -272,8 +282,8 @@ class TestRolling:
         stored = lab.scale(
             count, profile(data="#!two"), upgradePolicy={"mode": "Manual", "rollingUpgradePolicy": policy}
         )
-        network = replace(stored.virtual_machine_profile.network_profile, health_probe=Ref(PROBE))
-        said = replace(stored.virtual_machine_profile, network_profile=network)
+        network = replace(stored.profile.network_profile, health_probe=Ref(PROBE))
+        said = replace(stored.profile, network_profile=network)
         stored = replace(
             stored, virtual_machine_profile=said, upgrade_policy=replace(stored.upgrade_policy, mode="Rolling")
         )
@@ -290,7 +300,7 @@ class TestRolling:
         return Observations(health={pool: Contents(pool, tuple(names), "prober", "")})
 
     def behind(self, lab: Fleet) -> list[str]:
-        wanted = digest(lab.stored.properties.virtual_machine_profile)
+        wanted = digest(lab.stored.properties.profile)
         return [c.name for c in lab.stored.properties.virtual_machines if c.properties.model != wanted]
 
     def advance(self, lab: Fleet, seen: Observations) -> int:

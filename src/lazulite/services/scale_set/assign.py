@@ -26,7 +26,12 @@ from lazulite.values import IPAddress
 
 
 def resource(new: Resource[ScaleSet], old: Resource[ScaleSet] | None, view: View, lab: Lab) -> Resource[ScaleSet]:
-    """Bring the instances to the capacity, and to the profile where the upgrade policy is automatic."""
+    """Bring the instances to the capacity, and to the profile where the upgrade policy is automatic.
+
+    A write without a profile is about capacity, zones and tags alone: that is how az scales.
+    """
+    if old is not None and new.properties.virtual_machine_profile is None:
+        new = replace(new, properties=replace(old.properties, virtual_machines=new.properties.virtual_machines))
     held, before = new.properties.virtual_machines, old.properties.virtual_machines if old is not None else ()
     removed = len(held) < len(before)
     if removed:  # instances were deleted one by one: the capacity follows
@@ -82,7 +87,7 @@ def upgraded(scale_set: Resource[ScaleSet], names: Collection[str], *, anew: boo
     """The set with the instances called *names* brought to its profile: those that have another one, or with *anew*
     all of them, as fresh machines."""
     said = scale_set.properties
-    wanted = digest(said.virtual_machine_profile)
+    wanted = digest(said.profile)
     instances = tuple(
         brought(c, scale_set, anew=anew) if c.name in names and (anew or c.properties.model != wanted) else c
         for c in said.virtual_machines

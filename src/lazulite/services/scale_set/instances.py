@@ -60,7 +60,7 @@ def brought(instance: Child[Instance], scale_set: Resource[ScaleSet], *, anew: b
 
     It starts again, as a fresh machine, when more than its network differs, or always with *anew*.
     """
-    profile, was = scale_set.properties.virtual_machine_profile, instance.properties
+    profile, was = scale_set.properties.profile, instance.properties
     model = digest(profile)
     anew = anew or (was.model != "" and was.model.partition(".")[0] != model.partition(".")[0])
     here = scale_set.id.child("virtualMachines", instance.name)

@@ -193,7 +193,7 @@ class ScaleInPolicy(Properties, frozen=True):
 
 class ScaleSet(Properties, frozen=True):
     upgrade_policy: UpgradePolicy = UpgradePolicy()
-    virtual_machine_profile: Profile = Profile()
+    virtual_machine_profile: Profile | None = None
     orchestration_mode: Annotated[Literal["Uniform", "Flexible"], IMMUTABLE] = "Uniform"
     scale_in_policy: ScaleInPolicy = ScaleInPolicy()
     single_placement_group: Annotated[bool | None, INERT] = None
@@ -220,6 +220,10 @@ class ScaleSet(Properties, frozen=True):
     unique_id: Annotated[str | None, READ_ONLY] = None
     time_created: Annotated[str | None, READ_ONLY] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+    @property
+    def profile(self) -> Profile:
+        return self.virtual_machine_profile or Profile()
 
 
 KINDS = (

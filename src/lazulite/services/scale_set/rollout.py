@@ -30,7 +30,7 @@ def due(scale_set: Resource[ScaleSet], observations: Observations) -> list[str]:
     said = scale_set.properties
     if said.upgrade_policy.mode != "Rolling":
         return []
-    wanted, policy = digest(said.virtual_machine_profile), said.upgrade_policy.rolling_upgrade_policy or RollingPolicy()
+    wanted, policy = digest(said.profile), said.upgrade_policy.rolling_upgrade_policy or RollingPolicy()
     running = [c for c in said.virtual_machines if c.properties.power_state == "running"]
     behind = [c for c in running if c.properties.model != wanted]
     sick = {c.name for c in running if not healthy(scale_set.id, c, said, observations)}
@@ -46,7 +46,7 @@ def _share(count: int, percent: int) -> int:
 
 def healthy(set_id: ResourceId, instance: Child[Instance], said: ScaleSet, observations: Observations) -> bool:
     """Whether the set's health probe finds the instance well, in any of the pools it is probed in."""
-    probe = said.virtual_machine_profile.network_profile.health_probe
+    probe = said.profile.network_profile.health_probe
     suffix = f"|{probe.target.key}" if probe is not None else "|"
     here = set_id.child("virtualMachines", instance.name)
     names = {

@@ -24,14 +24,14 @@ def instance(resource: Resource[Instance], view: View, observations: Observation
     parent = view.get(resource.id.parent.text, ScaleSet)
     found: dict[str, Any] = {"latestModelApplied": parent is not None and _is_latest(resource.properties, parent)}
     if parent is not None:
-        said = parent.properties.virtual_machine_profile.network_profile
+        said = parent.properties.profile.network_profile
         shown = [encode(c) for c in said.network_interface_configurations]
         found["networkProfileConfiguration"] = {"networkInterfaceConfigurations": shown}
     return found
 
 
 def _is_latest(instance: Instance, parent: Resource[ScaleSet]) -> bool:
-    return instance.model == digest(parent.properties.virtual_machine_profile)
+    return instance.model == digest(parent.properties.profile)
 
 
 def beside(resource: Resource[Instance], view: View, observations: Observations) -> Mapping[str, Any]:

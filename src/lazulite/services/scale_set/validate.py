@@ -18,7 +18,7 @@ _NICS = f"{_PROFILE}.networkProfile.networkInterfaceConfigurations"
 
 def scale_set(new: Resource[ScaleSet], view: View, lab: Lab) -> Iterator[Violation]:
     yield from _capacity(new)
-    every = new.properties.virtual_machine_profile.network_profile.network_interface_configurations
+    every = new.properties.profile.network_profile.network_interface_configurations
     if not every:
         message = "Required parameter 'networkProfile' is missing (null)."
         yield Violation("InvalidParameter", message, f"{_PROFILE}.networkProfile")
@@ -79,7 +79,7 @@ def _one_network(new: Resource[ScaleSet], every: tuple[InterfaceConfiguration, .
 def _upgrades(new: Resource[ScaleSet]) -> Iterator[Violation]:
     """Source: "Configure rolling upgrades on Virtual Machine Scale Sets", requirements."""
     said = new.properties
-    if said.upgrade_policy.mode == "Rolling" and said.virtual_machine_profile.network_profile.health_probe is None:
+    if said.upgrade_policy.mode == "Rolling" and said.profile.network_profile.health_probe is None:
         message = (
             f"Rolling upgrade mode is not supported for scale set {new.id.name}: it has no health probe. Set "
             "networkProfile.healthProbe to a probe of its load balancer."
