@@ -395,3 +395,9 @@ def test_only_healthy_members_get_flows() -> None:
     network = lab(OUTSIDE_80, pool("pool", *BACKENDS, probe=PROBE), healthy("pool", "10.0.1.5"))
     flows = [Flow(flow(FROM_CLIENT).src, flow(FROM_CLIENT).dst, flow(FROM_CLIENT).protocol, 80, p) for p in range(50)]
     assert {trace(network, "client", each).destination for each in flows} == {"b5"}
+
+
+def test_what_is_for_the_frontend_itself_meets_its_rules_whoever_s_next_hop_it_is() -> None:
+    own = route(f"{INSIDE}/32 appliance user", via=INSIDE, target="net")
+    network = lab(INSIDE_80, table("net", *SYSTEM, own, name="a"), port("a", "10.0.0.4/24", routes="net|a"))
+    assert trace(network, "a", flow(FROM_A)).disposition is Disposition.DELIVERED

@@ -24,6 +24,8 @@ class Bindings:
     """What the packet of a question left behind, asked by the packet of the answer."""
 
     def __init__(self) -> None:
+        self.answering = False
+        """Whether the packet under way is the answer: a question never finds what it has left behind itself."""
         self._senders: dict[tuple[IPAddress, IPAddress], Side] = {}
         self._asked: dict[tuple[str, IPAddress, IPAddress, bool], Side] = {}
         self._steered: dict[str, Member] = {}
@@ -34,7 +36,7 @@ class Bindings:
 
     def returns(self, public: IPAddress, remote: IPAddress) -> Side | None:
         """Who talks to *remote* from behind *public*."""
-        return self._senders.get((public, remote))
+        return self._senders.get((public, remote)) if self.answering else None
 
     def entered(
         self, vrf: str, private: IPAddress, remote: IPAddress, asked: IPAddress, port: int | None, *, public: bool
@@ -44,7 +46,7 @@ class Bindings:
 
     def answer(self, vrf: str, private: IPAddress, remote: IPAddress, *, public: bool) -> Side | None:
         """The address by which *remote* talks to *private*."""
-        return self._asked.get((vrf, private, remote, public))
+        return self._asked.get((vrf, private, remote, public)) if self.answering else None
 
     def steady(self, frontend: str, pick: Pick) -> Pick:
         """*pick*, but for a flow that has passed the frontend already: it stays with its member."""

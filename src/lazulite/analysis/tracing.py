@@ -140,7 +140,7 @@ class Walk:
         frontend = self._index.frontend(vrf, address) if vrf is not None else None
         if frontend is None:
             return self._end(routing.nobody(route, address))
-        return self._steer(frontend, route) if route.next_hop is NextHop.APPLIANCE else self._balance(frontend)
+        return self._balance(frontend) if address == self.dst else self._steer(frontend, route)
 
     def _steer(self, frontend: Frontend, route: Route) -> Disposition | Port:
         """To a member of the pool behind a frontend that is a next hop; both directions of a flow by the same one."""
@@ -268,6 +268,7 @@ def round_trip(index: Index, source: str, flow: Flow, pick: Pick = first) -> Rou
     forward = _trace(index, source, flow, flows, bindings, pick, reply=False)
     if forward.arrived is None:
         return RoundTrip(forward, None, established=False)
+    bindings.answering = True
     answer, sender = reverse(forward.arrived), _answers_from(index, forward)
     reply = _trace(index, sender, answer, flows, bindings, pick, reply=True) if sender else None
     returned = reply is not None and reply.arrived == reverse(flow)

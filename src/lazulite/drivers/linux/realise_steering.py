@@ -63,13 +63,14 @@ def _chosen(scene: Scene, frontend: Frontend, router: str, number: int, mac: str
     rule = next((r for r in scene.rules_of(frontend.name) if r.protocol is None and not r.port), None)
     pool = scene.get(Pool, rule.pool) if rule is not None else None
     if rule is None or pool is None:
-        yield put(router, Chain(("counter name lb_nobody drop",)), word, f"lb_h{digest}", origin=origin)
+        itself = skeleton_internal.for_itself(version, frontend.address)
+        yield put(router, Chain((itself, "counter name lb_nobody drop")), word, f"lb_h{digest}", origin=origin)
         return
     scene.demand(buckets, router, pool.name, version, filled.BUCKET_MARK)
     for member in pool.members:
         scene.demand(steering, pool.vrf, member.address)
     found = f"symhash mod {balancing.bucket_count(pool)} map @{names.filled_map(filled.BUCKET_MARK, pool.name)}"
-    for name, spec in skeleton_internal.hop(version, digest, found, rule.idle_timeout_s):
+    for name, spec in skeleton_internal.hop(frontend.address, digest, found, rule.idle_timeout_s):
         yield put(router, spec, word, name, origin=rule.origin)
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from lazulite.drivers.linux import skeleton
 from lazulite.drivers.linux.names import LOOP_IN
 from lazulite.drivers.linux.state import Chain, Declared
+from lazulite.values import IPAddress
 
 CLOSING_S = 30
 """How long a TCP flow that ended stays known: conntrack's last states, and the answers of its last packets."""
@@ -140,20 +141,29 @@ def idle(version: int, protocol: str, seconds: int) -> tuple[str, Declared]:
     return f"lb_idle_{seconds}_{protocol}", Declared(body)
 
 
-def hop(version: int, frontend: str, choice: str, idle_s: int) -> Iterator[tuple[str, Declared | Chain]]:
-    """What a packet meets whose next hop is a frontend, of which *frontend* is the digest.
+def for_itself(version: int, address: IPAddress) -> str:
+    """A rule: what is for the frontend meets its rules. Links know one MAC for it, the next hop's, and use it here too."""
+    return f"{skeleton._FAMILIES[version]['ip']} daddr {address} goto lb_vip"
+
+
+def hop(address: IPAddress, frontend: str, choice: str, idle_s: int) -> Iterator[tuple[str, Declared | Chain]]:
+    """What a packet meets whose next hop is the frontend at *address*, of which *frontend* is the digest.
 
     *choice* is the expression of a new flow's mark. With IPv4 the choice stays with the flow, in either direction, and
     fragments follow their first; nft 1.0.6 cannot write a map whose key is as long as IPv6 needs.
     """
-    words = skeleton._FAMILIES[version]
+    version = address.version
+    words, itself = skeleton._FAMILIES[version], for_itself(version, address)
     ip, name = words["ip"], f"lb_h{frontend}"
     if version == 6:
-        yield name, Chain((f"{FRAGMENTED[6]} counter name lb_fragment drop", *_chosen("tcp, udp", choice)))
+        yield name, Chain((itself, f"{FRAGMENTED[6]} counter name lb_fragment drop", *_chosen("tcp, udp", choice)))
         return
     fragments, rules = (
         f"lb_f{frontend}",
-        [f"{words['fragment']} meta mark set {ip} saddr . {ip} daddr . {ip} id map @lb_f{frontend} notrack accept"],
+        [
+            itself,
+            f"{words['fragment']} meta mark set {ip} saddr . {ip} daddr . {ip} id map @lb_f{frontend} notrack accept",
+        ],
     )
     rules.append(f"{words['fragment']} counter name lb_fragment drop")
     for letter, protocol in (("t", "tcp"), ("u", "udp")):
