@@ -233,6 +233,12 @@ KINDS = (
         default_sku=Sku("Classic"),
         asynchronous=False,
     ),
-    Kind("Microsoft.Compute/disks", Disk, envelope=frozenset({"sku", "zones"}), default_sku=Sku("Premium_LRS")),
+    Kind(
+        "Microsoft.Compute/disks",
+        Disk,
+        envelope=frozenset({"sku", "zones"}),
+        default_sku=Sku("Premium_LRS"),
+        created_status=200,  # azure-cli and the SDKs know no other that has a body
+    ),
     Kind("Microsoft.Compute/sshPublicKeys", SshPublicKey, asynchronous=False),
 )
