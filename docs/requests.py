@@ -10,8 +10,8 @@ RECORD = Path(__file__).parent.parent / "tests" / "clients" / "az_requests.json"
 _HEAD = """## What az asks
 
 Each command that `tests/clients` tries, and what it sends: method, path, api-version. `{group}` stands for
-`/subscriptions/{}/resourceGroups/{}`, `{subscription}` for `/subscriptions/{}`, `{}` for any name. Polls are left out. A
-test fails when a command sends something else.
+`/subscriptions/{}/resourceGroups/{}`, `{subscription}` for `/subscriptions/{}`, `{}` for any name. Polls are left out.
+A test fails when a command sends something else.
 
 | az | sends |
 |---|---|"""
