@@ -9,7 +9,9 @@ from ipaddress import ip_address
 from lazulite.drivers.linux import names
 from lazulite.drivers.linux.kernel import Change
 from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket
+from lazulite.drivers.linux.realise_floating import mark_of
 from lazulite.drivers.linux.skeleton import TABLE
+from lazulite.drivers.linux.skeleton_internal import MARK
 from lazulite.forwarding.model import BalancingRule, ForwardingModel, Pool
 from lazulite.values import IPAddress
 
@@ -21,9 +23,11 @@ def frontends(changes: Iterable[Change]) -> Iterator[tuple[str, IPAddress]]:
             yield namespace, ip_address(name.rsplit("|", 1)[1])
 
 
-def marks(pool: Pool, members: Collection[IPAddress]) -> set[int]:
-    """The marks that lead to *members* of a pool."""
-    return {names.steering_table(pool.vrf, str(a)) for a in members}
+def marks(pool: Pool, members: Collection[IPAddress], model: ForwardingModel) -> set[int]:
+    """What bindings to *members* of a pool are marked with, below :data:`MARK`."""
+    floating = [r for r in model.all(BalancingRule).values() if r.floating and r.pool == pool.name]
+    chosen = {mark_of(r, m) & MARK for r in floating for m in pool.members if m.address in members}
+    return chosen | {names.steering_table(pool.vrf, str(a)) for a in members}
 
 
 def datagram_pins(pool: Pool, model: ForwardingModel) -> Iterator[str]:

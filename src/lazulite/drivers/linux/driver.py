@@ -165,7 +165,7 @@ class LinuxDriver:
         for namespace, gone in forgetting.moved(changes, self._edges(), model).items():
             self._inside(namespace, conntrack.forget_translated, gone)
         for namespace, pool, gone in forgetting.unfit(changes, model):
-            marks = departed.marks(pool, gone)
+            marks = departed.marks(pool, gone, model)
             self._inside(namespace, forgetting.end_datagrams, forgetting.datagram_ports(pool, model), gone, marks)
             for pins in departed.datagram_pins(pool, model):
                 departed.unpin(self._handles.netfilter(namespace), pins, marks)

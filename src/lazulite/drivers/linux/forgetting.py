@@ -14,6 +14,7 @@ from ipaddress import ip_address, ip_network
 from lazulite.drivers.linux import conntrack, filled, names
 from lazulite.drivers.linux.kernel import Change
 from lazulite.drivers.linux.netlink import MAIN
+from lazulite.drivers.linux.realise_floating import buckets_of
 from lazulite.drivers.linux.skeleton_internal import MARK
 from lazulite.drivers.linux.state import FilledMap, KernelRoute
 from lazulite.forwarding import balancing
@@ -74,11 +75,18 @@ def unfit(changes: Iterable[Change], model: ForwardingModel) -> Iterator[tuple[s
         family, map_name = name.split("|")
         left = _held(family, old.spec) - _held(family, new.spec)
         if left:
-            pools = pools or {names.filled_map(s, p): pool for p, pool in model.all(Pool).items() for s in _SHAPES}
+            pools = pools or _pools(model)
             pool = pools.get(map_name)
             gone = left_out(pool, model) if pool is not None else set()
             if pool is not None and gone:
                 yield namespace, pool, gone
+
+
+def _pools(model: ForwardingModel) -> dict[str, Pool]:
+    """By the names of the maps of their buckets; a floating rule on a public frontend has one of its own."""
+    found = {names.filled_map(s, p): pool for p, pool in model.all(Pool).items() for s in _SHAPES}
+    floating = (r for r in model.all(BalancingRule).values() if r.floating)
+    return found | {buckets_of(r): p for r in floating if (p := model.get(Pool, r.pool)) is not None}
 
 
 _SHAPES = (filled.BUCKET_ADDRESS, filled.BUCKET_MARK)

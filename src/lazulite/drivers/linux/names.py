@@ -17,6 +17,8 @@ INSIDE, OUTSIDE = "inside", "outside"
 LOOP_OUT, LOOP_IN = "loopout", "loopin"
 """In a router with private frontends: a link to itself. What takes a frontend for its next hop leaves by the one end
 and comes back by the other; a frontend's own route leads to the latter, as a sign and never as a way."""
+BALANCED = 0x40000000
+"""Of a binding's mark in an edge: a rule or a source translation made it."""
 GATEWAY_MAC = "12:34:56:78:9a:bc"
 """The one MAC address that Azure's fabric answers every ARP request with."""
 GATEWAY_6 = "fe80::1234:5678:9abc"
@@ -127,4 +129,4 @@ def flow_counter(what: str, origin: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def flow_mark(name: str) -> int:
     """Mark of the bindings that a rule or a source translation made: odd, in 31 bits, and no small number."""
-    return 0x40000000 | int(digest(name, 8), 16) & 0x3FFFFFFF | 1
+    return BALANCED | int(digest(name, 8), 16) & 0x3FFFFFFF | 1

@@ -88,7 +88,7 @@ READERS: Mapping[str, tuple[int, Callable[[bytes, str, Links], Found]]] = {
 """What dumps the objects of a kind, and what reads one."""
 
 
-_BY_MARK = {"lb_hops", "opened", "received", "sent", "done"}
+_BY_MARK = {"lb_hops", "floating", "opened", "received", "sent", "done"}
 """Maps whose keys are packet marks, which look like addresses of version 4."""
 _BY_PORT, _BY_PROTOCOL = {"late_member", "late_frontend"}, {"port_blocks"}
 """Maps whose keys are an address and a port, or an address and a protocol."""
@@ -133,7 +133,7 @@ def _value(raw: RawElement, set_name: str) -> str:
     """A mark in hexadecimal, or an address, with a port or without."""
     if not raw.value:
         return ""
-    if set_name == "forward_marks":
+    if set_name in ("forward_marks", "floating"):
         return hex(struct.unpack("I", raw.value)[0])
     if set_name == "forwards":
         return _address_and_port(raw.value)

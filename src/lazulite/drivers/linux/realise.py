@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Address
 from typing import Any
 
-from lazulite.drivers.linux import acl, names, realise_edge, realise_internal, realise_steering
+from lazulite.drivers.linux import acl, names, realise_edge, realise_floating, realise_internal, realise_steering
 from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_steering import LINK_MAC
 from lazulite.drivers.linux.scene import EVERYTHING, FAMILY, Index, Items, Scene, attached, host_prefix, put
@@ -322,8 +322,8 @@ _ROOTS: dict[type, tuple[Any, ...]] = {
     Guest: (guest,),
     InternetHost: (host,),
     Frontend: (realise_edge.frontend, realise_internal.frontend),
-    BalancingRule: (realise_edge.balancing_rule, realise_internal.rule),
-    PortForward: (realise_edge.port_forward, realise_internal.port_forward),
+    BalancingRule: (realise_edge.balancing_rule, realise_floating.rule, realise_internal.rule),
+    PortForward: (realise_edge.port_forward, realise_floating.port_forward, realise_internal.port_forward),
     SourceNat: (realise_edge.source_nat,),
 }
 """What begins with an entry of a type; several may, in different namespaces."""

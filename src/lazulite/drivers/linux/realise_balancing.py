@@ -39,7 +39,11 @@ def choice(scene: Scene, namespace: str, rule: BalancingRule, family: int, shape
     statement that asks for it does not happen.
     """
     scene.demand(buckets, namespace, rule.pool, family, shape)
-    pool = scene.get(Pool, rule.pool)
+    return hashed(rule, family, scene.get(Pool, rule.pool), names.filled_map(shape, rule.pool))
+
+
+def hashed(rule: BalancingRule, family: int, pool: Pool | None, map_name: str) -> str:
+    """The same, of a map that says something else of the pool's buckets."""
     count = balancing.bucket_count(pool) if pool is not None else balancing.FEWEST_BUCKETS
     fields = _TUPLES[rule.distribution].format(ip=FAMILY[family])
-    return f"jhash {fields} mod {count} seed {balancing.SEED:#x} map @{names.filled_map(shape, rule.pool)}"
+    return f"jhash {fields} mod {count} seed {balancing.SEED:#x} map @{map_name}"

@@ -44,7 +44,7 @@ def _way(vrf: str, address: IPAddress, origin: str) -> tuple[Key, Item]:
     return put(names.INTERNET, towards(names.uplink(vrf)), MAIN, host_prefix(address), origin=origin)
 
 
-def _public(scene: Scene, name: str) -> Frontend | None:
+def public_frontend(scene: Scene, name: str) -> Frontend | None:
     found = scene.get(Frontend, name)
     return found if found is not None and found.public and scene.get(Vrf, found.vrf) is not None else None
 
@@ -52,19 +52,19 @@ def _public(scene: Scene, name: str) -> Frontend | None:
 def balancing_rule(scene: Scene, name: str) -> Items:
     """A rule on a public frontend: a chain that chooses, and the frontend's port that leads there."""
     rule = scene.get(BalancingRule, name)
-    front = _public(scene, rule.frontend) if rule is not None else None
+    front = public_frontend(scene, rule.frontend) if rule is not None else None
     if rule is None or front is None or rule.floating or not rule.port:
         return
     edge, word, origin = names.edge(front.vrf), FAMILY[front.address.version], rule.origin
     protocols = [rule.protocol] if rule.protocol else [Protocol.TCP, Protocol.UDP]
     chain, mark = f"l{names.digest(name)}", names.flow_mark(name)
-    yield from _counters(edge, word, mark, "", origin)
-    yield from _policies(edge, word, origin, rule.idle_timeout_s, rule.idle_timeout_s)
+    yield from counters(edge, word, mark, "", origin)
+    yield from policies(edge, word, origin, rule.idle_timeout_s, rule.idle_timeout_s)
     port = f":{rule.backend_port}" if rule.backend_port else ""
     rules = (
         f"counter name {names.flow_counter('new', origin)}",
         f"ct mark set {mark:#x}",
-        *_timeouts(rule.idle_timeout_s, rule.idle_timeout_s),
+        *timeouts(rule.idle_timeout_s, rule.idle_timeout_s),
         f"{_TRANSLATED} dnat {word} to {choice(scene, edge, rule, front.address.version)}{port}",
         "counter name drop_no_backend drop",
     )
@@ -84,20 +84,20 @@ def balancing_rule(scene: Scene, name: str) -> Items:
 def port_forward(scene: Scene, name: str) -> Items:
     """A port of a public frontend that leads to one backend: elements of maps, and a chain shared by all alike."""
     entry = scene.get(PortForward, name)
-    front = _public(scene, entry.frontend) if entry is not None else None
+    front = public_frontend(scene, entry.frontend) if entry is not None else None
     if entry is None or front is None or entry.floating or entry.target.version != front.address.version:
         return
     edge, word, origin, idle = names.edge(front.vrf), FAMILY[front.address.version], entry.origin, entry.idle_timeout_s
     chain, mark = f"w{idle}", names.flow_mark(name)
     at = f"{front.address} . {NUMBERS[entry.protocol]} . {entry.port}"
-    yield from _counters(edge, word, mark, "", origin)
+    yield from counters(edge, word, mark, "", origin)
     yield put(edge, Element(names.flow_counter("new", origin)), word, "opened", hex(mark), origin=origin)
-    yield from _policies(edge, word, "", idle, idle)
+    yield from policies(edge, word, "", idle, idle)
     key = f"{word} daddr . meta l4proto . th dport"
     rules = (
         f"ct mark set {key} map @forward_marks",
         "counter name ct mark map @opened",
-        *_timeouts(idle, idle),
+        *timeouts(idle, idle),
         f"{_TRANSLATED} dnat {word} to {key} map @forwards",
         "drop",
     )
@@ -119,16 +119,16 @@ def source_nat(scene: Scene, name: str) -> Items:
     addresses = [a for a in entry.addresses if a.version == 4]
     for address in addresses:
         yield _way(entry.vrf, address, origin)
-    yield from _counters(edge, "ip", mark, "snat-", origin)
+    yield from counters(edge, "ip", mark, "snat-", origin)
     yield from _counted_departures(edge, mark - 1, origin)
-    yield from _policies(edge, "ip", origin, entry.tcp_idle_s, entry.udp_idle_s)
+    yield from policies(edge, "ip", origin, entry.tcp_idle_s, entry.udp_idle_s)
     translate = _shared(addresses) if entry.is_gateway else _blocks(_rounds(entry.blocks), name)
     rules = (
         f"meta l4proto != {{ {', '.join(entry.protocols)} }} return",
         _FRAGMENTS,
         f"counter name {names.flow_counter('tried', origin)}",
         f"ct mark set {mark - 1:#x}",
-        *_timeouts(entry.tcp_idle_s, entry.udp_idle_s),
+        *timeouts(entry.tcp_idle_s, entry.udp_idle_s),
         *translate,
         "drop",
     )
@@ -193,7 +193,7 @@ def _blocks(rounds: list[list[PortBlock]], name: str) -> Iterator[str]:
         yield f"{chance}{_TRANSLATED} snat ip to ip saddr map @{found}"
 
 
-def _counters(edge: str, word: str, mark: int, way: str, origin: str) -> Items:
+def counters(edge: str, word: str, mark: int, way: str, origin: str) -> Items:
     """Counters of flows with *mark*, in both directions, and of new ones."""
     for what in ("received", "sent"):
         counter = names.flow_counter(f"{way}{what}", origin)
@@ -215,7 +215,7 @@ _HELD = "syn_sent: 30, syn_recv: 30, fin_wait: 65, last_ack: 65, time_wait: 65, 
 """As an edge's own settings have it; see :mod:`handles`."""
 
 
-def _policies(edge: str, word: str, origin: str, tcp_s: int, udp_s: int) -> Items:
+def policies(edge: str, word: str, origin: str, tcp_s: int, udp_s: int) -> Items:
     """How long flows may be idle, where that is not the usual time."""
     for protocol, idle_s, states in (
         ("tcp", tcp_s, f"{_HELD}, established: {tcp_s}, close_wait: {tcp_s}"),
@@ -226,7 +226,7 @@ def _policies(edge: str, word: str, origin: str, tcp_s: int, udp_s: int) -> Item
             yield put(edge, Declared(f"ct timeout {{ {body} }}"), word, f"t_{protocol}_{idle_s}", origin=origin)
 
 
-def _timeouts(tcp_s: int, udp_s: int) -> Iterator[str]:
+def timeouts(tcp_s: int, udp_s: int) -> Iterator[str]:
     for protocol, idle_s in (("tcp", tcp_s), ("udp", udp_s)):
         if idle_s != USUAL_IDLE_S:
             yield f'meta l4proto {protocol} ct timeout set "t_{protocol}_{idle_s}"'

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 
 from lazulite.drivers.linux import nfnetlink
-from lazulite.drivers.linux.names import ARP_TABLE, INSIDE, OUTSIDE
+from lazulite.drivers.linux.names import ARP_TABLE, BALANCED, INSIDE, OUTSIDE
 from lazulite.drivers.linux.skeleton_edge import COUNTING, EDGE
 
 TABLE = "lz"
@@ -266,7 +266,9 @@ def router_again(version: int, idle_s: int) -> str:
 
 def edge(version: int) -> str:
     """The table of one IP version in an edge."""
-    return EDGE.format(**_FAMILIES[version], version=VERSION, hops=_hops(), inside=INSIDE, outside=OUTSIDE)
+    return EDGE.format(
+        **_FAMILIES[version], balanced=hex(BALANCED), version=VERSION, hops=_hops(), inside=INSIDE, outside=OUTSIDE
+    )
 
 
 def arp() -> str:

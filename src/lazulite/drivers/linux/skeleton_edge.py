@@ -19,6 +19,7 @@ table {ip} lz {{
   map forwards {{ type {type} . inet_proto . inet_service : {type} . inet_service; }}
   map forward_marks {{ type {type} . inet_proto . inet_service : mark; }}
   map balanced {{ type {type} . inet_proto . inet_service : verdict; }}
+  map floating {{ type mark : mark; }}
   map gateways {{ type {type} : verdict; flags interval; }}
   map port_blocks {{ type {type} . inet_proto : verdict; }}
   map opened {{ type mark : counter; }}
@@ -48,6 +49,10 @@ table {ip} lz {{
     iifname "{outside}" {ip} daddr . meta l4proto . th dport vmap @forwarded
     iifname "{outside}" {ip} daddr . meta l4proto . th dport vmap @balanced
   }}
+  chain floating {{
+    type filter hook prerouting priority -90; policy accept;
+    iifname "{outside}" meta mark != 1 meta mark set ct mark map @floating
+  }}
   chain send_reset {{
     counter name drop_reset reject with tcp reset
   }}
@@ -72,6 +77,7 @@ table {ip} lz {{
     ct mark != 0 jump known
     iifname "{inside}" oifname "{outside}" accept
     iifname "{outside}" oifname "{inside}" ct status snat,dnat accept
+    iifname "{outside}" oifname "{inside}" ct mark & {balanced} != 0 accept
     counter name drop_unsolicited drop
   }}
   chain postrouting {{
@@ -83,7 +89,7 @@ table {ip} lz {{
   }}
   chain last {{
     type filter hook postrouting priority 300; policy accept;
-    oifname "{outside}" ct status & (snat | dnat) == 0 counter name drop_untranslated drop
+    oifname "{outside}" ct status & (snat | dnat) == 0 ct mark & {balanced} == 0 counter name drop_untranslated drop
     oifname "{outside}" ct mark != 0 ct mark & 1 == 0 meta mark set ct mark ct mark set ct mark or 1
   }}
 }}
