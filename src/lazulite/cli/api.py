@@ -77,7 +77,7 @@ class Client:
         location = reply.headers.get("location")
         if operation:
             self._await_operation(operation)
-        elif reply.status == 202 and location:
+        if reply.status == 202 and location and (method == "POST" or not operation):
             return self._await_result(location)
         return self.get(path) if operation and method in ("PUT", "PATCH") else reply.body
 
