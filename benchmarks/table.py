@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.analysis import analysis
+from benchmarks.balancing import balancer, nat_gateway
 from benchmarks.change import change
 from benchmarks.compilation import compilation
 from benchmarks.creation import creation
@@ -17,6 +18,8 @@ from benchmarks.starting import starting
 BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "creation": creation,
     "paths": paths,
+    "balancer": balancer,
+    "nat-gateway": nat_gateway,
     "compilation": compilation,
     "analysis": analysis,
     "management": management,

@@ -113,3 +113,12 @@ def test_the_choice_is_a_hash_of_the_flow(distribution: Distribution, fields: st
     name = names.filled_map(filled.BUCKET_ADDRESS, "p")
     assert choice(seen, E, rule, 4) == f"jhash {fields} mod 256 seed 0x1a2b3c4d map @{name}"
     assert [n.function for n in trace.demands] == [buckets]
+
+
+def test_of_a_map_that_stands_the_kernel_is_told_keys_and_elements() -> None:
+    old, new = (Item(FilledMap(filled.BUCKET_ADDRESS, filled.bucket_addresses(a))) for a in ([A, B, A], [A, A]))
+    change = (key(E, old.spec, "ip", "h0123456789"), old, new)
+    family, table, name, gone, come = nftext.refilling(change)
+    assert (family, table, name) == (2, "lz", "h0123456789")
+    assert gone == [struct.pack("I", 1), struct.pack("I", 2)]
+    assert come == {struct.pack("I", 1): A.packed}

@@ -119,6 +119,9 @@ def end_datagrams(
     """Delete the UDP bindings from *ports* to *members*, by address or by mark, in the calling thread's namespace; how
     many there were."""
 
+    if not ports:
+        return 0
+
     def concerned(binding: conntrack.Binding) -> bool:
         to, port = binding.original.destination, binding.original.destination_port
         return (

@@ -198,9 +198,21 @@ class Kernel:
     def _filters(self, name: str, changes: list[Change]) -> None:
         self._transact(name, nftext.ordered(changes))
 
+    def _refilled(self, name: str, changes: list[Change]) -> bool:
+        """Whether *changes* were nothing but contents of maps that stand, and are made: a pool's health changes, and
+        nft would look at all other maps first."""
+        if not all(isinstance(c[2].spec, FilledMap) if c[1] and c[2] else False for c in changes):
+            return False
+        try:
+            self._handles.netfilter(name).change_elements(map(nftext.refilling, changes))
+        except OSError:  # nft says what about
+            return False
+        return True
+
     def _transact(self, name: str, changes: list[Change]) -> None:
         try:
-            self._handles.nft(name).run(nftext.transaction(changes))
+            if not self._refilled(name, changes):
+                self._handles.nft(name).run(nftext.transaction(changes))
         except NftError as error:
             if len(changes) == 1:
                 key, old, new = changes[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -17,7 +17,11 @@ from lazulite.drivers.linux.nfnetlink import zero_ended
 
 _NETFILTER = 12
 _SUBSYSTEM = 10 << 8
-_GETTABLE, _GETCHAIN, _NEWRULE, _GETRULE, _GETSET, _GETSETELEM, _DELSETELEM, _GETOBJ = 1, 4, 6, 7, 10, 13, 14, 19
+_GETTABLE, _GETCHAIN, _NEWRULE, _GETRULE, _GETSET, _GETOBJ = 1, 4, 6, 7, 10, 19
+_NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
+_CREATE = 0x400
+_MOST_ELEMENTS = 1000
+"""In one message: the length of a list of attributes has 16 bits."""
 _BATCH_BEGIN, _BATCH_END = 16, 17
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
 _APPEND = 0xC00
@@ -107,6 +111,39 @@ class NetfilterSocket:
                 if kind != _ERROR:
                     found += [_element(part) for part in _nested(attributes(payload, 4)[3])]
         return found
+
+    def has_chain(self, family: int, table: str, name: str) -> bool:
+        return self._has(_GETCHAIN, family, attribute(1, zero_ended(table)) + attribute(3, zero_ended(name)))
+
+    def has_set(self, family: int, table: str, name: str) -> bool:
+        return self._has(_GETSET, family, attribute(1, zero_ended(table)) + attribute(2, zero_ended(name)))
+
+    def has_counter(self, family: int, table: str, name: str) -> bool:
+        return self._has_object(family, table, name, _COUNTER)
+
+    def has_timeout(self, family: int, table: str, name: str) -> bool:
+        return self._has_object(family, table, name, _TIMEOUT)
+
+    def _has_object(self, family: int, table: str, name: str, kind: int) -> bool:
+        named = attribute(1, zero_ended(table)) + attribute(2, zero_ended(name))
+        return self._has(_GETOBJ, family, named + attribute(3, struct.pack(">I", kind)))
+
+    def _has(self, kind: int, family: int, body: bytes) -> bool:
+        self._socket.send(_message(_SUBSYSTEM | kind, _REQUEST, struct.pack(">BBH", family, 0, 0) + body, 1))
+        return next(_split(self._socket.recv(1 << 16)))[0] != _ERROR
+
+    def change_elements(self, changes: Iterable[tuple[int, str, str, Sequence[bytes], Mapping[bytes, bytes]]]) -> None:
+        """Of each family, table and map: take keys out and put elements in; all or none. Raises ``OSError``."""
+        messages: list[tuple[int, int, bytes]] = []
+        for family, table, name, gone, come in changes:
+            head = struct.pack(">BBH", family, 0, 0) + attribute(1, zero_ended(table)) + attribute(2, zero_ended(name))
+            out = [nest(1, nest(1, attribute(1, k))) for k in gone]
+            into = [nest(1, nest(1, attribute(1, k)), nest(2, attribute(1, v))) for k, v in come.items()]
+            for kind, flags, elements in ((_DELSETELEM, 0, out), (_NEWSETELEM, _CREATE, into)):
+                for start in range(0, len(elements), _MOST_ELEMENTS):
+                    part = head + nest(3, *elements[start : start + _MOST_ELEMENTS])
+                    messages.append((kind, _REQUEST | _ACK | flags, part))
+        self._batch(messages)
 
     def delete_elements(self, family: int, table: str, set_name: str, keys: list[bytes]) -> None:
         """Remove elements by raw key; ones that have gone meanwhile are no error."""

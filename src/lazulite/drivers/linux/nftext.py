@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lazulite.drivers.linux import filled
+from lazulite.drivers.linux.netfilter import FAMILIES
 from lazulite.drivers.linux.skeleton import TABLE
 from lazulite.drivers.linux.state import Chain, Declared, Element, FilledMap, Item, Key, ListBody
 
@@ -83,16 +84,32 @@ def _filled(family: str, name: str, old: Item | None, new: Item | None) -> Itera
         return
     assert isinstance(new.spec, FilledMap)
     shape = filled.SHAPES[new.spec.shape]
-    before = shape.elements(family, old.spec.content) if old is not None and isinstance(old.spec, FilledMap) else {}
-    after = shape.elements(family, new.spec.content)
-    gone = [k for k, value in before.items() if after.get(k) != value]
-    come = [(k, value) for k, value in after.items() if before.get(k) != value]
+    gone, come = _moved(family, old, new)
     if old is None:
         yield f"add map {table} {name} {{ {shape.declaration(family)}; }}"
     if gone:
         yield f"delete element {table} {name} {{ {', '.join(shape.key(k) for k in gone)} }}"
     if come:
-        yield f"add element {table} {name} {{ {', '.join(f'{shape.key(k)} : {shape.value(v)}' for k, v in come)} }}"
+        elements = ", ".join(f"{shape.key(k)} : {shape.value(v)}" for k, v in come.items())
+        yield f"add element {table} {name} {{ {elements} }}"
+
+
+def refilling(change: Change) -> tuple[int, str, str, list[bytes], dict[bytes, bytes]]:
+    """Family, table and name of a map that stands, the keys to take out and the elements to put in."""
+    key, old, new = change
+    assert new is not None
+    family, _, name = key[2].partition("|")
+    return FAMILIES[family], TABLE, name, *_moved(family, old, new)
+
+
+def _moved(family: str, old: Item | None, new: Item) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Keys whose value is gone or another, and what is to be there now and was not."""
+    assert isinstance(new.spec, FilledMap)
+    shape = filled.SHAPES[new.spec.shape]
+    before = shape.elements(family, old.spec.content) if old is not None and isinstance(old.spec, FilledMap) else {}
+    after = shape.elements(family, new.spec.content)
+    gone = [k for k, value in before.items() if after.get(k) != value]
+    return gone, {k: value for k, value in after.items() if before.get(k) != value}
 
 
 def _quoted(element: str) -> str:

@@ -86,7 +86,7 @@ def _touched(handles: Handles, name: str, keys: Collection[Key]) -> Found:
 
 def _filters(netfilter: NetfilterSocket, name: str, alone: Collection[Key], keys: Collection[Key]) -> Found:
     """The same of the ruleset."""
-    found = dict(single.elements(netfilter, name, alone))
+    found = dict(single.elements(netfilter, name, alone)) | dict(single.objects(netfilter, name, alone))
     yield from found.items()
     rest = [what for what in keys if what[1] in _RULESET and what not in found]
     if any(what[1] not in ("Element", "FilledMap") for what in rest):

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from lazulite.drivers.linux import netlink, payloads
 from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket
 from lazulite.drivers.linux.skeleton import TABLE
-from lazulite.drivers.linux.state import Item, KernelRoute, Key
+from lazulite.drivers.linux.state import Chain, Declared, Item, KernelRoute, Key
 
 FEW = 64
 """Objects of a kind from which on a dump is cheaper, whatever it brings along."""
@@ -24,7 +24,7 @@ def readable(keys: Iterable[Key]) -> list[Key]:
     """Those of *keys* to read this way: kinds that the kernel lets one ask for one of, and few of the kind."""
     kinds: dict[str, list[Key]] = defaultdict(list)
     for what in keys:
-        if what[1] in ("Veth", "Neighbour") or _in_main(what) or _by_key(what):
+        if what[1] in ("Veth", "Neighbour", "Chain", "Declared") or _in_main(what) or _by_key(what):
             kinds[what[1]].append(what)
     return [what for part in kinds.values() if len(part) <= FEW for what in part]
 
@@ -71,6 +71,18 @@ def _inside(prefix: str) -> str:
     """An address that this route decides, if none leads further into its prefix."""
     network = ip_network(prefix)
     return str(network[network.num_addresses // 2])
+
+
+def objects(netfilter: NetfilterSocket, name: str, keys: Collection[Key]) -> Iterator[tuple[Key, Item]]:
+    """The chains, counters, timeouts and sets of *keys* that there are; of these, presence is what is told."""
+    for what in keys:
+        family, _, called = what[2].partition("|")
+        if what[1] == "Chain" and netfilter.has_chain(FAMILIES[family], TABLE, called):
+            yield what, Item(Chain(()))
+        elif what[1] == "Declared":
+            asked = (netfilter.has_counter, netfilter.has_timeout, netfilter.has_set)
+            if any(has(FAMILIES[family], TABLE, called) for has in asked):
+                yield what, Item(Declared(""))
 
 
 def elements(netfilter: NetfilterSocket, name: str, keys: Collection[Key]) -> Iterator[tuple[Key, Item]]:
