@@ -84,37 +84,45 @@ def _collections(subscription: str) -> Iterator[Route]:
 
 
 def _protocol(group: str, subscription: str) -> Iterator[Route]:
-    """The rooms of the protocol: at a subscription, a group and a resource."""
-    resource = f"{group}/providers/Microsoft.Network/routeTables/aaa"
-    extensions = (LOCK.name, TAGS, *(f"Microsoft.Authorization/{kind}" for kind in ACCESS))
-    for scope in (subscription, group, resource, ""):
-        for kind in extensions:
-            for name in ("", "/default", f"/{GUID}", "/x"):
-                leads = bool(scope) and (kind != TAGS or name == "/default")
-                yield Route(f"{scope}/providers/{kind}{name}", {"properties": {}}, leads=leads)
+    """The rooms of the protocol."""
+    for scope in (subscription, group, f"{group}/providers/Microsoft.Network/routeTables/aaa", ""):
+        yield from _extensions(scope)
     for scope in (subscription, group):
-        deployments = f"{scope}/providers/Microsoft.Resources/deployments"
-        yield Route(deployments, lists=True)
-        yield from (Route(f"{deployments}/x/{part}".rstrip("/"), {"properties": {}}) for part in PARTS)
+        yield from _deployments(f"{scope}/providers/Microsoft.Resources/deployments")
         yield Route(f"{scope}/resources", lists=True)
+    for namespace in sorted({k.name.partition("/")[0] for k in ALL}):
+        yield from _namespace(subscription, namespace)
+    resource = f"{group}/providers/Microsoft.Network/routeTables/aaa"
     yield from (Route(f"{group}/{verb}", {"resources": [resource], "targetResourceGroup": group}) for verb in MOVES)
-    yield Route(f"{group}/exportTemplate", {"resources": ["*"]})
-    yield Route("/" + "/".join(RESERVED), {"name": "a", "type": "b"})
-    for name in ("", "/x", "/x/tagValues/y"):
-        yield Route(f"{subscription}/tagNames{name}")
+    yield from (Route(f"{subscription}/tagNames{name}") for name in ("", "/x", "/x/tagValues/y"))
     features = f"{subscription}/providers/Microsoft.Features"
     yield from (Route(f"{features}/{rest}") for rest in ("features", "providers/Microsoft.Network/features/x/register"))
     yield Route(f"{subscription}/providers/Microsoft.Insights/eventtypes/management/values")
-    for namespace in sorted({k.name.partition("/")[0] for k in ALL}):
-        yield Route(f"{subscription}/providers/{namespace}")
-        yield from (Route(f"{subscription}/providers/{namespace}/{verb}") for verb in ("unregister", "register"))
-        yield Route(f"/providers/{namespace}/operations")
-        for kind in ("operations", "operationResults"):
-            yield Route(f"{subscription}/providers/{namespace}/locations/westeurope/{kind}/x")
-    for path in ("/subscriptions", "/tenants", "/providers", f"{subscription}/locations", f"{subscription}/providers"):
-        yield Route(path, lists=True)
+    yield Route(f"{group}/exportTemplate", {"resources": ["*"]})
+    yield Route("/" + "/".join(RESERVED), {"name": "a", "type": "b"})
     yield Route(f"{subscription}/resourceGroups/bbb", {"location": "westeurope"})
-    yield Route(f"{subscription}/resourceGroups", lists=True)
+    lists = (f"{subscription}/{rest}" for rest in ("resourceGroups", "locations", "providers"))
+    yield from (Route(path, lists=True) for path in ("/subscriptions", "/tenants", "/providers", *lists))
+
+
+def _extensions(scope: str) -> Iterator[Route]:
+    """What any scope can have: at the root there is only what leads nowhere."""
+    for kind in (LOCK.name, TAGS, *(f"Microsoft.Authorization/{kind}" for kind in ACCESS)):
+        for name in ("", "/default", f"/{GUID}", "/x"):
+            leads = bool(scope) and (kind != TAGS or name == "/default")
+            yield Route(f"{scope}/providers/{kind}{name}", {"properties": {}}, leads=leads)
+
+
+def _deployments(collection: str) -> Iterator[Route]:
+    yield Route(collection, lists=True)
+    yield from (Route(f"{collection}/x/{part}".rstrip("/"), {"properties": {}}) for part in PARTS)
+
+
+def _namespace(subscription: str, namespace: str) -> Iterator[Route]:
+    provider = f"{subscription}/providers/{namespace}"
+    yield from (Route(f"{provider}{verb}") for verb in ("", "/unregister", "/register"))
+    yield from (Route(f"{provider}/locations/westeurope/{kind}/x") for kind in ("operations", "operationResults"))
+    yield Route(f"/providers/{namespace}/operations")
 
 
 def _directory() -> Iterator[Route]:
