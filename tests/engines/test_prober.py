@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, suppress
 from ipaddress import ip_address
@@ -202,6 +203,20 @@ def test_a_shortage_here_is_no_fault_of_a_member(listening: Callable[[], int]) -
 
     assert play(story, lambda: Scene(failing)).noted == [("p", True)]
     assert failures == []
+
+
+def test_who_cannot_be_heard_in_time_is_excused_but_not_for_ever(listening: Callable[[], int]) -> None:
+    """The event loop stands still while the time of a probe ends, as on a machine that has no time for it."""
+    port = listening()  # never says anything
+
+    async def story(scene: Scene) -> None:
+        probe = Probe(ProbeProtocol.HTTP, port, "/", 0.2)  # type: ignore[arg-type]
+        scene.prober.follow("p", probe, {"m": at()}, frozenset("m"))
+        while scene.healthy():
+            time.sleep(0.3)
+            await asyncio.sleep(0.005)
+
+    assert play(story).turns == [{"m": 0}, {"m": 1}]
 
 
 def test_a_network_that_is_not_there_is_a_failure() -> None:

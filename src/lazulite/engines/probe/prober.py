@@ -8,13 +8,17 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 
-from lazulite.engines.probe.check import check, reason
+from lazulite.engines.probe.check import TIMEOUT, check, patience_s, reason
 from lazulite.engines.probe.standing import NOT_RUNNING, Noted, Pace, Standing, Target, following
 from lazulite.forwarding.model import Probe
 
 _LOG = logging.getLogger(__name__)
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """Of this machine: they say nothing about a member."""
+LATE_S = 0.05
+"""A probe that is told later than this that its time is over was not heard: this process had no time itself."""
+MOST_EXCUSES = 3
+"""Probes in a row that may go unheard; after them a member that does not answer in time is taken at its word."""
 Open = Callable[[Target], socket.socket]
 """A non-blocking stream socket that reaches the target when it is connected. Raises ``OSError``."""
 
@@ -22,11 +26,11 @@ Open = Callable[[Target], socket.socket]
 class _Asked:
     """A member that is asked, with what is under way for it."""
 
-    __slots__ = ("due", "member", "pool", "probe", "standing", "target", "task", "timer")
+    __slots__ = ("due", "excuses", "member", "pool", "probe", "standing", "target", "task", "timer")
 
     def __init__(self, pool: str, member: str, target: Target, probe: Probe, standing: Standing) -> None:
         self.pool, self.member, self.target, self.probe, self.standing = pool, member, target, probe, standing
-        self.due = 0.0
+        self.due, self.excuses = 0.0, 0
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -95,7 +99,10 @@ class Prober:
         asked.task = asyncio.create_task(self._ask(asked))
 
     async def _ask(self, asked: _Asked) -> None:
+        began = asyncio.get_running_loop().time()
         result = await self._result(asked)
+        if result == TIMEOUT and self._unheard(asked, began):
+            result = None
         if result is not None:
             former = asked.standing.reason
             turned = asked.standing.learn(result, asked.probe.threshold)
@@ -104,6 +111,12 @@ class Prober:
             if turned or result != former:
                 self._noted(asked.pool, turned)
         self._plan(asked, following(asked.due, asyncio.get_running_loop().time(), asked.probe.interval_s))
+
+    def _unheard(self, asked: _Asked, began: float) -> bool:
+        """Whether the silence of the member may be this process's own."""
+        late_s = asyncio.get_running_loop().time() - began - patience_s(asked.probe)
+        asked.excuses = asked.excuses + 1 if late_s > LATE_S else 0
+        return 0 < asked.excuses <= MOST_EXCUSES
 
     async def _result(self, asked: _Asked) -> str | None:
         """Why the probe fails, nothing for a success, and ``None`` when there was none."""
