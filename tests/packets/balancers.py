@@ -16,20 +16,23 @@ from lazulite.forwarding.model import (
     Frontend,
     InternetHost,
     Member,
+    NextHop,
+    Peering,
     Pool,
     Port,
     PortBlock,
     PortForward,
     Probe,
     ProbeProtocol,
+    Route,
+    RouteSource,
+    RouteTable,
     SourceNat,
     Vrf,
 )
 from lazulite.values import IPAddress, PortRange, Protocol
 
 PROBE = Probe(ProbeProtocol.TCP, 80)
-PUBLIC_FLOATING = False
-"""Whether rules of public frontends may float."""
 _SIZE = 64
 
 
@@ -46,6 +49,41 @@ class Balancers:
         self._public = iter(range(1, 200))
         for vrf in sorted(model.all(Vrf).values(), key=lambda v: v.name):
             self._network(vrf)
+        private = [e for e in self.entries if isinstance(e, Frontend) and not e.public]
+        able = {p.vrf for p in model.all(Port).values() if p.forwards}
+        private = [f for f in private if f.vrf in able] or private
+        if private and self._chance(60):
+            self._next_hop(self._rng.choice(private))
+
+    def _next_hop(self, frontend: Frontend) -> None:
+        """Routes to some prefixes lead by the frontend, and what forwards in its network is behind it."""
+        version = frontend.address.version
+        ports = [p for p in self._model.all(Port).values() if p.vrf == frontend.vrf and p.forwards]
+        members = [a for p in ports for a in p.addresses if a.version == version]
+        every = next((e for e in self.entries if _is_every(e, frontend)), None)
+        if every is None:
+            name = f"{frontend.name} every"
+            self.entries += [
+                Pool(name, name, frontend.vrf, tuple(Member(str(a), a) for a in members), origin=name),
+                BalancingRule(name, name, frontend.name, name, None, 0, 0, origin=name),
+            ]
+        near = {frontend.vrf, *(p.vrf for p in self._model.all(Peering).values() if p.remote == frontend.vrf)}
+        own = {p.routes for p in ports} if self._chance(80) else set()  # the members' own would be loops
+        for table in self._model.all(RouteTable).values():
+            if table.vrf in near and table.name not in own and self._chance(70):
+                self.entries.append(self._led(table, frontend))
+
+    def _led(self, table: RouteTable, frontend: Frontend) -> RouteTable:
+        choices = ["10.1.0.0/24", "10.1.1.0/24", "10.2.0.0/24", "10.2.1.0/24", "198.18.0.0/16", "10.1.0.0/28"]
+        if frontend.address.version == 6:
+            choices = ["fd01::/64", "fd01:0:0:1::/64", "fd02::/64", "fd02:0:0:1::/64"]
+        chosen = {ip_network(p) for p in self._rng.sample(choices, 2)}
+        kept = [r for r in table.routes if r.prefix not in chosen]
+        led = [
+            Route(p, NextHop.APPLIANCE, RouteSource.USER, True, frontend.address, frontend.vrf, f"by {frontend.name}")
+            for p in sorted(chosen, key=str)
+        ]
+        return RouteTable(table.name, table.vrf, (*kept, *led), table.origin)
 
     def _chance(self, percent: int) -> bool:
         return self._rng.random() * 100 < percent
@@ -95,9 +133,9 @@ class Balancers:
         return pool
 
     def _rules(self, frontend: Frontend, pool: Pool) -> Iterator[BalancingRule]:
-        floats = self._chance(25) and (PUBLIC_FLOATING or not frontend.public)
+        floats = self._chance(25)
         services = [(p, port) for p in (Protocol.TCP, Protocol.UDP) for port in self._ports]
-        chosen: list[tuple[Protocol | None, int]] = list(self._rng.sample(services, self._rng.randint(0, 5)))
+        chosen: list[tuple[Protocol | None, int]] = list(self._rng.sample(services, self._rng.randint(1, 5)))
         if not frontend.public and self._chance(50):
             chosen.append((None, 0))
         for protocol, port in chosen:
@@ -121,7 +159,7 @@ class Balancers:
             (e.protocol, e.port) for e in self.entries if isinstance(e, BalancingRule) and e.frontend == frontend.name
         }
         for protocol in (Protocol.TCP, Protocol.UDP):
-            port, floats = self._rng.choice(self._ports), self._chance(15) and (PUBLIC_FLOATING or not frontend.public)
+            port, floats = self._rng.choice(self._ports), self._chance(15)
             if found and self._chance(30) and (protocol, port) not in taken:
                 name, target = f"{frontend.name} nat {protocol}", self._rng.choice(found)
                 yield PortForward(
@@ -169,6 +207,18 @@ class Balancers:
                     origin=f"{vrf.label} out",
                 )
             )
+
+
+def _is_every(entry: object, frontend: Frontend) -> bool:
+    """Whether it is the frontend's rule for every port."""
+    return isinstance(entry, BalancingRule) and entry.frontend == frontend.name and not entry.port
+
+
+def services(model: ForwardingModel, address: IPAddress) -> list[tuple[Protocol, int]]:
+    """What rules on frontends at *address* name."""
+    at = {f.name for f in model.all(Frontend).values() if f.address == address}
+    every = [*model.all(BalancingRule).values(), *model.all(PortForward).values()]
+    return [(s.protocol, s.port) for s in every if s.frontend in at and s.protocol is not None]
 
 
 def floating(model: ForwardingModel) -> dict[str, list[IPAddress]]:

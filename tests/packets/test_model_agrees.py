@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import msgspec
 import pytest
 
-from lazulite.analysis import Index, RoundTrip, edge
+from lazulite.analysis import Index, RoundTrip, edge, next_hop
 from lazulite.analysis.explain import explain
 from lazulite.analysis.tracing import round_trips
 from lazulite.compiler.engine import Compiler
@@ -20,7 +20,7 @@ from lazulite.forwarding.model import ForwardingModel, Frontend, Guest, Internet
 from lazulite.incremental import Delta
 from lazulite.services import SERVICES
 from lazulite.values import Flow, IPAddress, Protocol, host_prefix
-from tests.packets.balancers import Balancers, floating
+from tests.packets.balancers import Balancers, floating, services
 from tests.packets.prober import Outcome, Prober
 from tests.packets.topology import PORTS, World
 
@@ -104,16 +104,34 @@ def questions(model: ForwardingModel, seed: int) -> list[tuple[str, str, Flow]]:
     targets += 4 * [str(f.address) for f in model.all(Frontend).values()]
     targets += [str(address) for nat in model.all(SourceNat).values() for address in nat.addresses]
     targets += ["10.1.0.99", "10.9.9.9", "198.18.77.77", "fd01::99", "fd09::1", "10.1.0.1"]
-    asked = []
+    index, asked = Index(model), []
+    led = [(sender, t) for sender in senders for t in sorted(set(targets)) if by_a_frontend(index, sender[0], t)]
     for number in range(PROBES):
         name, guest, source = rng.choice(senders)
+        if led and number % 8 == 0:
+            (name, guest, source), there = rng.choice(led)
+            flow = Flow(ip_address(source), ip_address(there), rng.choice(EITHER), rng.choice(PORTS), first + number)
+            asked += [(name, guest, flow)] if flow.src.version == flow.dst.version and flow.src != flow.dst else []
+            continue
         same = [t for t in targets if (":" in t) is (":" in source) and t != source]
-        protocol = rng.choice([Protocol.TCP, Protocol.TCP, Protocol.UDP, Protocol.UDP, Protocol.ICMP])
-        port = rng.choice(PORTS) if protocol.has_ports else 0
-        asked.append(
-            (name, guest, Flow(ip_address(source), ip_address(rng.choice(same)), protocol, port, first + number))
-        )
+        target = ip_address(rng.choice(same))
+        named = services(model, target) if rng.random() < 0.8 else []
+        usual = [(Protocol.TCP, rng.choice(PORTS)), (Protocol.UDP, rng.choice(PORTS)), (Protocol.ICMP, 0)]
+        protocol, port = rng.choice(named or usual)
+        asked.append((name, guest, Flow(ip_address(source), target, protocol, port, first + number)))
     return asked
+
+
+EITHER = (Protocol.TCP, Protocol.UDP)
+
+
+def by_a_frontend(index: Index, name: str, target: str) -> bool:
+    """Whether the routes of the port that sends lead to the target by a frontend."""
+    port = index.model.get(Port, name)
+    route = next_hop(index, name, ip_address(target)) if port is not None else None
+    if route is None or route.via is None or route.target is None:
+        return False
+    return index.frontend(route.target, route.via) is not None
 
 
 def modelled(index: Index, name: str, flow: Flow) -> list[tuple[Outcome, RoundTrip]]:
