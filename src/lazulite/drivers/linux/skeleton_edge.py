@@ -51,7 +51,7 @@ table {ip} lz {{
   }}
   chain floating {{
     type filter hook prerouting priority -90; policy accept;
-    iifname "{outside}" meta mark != 1 meta mark set ct mark map @floating
+    iifname "{outside}" ct mark != 0 meta mark != 1 meta mark set ct mark map @floating
   }}
   chain send_reset {{
     counter name drop_reset reject with tcp reset
