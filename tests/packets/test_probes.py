@@ -264,7 +264,7 @@ def test_with_a_threshold_of_two_a_member_that_flaps_stays(net: Net, tmp_path: P
         await next(answers)(reader, writer)
 
     async def story(scene: Scene) -> None:
-        scene.become(*machines(), pool(protocol="Http", threshold=2))
+        scene.become(*machines(), pool(protocol="Http", threshold=2, interval_s=2))
         async with listening(net, A):
             await scene.until(lambda: scene.healthy() == ["vm0"])
             since = scene.health.known["pool"].since
