@@ -157,6 +157,7 @@ def test_every_part_knows_who_refers_to_it(lab: Lab) -> None:
         NAT_RULES: nats,
         OUTBOUND: outs,
         "outboundRule": outs[0],
+        "loadBalancerBackendAddresses": [],
     }
 
 
@@ -263,6 +264,19 @@ def test_a_subnet_with_a_frontend_shows_it_and_cannot_be_deleted(lab: Lab) -> No
     assert lab.status(subnet)["ipConfigurations"] == [part(FRONTENDS, "f")]
     with pytest.raises(Refused, match="InUseSubnetCannotBeDeleted"):
         lab.delete("virtualNetworks", "v")
+
+
+@pytest.mark.parametrize("state", ["None", "Up"])
+def test_az_sends_a_member_back_without_saying_which_interface_it_is(lab: Lab, state: str) -> None:
+    balancer(lab)
+    backend(lab, "one", "b")
+    sent = {POOLS: [pool(loadBalancerBackendAddresses=[child("rg_onei", adminState=state)])]}
+    balancer(lab, **sent)
+    here = lab.status(part_id(POOLS, "b"))["loadBalancerBackendAddresses"]
+    backend(lab, "one")
+    balancer(lab, **sent)
+    assert [a["properties"]["adminState"] for a in here] == [state]
+    assert lab.status(part_id(POOLS, "b")) == {"loadBalancerBackendAddresses": []}
 
 
 # What it means for packets.
@@ -385,7 +399,7 @@ def test_a_member_that_left_meanwhile_is_not_brought_back_by_an_echo(lab: Lab) -
     read = lab.status(part_id(POOLS, "b"))
     backend(lab, "one")
     balancer(lab, **{POOLS: [child("b", **read)], RULES: [rule()]})
-    assert lab.status(part_id(POOLS, "b")) == {RULES: [part(RULES, "r")]}
+    assert lab.status(part_id(POOLS, "b")) == {RULES: [part(RULES, "r")], "loadBalancerBackendAddresses": []}
 
 
 def test_a_nat_rule_forwards_to_who_is_bound_to_it(lab: Lab) -> None:
@@ -507,7 +521,7 @@ def test_who_was_in_a_deleted_pool_is_not_in_its_successor(lab: Lab) -> None:
     backend(lab, "one", "b")
     balancer(lab, **{POOLS: []})
     balancer(lab)
-    assert lab.status(part_id(POOLS, "b")) == {}
+    assert lab.status(part_id(POOLS, "b")) == {"loadBalancerBackendAddresses": []}
 
 
 def test_a_public_address_of_a_frontend_cannot_be_deleted(lab: Lab) -> None:

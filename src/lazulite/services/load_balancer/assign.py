@@ -102,7 +102,10 @@ def _pool(
     stored = view.get(new.id.child(POOLS, child.name), BackendAddressPool)
     joined = [m for m in pool_members(view, stored) if m.nic is not None] if stored is not None else []
     names = {address_name(m.id).lower() for m in joined}
-    kept = [c for c in child.properties.load_balancer_backend_addresses if _is_said(c, names)]
+    before = stored.properties.load_balancer_backend_addresses if stored is not None else ()
+    told = {c.name.lower() for c in before} - names
+    echoed = () if child.properties.by_address else told
+    kept = [c for c in child.properties.load_balancer_backend_addresses if _is_said(child.properties, c, names, echoed)]
     found = replace(
         child.properties,
         load_balancer_backend_addresses=_with_slots(kept, {m.slot for m in joined}),
@@ -112,14 +115,19 @@ def _pool(
     return Child(child.name, found, child.zones)
 
 
-def _is_said(child: Child[BackendAddress], joined: Iterable[str]) -> bool:
-    """Whether an address is more than the echo of a member that an interface brought."""
-    said = child.properties
-    if said.ip_address is not None:
-        return True
-    if child.name.lower() in joined:
-        return said.admin_state is not None
-    return said.network_interface_ip_configuration is None
+def _is_said(
+    pool: BackendAddressPool, child: Child[BackendAddress], joined: Iterable[str], gone: Iterable[str]
+) -> bool:
+    """Whether an address is more than the echo of a member that an interface brought, or had brought.
+
+    az does not send back which interface it was.
+    """
+    said, name = child.properties, child.name.lower()
+    if said.ip_address is not None or pool.by_address:
+        return said.network_interface_ip_configuration is None or said.ip_address is not None
+    if name in joined:
+        return said.admin_state in ("Up", "Down")
+    return said.network_interface_ip_configuration is None and said.admin_state in ("Up", "Down") and name not in gone
 
 
 def _with_slots(children: list[Child[BackendAddress]], taken: set[int]) -> tuple[Child[BackendAddress], ...]:
