@@ -49,6 +49,17 @@ def test_the_user_of_the_lab_is_near(server: str, client: str) -> None:
         assert is_near(scope(*ends))
 
 
+def test_who_has_closed_the_connection_is_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        calling = socket.create_connection(listening.getsockname())
+        accepted, peer = listening.accept()
+        with accepted:
+            assert is_near(scope(accepted.getsockname(), peer))
+            calling.close()
+            assert accepted.recv(1) == b""
+            assert not is_near(scope(accepted.getsockname(), peer))
+
+
 HOSTS = {
     "localhost:8080": True,
     "LOCALHOST": True,

@@ -18,6 +18,7 @@ _NAMES = frozenset({"localhost", "127.0.0.1", "::1", "169.254.169.254"})
 """Hosts that a client of this host means us by; the last is where IMDS answers."""
 _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
 """IMDS refuses these too. Source: "Azure Instance Metadata Service", security."""
+_ESTABLISHED = "01"
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
@@ -58,11 +59,15 @@ def _owner(client: tuple[IPAddress, int], server: tuple[IPAddress, int]) -> int 
 
 
 def _connections() -> Iterator[tuple[tuple[IPAddress, int], tuple[IPAddress, int], int]]:
-    """Local end, remote end and user id of every TCP socket of this network namespace."""
+    """Local end, remote end and user id of every TCP connection of this network namespace.
+
+    A socket that is closed on its side is nobody's any more, and the kernel shows those as root's.
+    """
     for table in _TABLES:
         lines = table.read_text().splitlines()[1:] if table.exists() else ()
         for fields in map(str.split, lines):
-            yield _end(fields[1]), _end(fields[2]), int(fields[7])
+            if fields[3] == _ESTABLISHED:
+                yield _end(fields[1]), _end(fields[2]), int(fields[7])
 
 
 def _end(text: str) -> tuple[IPAddress, int]:
