@@ -11,11 +11,13 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ClientSecretCredential
+from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute import models as compute
 from azure.mgmt.network import NetworkManagementClient
 from azure.mgmt.network import models as network
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+from azure.mgmt.resource.locks import ManagementLockClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources import models as resources
 
@@ -59,7 +61,9 @@ class _Notes(SansIOHTTPPolicy):  # type: ignore[type-arg]
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         asked, answer = request.http_request, response.http_response
         headers = {k.lower(): v for k, v in answer.headers.items()}
-        body = answer.json() if answer.read() else None
+        # Some of the clients still get the answers of azure-core's former kind.
+        content = answer.read() if hasattr(answer, "read") else answer.body()
+        body = json.loads(content) if content else None
         self._note(Exchange(asked.method, asked.url, answer.status_code, headers, body))
 
 
@@ -103,6 +107,8 @@ class Sdk:
         self.compute = made(ComputeManagementClient)
         self.resources = made(ResourceManagementClient)
         self.deployments = made(DeploymentsMgmtClient).deployments
+        self.authorization = made(AuthorizationManagementClient)
+        self.locks = made(ManagementLockClient).management_locks
 
     def _note(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
@@ -208,5 +214,5 @@ class Sdk:
         ).result()
 
     def close(self) -> None:
-        for client in (self.network, self.compute, self.resources):
+        for client in (self.network, self.compute, self.resources, self.authorization):
             client.close()

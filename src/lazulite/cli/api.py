@@ -6,7 +6,7 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,9 +46,19 @@ class Client:
     def subscription(self) -> str:
         return f"/subscriptions/{self.connection.subscription}"
 
-    def exchange(self, method: str, path: str, body: Any = None, *, content: bytes | None = None) -> Reply:
-        """One request and its answer, whatever its status. *content* is sent as it is, in the place of *body*."""
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content: bytes | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request and its answer, whatever its status. *content* is sent as it is, in the place of *body*; *more*
+        are headers."""
         headers = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}
+        headers |= more or {}
         content = content if body is None else json.dumps(body).encode()
         target = _versioned(path)
         try:

@@ -232,6 +232,7 @@ KINDS = (
         envelope=frozenset({"sku"}),
         default_sku=Sku("Classic"),
         asynchronous=False,
+        created_status=200,  # the SDKs know no other
     ),
     Kind(
         "Microsoft.Compute/disks",
