@@ -649,6 +649,65 @@ def test_an_interface_is_behind_one_internal_basic_load_balancer(lab: Lab) -> No
         lab.put("networkInterfaces", "one", {"ipConfigurations": [child("i", **said)]})
 
 
+# Availability sets.
+
+DIFFERENT = "NetworkInterfaceAndLoadBalancerAreInDifferentAvailabilitySets"
+
+
+def machine(lab: Lab, name: str, group: str | None, *pools: str, **said: Any) -> None:
+    """A machine in availability set *group*, its interface in *pools*."""
+    backend(lab, name, *pools, runs=False, **said)
+    placed: dict[str, Any] = {}
+    if group is not None:
+        lab.put("Microsoft.Compute/availabilitySets", group, {})
+        placed = {"availabilitySet": ref("Microsoft.Compute/availabilitySets", group)}
+    lab.vm(f"vm-{name}", name, **placed)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "fits"),
+    [
+        pytest.param("s", "s", True, id="one availability set"),
+        pytest.param("s", "t", False, id="two availability sets"),
+        pytest.param("s", None, False, id="a set and a machine of its own"),
+        pytest.param(None, None, False, id="two machines of their own"),
+    ],
+)
+def test_machines_behind_a_basic_load_balancer(lab: Lab, first: str | None, second: str | None, fits: bool) -> None:
+    balancer(lab, private(), sku="Basic")
+    machine(lab, "one", first, "b")
+    if fits:
+        machine(lab, "two", second, "b")
+        return
+    with pytest.raises(Refused) as caught:
+        machine(lab, "two", second, "b")
+    assert caught.value.codes == [DIFFERENT]
+    machine(lab, "three", second)
+    assert joined(lab, "three", "b") == [DIFFERENT]
+
+
+def joined(lab: Lab, name: str, *pools: str) -> list[str]:
+    """What is refused when the interface of a machine that is there joins *pools*."""
+    with pytest.raises(Refused) as caught:
+        backend(lab, name, *pools, runs=False)
+    return caught.value.codes
+
+
+def test_machines_behind_a_standard_load_balancer_may_be_anywhere(lab: Lab) -> None:
+    balancer(lab, private())
+    for name, group in (("one", "s"), ("two", "t"), ("three", None)):
+        machine(lab, name, group, "b")
+
+
+def test_a_load_balancer_reaches_150_availability_sets(lab: Lab) -> None:
+    balancer(lab, private())
+    for number in range(150):
+        machine(lab, f"n{number}", f"s{number}", "b", subnet="v/c")
+    with pytest.raises(Refused, match="MaxAvailabilitySetsInLoadBalancerReached"):
+        machine(lab, "last", "another", "b", subnet="v/c")
+    machine(lab, "beside", "s1", "b", subnet="v/c")
+
+
 # Counts.
 
 

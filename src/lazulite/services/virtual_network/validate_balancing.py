@@ -9,7 +9,9 @@ import msgspec
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Ref, Resource, Violation
 from lazulite.resources.view import View
+from lazulite.services.compute.model import VirtualMachine
 from lazulite.services.load_balancer.allocation import available
+from lazulite.services.load_balancer.availability import apart
 from lazulite.services.load_balancer.members import nat_members, networks, pool_members
 from lazulite.services.load_balancer.model import (
     NAT_RULES,
@@ -90,6 +92,8 @@ def _balancers(owner: Resource[object], one: Joining, view: View) -> Iterator[Vi
                 f"load balancer {balancer.id}, which is in {beside}."
             )
             yield Violation("LoadBalancerBackendsNotInSameVnet", message, path)
+    for machine in view.referrers(one.id.parent, VirtualMachine):
+        yield from apart(machine, one.id.parent, one.pools, view, path)
     yield from _skus(one, balancers, view, path)
     internal = [b.id.text for b in balancers if is_basic(b) and b.properties.internal]
     if len(internal) > 1:
