@@ -180,6 +180,10 @@ def test_who_stops_serving_gets_nothing_more_and_who_serves_again_does(scene: Sc
     scene.stop("one")
     until(lambda: scene.answering() == {"two"})
     until(lambda: scene.health() == {"one": ("Down", "connection refused"), "two": UP})
+    asked = {row["address"]: row for row in scene.lab.client.get("/lazulite/probes")["value"]}
+    dead, well = (asked[scene.machines[name].address] for name in BACKENDS)
+    assert (dead["healthy"], dead["reason"], well["healthy"], well["reason"]) == (False, "connection refused", True, "")
+    assert dead["sent"] > dead["failed"] > 0
     scene.start("one")
     until(lambda: scene.answering() == set(BACKENDS))
     until(lambda: scene.health() == {"one": UP, "two": UP})
@@ -198,6 +202,7 @@ def test_fail_over_needs_no_controller(scene: Scene) -> None:
 
 def test_an_agent_that_is_killed_under_traffic_empties_no_pool(scene: Scene) -> None:
     until(lambda: len(scene.known()[0]["members"]) == len(BACKENDS))
+    until(lambda: len(below(anchor_of(scene.lab), "lazulite.agent")) == 1)  # one that finds another ends
     known, begin = scene.known(), len(scene.client.heard)
     [agent] = below(anchor_of(scene.lab), "lazulite.agent")
     os.kill(agent, signal.SIGKILL)
