@@ -289,6 +289,16 @@ def test_a_range_of_forwarded_ports_has_one_for_each_backend(net: Net) -> None:
         assert backends.next()[0] == guest(number)
 
 
+def test_a_forwarded_port_of_version_6(net: Net) -> None:
+    target = replace(forward(1), target=address(1, version=6))
+    net.become([*machines(2), client(), frontend(VIP_6), target])
+    backends = tcp_backends(net, 2, 22, version=6)
+    opened = connected(net, "/client", CLIENT_6, (VIP_6, 5000), 20000)
+    where, accepted, peer = backends.next()
+    assert (where, peer) == (guest(1), (CLIENT_6, 20000))
+    assert talks(opened, accepted)
+
+
 def test_a_machine_reaches_a_frontend_of_its_own_network_as_its_public_address(net: Net) -> None:
     """Its source is translated before anything is balanced."""
     own = PublicAddress(address(2), ip_address("198.18.1.2"))
