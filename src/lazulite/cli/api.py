@@ -64,11 +64,12 @@ class Client:
         try:
             self._http.request(method, target, content, headers)
             response = self._http.getresponse()
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             self._http.close()  # the server closed a connection that stood idle
             self._http.request(method, target, content, headers)
             response = self._http.getresponse()
         except OSError as error:
+            self._http.close()
             raise Failure(
                 f"The lab does not answer at {self.connection.endpoint}: {error}.", "lazulite status"
             ) from error
