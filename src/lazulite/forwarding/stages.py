@@ -97,10 +97,12 @@ def _edge_stage(
     return Stage(name, Pipeline.EDGE, order, key, rewrites, state, Side.EDGE, domain, analysis, _realised(linux))
 
 
-def _balancer_stage(order: int, name: str, analysis: str, key: tuple[str, ...], rewrites: tuple[str, ...]) -> Stage:
+def _balancer_stage(
+    order: int, name: str, analysis: str, key: tuple[str, ...], rewrites: tuple[str, ...], linux: str
+) -> Stage:
     state = State.BINDINGS if rewrites else State.NONE
     domain = Domain.VRF if rewrites else Domain.STATELESS
-    drivers = _realised(UNSUPPORTED)
+    drivers = _realised(linux)
     return Stage(name, Pipeline.BALANCER, order, key, rewrites, state, Side.DESTINATION, domain, analysis, drivers)
 
 
@@ -160,7 +162,7 @@ STAGES: tuple[Stage, ...] = (
         "edge.gateway_source",
         ("vrf", "source", "protocol"),
         ("source", "source port"),
-        UNSUPPORTED,
+        "gateway-prefix-map",
     ),
     _edge_stage(10, "public-address-snat", "edge.public_source", ("vrf", "source"), ("source",), "public-address-map"),
     _edge_stage(
@@ -169,7 +171,7 @@ STAGES: tuple[Stage, ...] = (
         "edge.pool_source",
         ("vrf", "source", "protocol"),
         ("source", "source port"),
-        UNSUPPORTED,
+        "port-block-map",
     ),
     _edge_stage(
         20,
@@ -183,13 +185,14 @@ STAGES: tuple[Stage, ...] = (
         30, "public-address-dnat", "edge.public_destination", ("destination",), ("destination",), "public-address-map"
     ),
     _edge_stage(40, "internet", "edge.internet", ("destination",), (), "internet-router"),
-    _balancer_stage(10, "frontend", "balancer.frontend", ("vrf", "destination"), ()),
+    _balancer_stage(10, "frontend", "balancer.frontend", ("vrf", "destination"), (), "marker-route"),
     _balancer_stage(
         20,
         "inbound-nat",
         "balancer.port_forward",
         ("frontend", "protocol", "destination port"),
         ("destination", "destination port"),
+        "port-map",
     ),
     _balancer_stage(
         30,
@@ -197,8 +200,16 @@ STAGES: tuple[Stage, ...] = (
         "balancer.choose",
         ("frontend", *FIVE_TUPLE),
         ("destination", "destination port"),
+        "bucket-map",
     ),
-    _balancer_stage(40, "next-hop-balancing", "balancer.steer", ("frontend", *FIVE_TUPLE), ("destination MAC",)),
+    _balancer_stage(
+        40,
+        "next-hop-balancing",
+        "balancer.steer",
+        ("frontend", *FIVE_TUPLE),
+        ("destination MAC",),
+        "kept-member-map",
+    ),
     _port_stage(
         Pipeline.PORT_IN,
         10,

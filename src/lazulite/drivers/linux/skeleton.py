@@ -37,7 +37,7 @@ DYNAMIC_SETS = frozenset(
 )
 """Filled by packets (and, for ``hops``, by this file)."""
 
-_FAMILIES = {
+WORDS = {
     4: {
         "ip": "ip",
         "type": "ipv4_addr",
@@ -209,7 +209,7 @@ def _hops() -> str:
 
 def router(version: int, idle_s: int) -> str:
     """The table of one IP version in a router; *idle_s* is the flow timeout of the virtual network."""
-    words = _FAMILIES[version]
+    words = WORDS[version]
     sizes = {"closing": CLOSING_TIMEOUT_S, "fragments": FRAGMENT_TIMEOUT_S, "flows": FLOWS}
     return _ROUTER.format(
         **words,
@@ -230,7 +230,7 @@ def _flow(ip: str, protocol: str, way: str) -> str:
 
 
 def _direction(version: int, idle_s: int, way: str) -> str:
-    words, sent = _FAMILIES[version], way == "out"
+    words, sent = WORDS[version], way == "out"
     ip, icmp = words["ip"], words["icmp"]
     local, remote = ("saddr", "daddr") if sent else ("daddr", "saddr")
     interface = "meta iif" if sent else "meta oif"
@@ -259,7 +259,7 @@ def _direction(version: int, idle_s: int, way: str) -> str:
 def router_again(version: int, idle_s: int) -> str:
     """The same for a router that stands: its rules are replaced at once, its sets and their elements stay."""
     text = router(version, idle_s)
-    ip = _FAMILIES[version]["ip"]
+    ip = WORDS[version]["ip"]
     chains = [c for c in re.findall(r"^  chain (\w+) \{", text, re.MULTILINE) if c not in _RAW_CHAINS]
     return "\n".join(f"flush chain {ip} {TABLE} {c}" for c in chains) + "\n" + text
 
@@ -267,7 +267,7 @@ def router_again(version: int, idle_s: int) -> str:
 def edge(version: int) -> str:
     """The table of one IP version in an edge."""
     return EDGE.format(
-        **_FAMILIES[version], balanced=hex(BALANCED), version=VERSION, hops=_hops(), inside=INSIDE, outside=OUTSIDE
+        **WORDS[version], balanced=hex(BALANCED), version=VERSION, hops=_hops(), inside=INSIDE, outside=OUTSIDE
     )
 
 

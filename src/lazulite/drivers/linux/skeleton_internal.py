@@ -28,8 +28,6 @@ MARK = 0x0FFFFFFF
 """Of a binding's mark: the member that a floating flow goes to. The bits above number one of :data:`CLASSES_S`, from 1."""
 FILLED_BY_PACKETS = re.compile(r"lb_(balanced|[tuf][0-9a-f]{10})")
 """Sets and maps that are not read back."""
-FRAGMENTED = {4: "ip frag-off & 0x3fff != 0", 6: "exthdr frag exists"}
-
 _SETS = {
     "lb_vips": "set {{ type {type}; }}",
     "lb_rules": "map {{ type {type} . inet_proto . inet_service : verdict; }}",
@@ -108,11 +106,11 @@ def idle_class(idle_s: int) -> int:
 
 def ruleset(version: int) -> Iterator[tuple[str, Declared | Chain]]:
     """Names and objects of one IP version."""
-    words = skeleton._FAMILIES[version]
+    words = skeleton.WORDS[version]
     ip = words["ip"]
     answer = f"{ip} daddr . th dport . {ip} saddr . th sport . meta l4proto"
     values = words | {
-        "fragmented": FRAGMENTED[version],
+        "fragmented": words["any_fragment"],
         "loop": LOOP_IN,
         "flows": skeleton.FLOWS,
         "answer": answer,
@@ -136,14 +134,14 @@ def idle(version: int, protocol: str, seconds: int) -> tuple[str, Declared]:
     policy = f"established : {seconds}, time_wait : {CLOSING_S}"
     if protocol == "udp":
         policy = f"unreplied : {seconds}, replied : {seconds}"
-    family = skeleton._FAMILIES[version]["ip"]
+    family = skeleton.WORDS[version]["ip"]
     body = f"ct timeout {{ protocol {protocol}; l3proto {family}; policy = {{ {policy} }}\n}}"
     return f"lb_idle_{seconds}_{protocol}", Declared(body)
 
 
 def for_itself(version: int, address: IPAddress) -> str:
     """A rule: what is for the frontend meets its rules. Links know one MAC for it, the next hop's, and use it here too."""
-    return f"{skeleton._FAMILIES[version]['ip']} daddr {address} goto lb_vip"
+    return f"{skeleton.WORDS[version]['ip']} daddr {address} goto lb_vip"
 
 
 def hop(address: IPAddress, frontend: str, choice: str, idle_s: int) -> Iterator[tuple[str, Declared | Chain]]:
@@ -153,10 +151,13 @@ def hop(address: IPAddress, frontend: str, choice: str, idle_s: int) -> Iterator
     fragments follow their first; nft 1.0.6 cannot write a map whose key is as long as IPv6 needs.
     """
     version = address.version
-    words, itself = skeleton._FAMILIES[version], for_itself(version, address)
+    words, itself = skeleton.WORDS[version], for_itself(version, address)
     ip, name = words["ip"], f"lb_h{frontend}"
     if version == 6:
-        yield name, Chain((itself, f"{FRAGMENTED[6]} counter name lb_fragment drop", *_chosen("tcp, udp", choice)))
+        yield (
+            name,
+            Chain((itself, f"{words['any_fragment']} counter name lb_fragment drop", *_chosen("tcp, udp", choice))),
+        )
         return
     fragments, rules = (
         f"lb_f{frontend}",
