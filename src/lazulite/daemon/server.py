@@ -62,11 +62,22 @@ def listen(port: int, last: int, address: IPAddress = HOST) -> socket.socket:
 
 
 class _Protocol(HttpToolsProtocol):
-    """Ends connections whose request line and headers do not end: the parser would keep them for ever."""
+    """Ends connections whose requests do not end: neither they nor what was read of them is kept for ever."""
 
+    patience_s = 60.0
+    """For a whole request, its body too; what has been answered may stay idle as long as uvicorn lets it."""
+    _deadline: asyncio.TimerHandle | None = None
     _open = False
     _read = 0
     """Bytes since the headers began, without those that came along with their beginning."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         began = self._open
@@ -77,11 +88,28 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._open = True
+        self._wait()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._open = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(self.patience_s, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
