@@ -10,6 +10,7 @@ from benchmarks.change import change
 from benchmarks.compilation import compilation
 from benchmarks.creation import creation
 from benchmarks.differential import differential
+from benchmarks.failover import failover
 from benchmarks.management import management
 from benchmarks.paths import paths
 from benchmarks.result import Result
@@ -20,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "paths": paths,
     "balancer": balancer,
     "nat-gateway": nat_gateway,
+    "balancer-failover": failover,
     "compilation": compilation,
     "analysis": analysis,
     "management": management,
