@@ -431,6 +431,12 @@ def test_skus_refused(lab: Lab, sku: str, code: str) -> None:
     assert code in caught.value.codes
 
 
+def test_a_sku_is_spelled_in_any_case(lab: Lab) -> None:
+    found = balancer(lab, sku="standard")
+    assert found.sku is not None
+    assert (found.sku.name, found.sku.tier) == ("Standard", "Regional")
+
+
 def test_the_sku_stays(lab: Lab) -> None:
     balancer(lab, private(), sku="Basic")
     with pytest.raises(Refused, match="PropertyChangeNotAllowed"):
@@ -647,6 +653,18 @@ def test_an_interface_is_behind_one_internal_basic_load_balancer(lab: Lab) -> No
     }
     with pytest.raises(Refused, match="AnotherInternalLoadBalancerExists"):
         lab.put("networkInterfaces", "one", {"ipConfigurations": [child("i", **said)]})
+
+
+def test_no_basic_load_balancer_beside_a_nat_gateway(lab: Lab) -> None:
+    lab.put("natGateways", "g", {}, sku="Standard")
+    gateway = {"addressPrefix": "10.0.0.0/24", "natGateway": ref("natGateways", "g")}
+    balancer(lab, private("f", "v/c"), sku="Basic")
+    backend(lab, "one", "b", runs=False)
+    with pytest.raises(Refused, match="NatGatewayAndBasicLoadBalancerIncompatible"):
+        lab.vnet("v", "10.0.0.0/16", subnets={"a": gateway, "c": "10.0.4.0/22"})
+    backend(lab, "one", runs=False)
+    lab.vnet("v", "10.0.0.0/16", subnets={"a": gateway, "c": "10.0.4.0/22"})
+    assert joins(lab, "b") == ["NatGatewayAndBasicLoadBalancerIncompatible"]
 
 
 # Availability sets.

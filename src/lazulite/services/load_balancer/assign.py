@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import replace
 
-from lazulite.resources.model import Child, Ref, Resource
+from lazulite.resources.model import Child, Ref, Resource, Sku
 from lazulite.resources.view import View
 from lazulite.services.load_balancer.members import address_name, pool_members
 from lazulite.services.load_balancer.model import (
@@ -33,6 +33,7 @@ _Children = tuple[Child[Any], ...]
 def resource(
     new: Resource[LoadBalancer], old: Resource[LoadBalancer] | None, view: View, lab: Lab
 ) -> Resource[LoadBalancer]:
+    new = replace(new, sku=_spelled(new.sku))
     said, before = new.properties, old.properties if old is not None else LoadBalancer()
     pools = tuple(_pool(new, old, c, view) for c in said.backend_address_pools)
     found = replace(
@@ -45,6 +46,17 @@ def resource(
     new = replace(new, properties=found)
     rules = tuple(_nat_rule(new, old, c, view) for c in said.inbound_nat_rules)
     return replace(new, properties=replace(found, inbound_nat_rules=rules))
+
+
+_SPELLINGS = {s.lower(): s for s in ("Basic", "Standard", "Gateway", "Regional", "Global")}
+
+
+def _spelled(sku: Sku | None) -> Sku | None:
+    """In Azure's own case, as enumerations are everywhere."""
+    if sku is None or sku.name is None:
+        return sku
+    tier = sku.tier and _SPELLINGS.get(sku.tier.lower(), sku.tier)
+    return replace(sku, name=_SPELLINGS.get(sku.name.lower(), sku.name), tier=tier)
 
 
 def _each(new: _Children, old: _Children, change: Any) -> _Children:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
+from lazulite.services.load_balancer.model import LoadBalancer, is_basic
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.virtual_network.model import GATEWAY_SUBNET, IpConfiguration, Subnet, VirtualNetwork
 from lazulite.services.virtual_network.references import elsewhere
@@ -36,6 +37,12 @@ def configuration(child: Child[IpConfiguration], view: View, path: str) -> Itera
 
 
 def _basic(used: IpConfiguration, gateway: str, view: View, target: str) -> Iterator[Violation]:
+    pools = used.load_balancer_backend_address_pools
+    balancers = (view.get(p, LoadBalancer) for p in dict.fromkeys(r.target.parent for r in pools))
+    for balancer in balancers:
+        if balancer is not None and is_basic(balancer):
+            message = f"Load balancer {balancer.id} of the Basic SKU cannot be in a subnet with NAT gateway {gateway}."
+            yield Violation("NatGatewayAndBasicLoadBalancerIncompatible", message, target)
     address = view.get(used.public_ip_address, PublicIPAddress)
     if address is not None and (address.sku is None or address.sku.name == "Basic"):
         message = f"Public IP address {address.id} of the Basic SKU cannot be in a subnet with NAT gateway {gateway}."
