@@ -17,6 +17,7 @@ import jwt
 import msgspec
 
 from lazulite.arm.access import Access
+from lazulite.arm.access.attempts import Attempts
 from lazulite.arm.access.claims import claims
 from lazulite.arm.access.credentials import is_current, is_secret, signed_by
 from lazulite.arm.access.founding import DEVICE_USER
@@ -50,6 +51,7 @@ class Authority:
         self._backend = backend
         self._tokens = tokens
         self._directory = access.directory
+        self._attempts = Attempts()
         self._grants = {
             "client_credentials": self._client_credentials,
             "password": self._password,
@@ -145,8 +147,12 @@ class Authority:
         if not name or not password:
             raise Refusal("invalid_grant", "username and password are required.")
         user = self._user(tenant, name)
+        if self._attempts.locked(user.id, self._backend.now()):
+            raise Refusal("invalid_grant", "AADSTS50053: The account is locked: too many wrong passwords. Try later.")
         if not is_secret(password, user.digest):
+            self._attempts.failed(user.id, self._backend.now())
             raise Refusal("invalid_grant", "AADSTS50126: Error validating credentials due to invalid password.")
+        self._attempts.forget(user.id)
         return self._user_grant(tenant, form, user)
 
     def _refresh(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:

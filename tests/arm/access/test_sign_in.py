@@ -158,6 +158,28 @@ def test_a_user_signs_in_with_a_password(arm: Client, name: str, secret: str, co
         assert (answer.body["error"], answer.body["error_description"][: len(code)]) == ("invalid_grant", code)
 
 
+def attempt(arm: Client, secret: str, name: str = "ann@x") -> str:
+    """The code of the answer to an attempt, empty when it was right."""
+    said = form(arm, grant_type="password", username=name, password=secret).body
+    return str(said.get("error_description", "")).partition(":")[0]
+
+
+def test_who_guesses_a_password_is_made_to_wait_longer_and_longer(arm: Client) -> None:
+    put(arm, user("ann@x"), user("bob@x"))
+    wrong, locked = "AADSTS50126", "AADSTS50053"
+    assert {attempt(arm, f"guess {n}") for n in range(10)} == {wrong}
+    assert (attempt(arm, "guess"), attempt(arm, "right")) == (locked, locked)
+    assert attempt(arm, "right", "bob@x") == ""
+    arm.backend.pass_time(61)
+    assert (attempt(arm, "guess"), attempt(arm, "right")) == (wrong, locked)
+    arm.backend.pass_time(61)
+    assert attempt(arm, "right") == locked
+    arm.backend.pass_time(60)
+    assert attempt(arm, "right") == ""
+    assert attempt(arm, "guess") == wrong
+    assert attempt(arm, "right") == ""
+
+
 def test_refreshing_ends_with_the_user(arm: Client) -> None:
     ann = user("ann@x")
     put(arm, ann)
