@@ -11,6 +11,7 @@ from benchmarks.compilation import compilation
 from benchmarks.creation import creation
 from benchmarks.differential import differential
 from benchmarks.failover import failover
+from benchmarks.internal import internal
 from benchmarks.management import management
 from benchmarks.paths import paths
 from benchmarks.result import Result
@@ -20,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "creation": creation,
     "paths": paths,
     "balancer": balancer,
+    "internal-balancer": internal,
     "nat-gateway": nat_gateway,
     "balancer-failover": failover,
     "compilation": compilation,

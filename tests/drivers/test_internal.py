@@ -123,7 +123,7 @@ def test_a_rule_for_every_port_is_reached_by_address_and_keeps_the_port() -> Non
 )
 def test_a_floating_rule_marks_the_flow_and_translates_at_most_the_port(given: int, end: str) -> None:
     items = added(rule(floating=True, backend_port=given), to=(front(), among()))
-    marked = f"{HASH} map @{MARKS} ct mark set ct mark or 0x10000000"
+    marked = f"{HASH} map @{MARKS} ct mark set ct mark or 0x10000000 meta mark set ct mark and 0xfffffff"
     assert f"meta l4proto {{ 6 }} ct mark set {marked} {end}" in chain(items, R)
     assert (ROUTER, "Element", f"ip|own|{NIC} . 10.0.0.100") in items
 

@@ -120,6 +120,22 @@ def test_ha_ports_take_every_port_that_no_other_rule_names(net: Net, version: in
 
 
 @versions
+def test_a_backend_can_be_reached_past_the_frontend_from_the_port_of_an_old_flow(net: Net, version: int) -> None:
+    net.become([*machines(), pool(version), frontend(version), balanced(version)])
+    servers = Servers(net, version, BACKENDS, "tcp", 8080)
+    with connection(net, servers, version, 20000) as (first, _, _):
+        pass
+    client = net.socket(CLIENT, "tcp", address(CLIENT, version), 20000)
+    client.connect((address(first, version), 8080))
+    listening, guest = servers.waiting()
+    served, _ = listening.accept()
+    with served:
+        assert guest == first
+        served.send(b"pong")
+        assert client.recv(9) == b"pong"
+
+
+@versions
 def test_what_no_rule_takes_and_what_is_neither_tcp_nor_udp_ends_at_the_frontend(net: Net, version: int) -> None:
     net.become([*machines(), pool(version), frontend(version), balanced(version)])
     unanswered(net, version, "tcp", 81)

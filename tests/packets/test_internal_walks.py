@@ -51,7 +51,7 @@ STRANGE = [
     pytest.param("nft 'add element ip lz lb_vips { 10.0.0.66 }'", id="a frontend that is none"),
     pytest.param("nft flush map ip lz lb_hops", id="next hops forgotten"),
     pytest.param(f"nft 'flush map ip lz {names.filled_map(filled.BUCKET_MARK, 'p')}'", id="members forgotten"),
-    pytest.param("nft delete chain ip lz lb_mark", id="a chain dropped"),
+    pytest.param("nft delete chain ip lz lb_known", id="a chain dropped"),
     pytest.param("nft 'add map ip lz lb_t0123456789 { type ipv4_addr : mark; }'", id="a map like ours"),
     pytest.param(
         "nft 'add ct timeout ip lz lb_idle_7_tcp { protocol tcp; policy = { established : 7 }\n}'", id="a timeout"

@@ -105,7 +105,8 @@ def _reached(
 
 def _floating(protocols: tuple[Protocol, ...], mark: str, port: int) -> str:
     """The address stays; the binding's mark says where to."""
-    return f"meta l4proto {_set(protocols)} ct mark set {mark} {f'dnat to :{port}' if port else 'accept'}"
+    steered = f"ct mark set {mark} meta mark set ct mark and {skeleton_internal.MARK:#x}"
+    return f"meta l4proto {_set(protocols)} {steered} {f'dnat to :{port}' if port else 'accept'}"
 
 
 def _set(protocols: tuple[Protocol, ...]) -> str:

@@ -4,9 +4,10 @@ It hangs into the table as chains and sets of its own, so a router without front
 its sender's *out* stages and the routing decision:
 
 ``lb_first`` (before reassembly) tells who is tracked: what the sender's own routes lead to a frontend, the answers to
-that, and ICMP errors, which may be about it. Everything else is told so and meets no connection tracking at all.
-``lb_known`` refuses what belongs to no binding and may not make one, ``lb_choose`` translates new flows, ``lb_mark`` steers
-to the member where the address stays, ``lb_last`` notes how the answers of what was let in will look.
+that, and ICMP errors, which may be about it. Everything else is told so and meets no connection tracking at all; a new
+connection past the frontend takes over from an old one by it that had the same ends.
+``lb_known`` steers what has a binding, and refuses what has none and may not make one, ``lb_choose`` translates new flows,
+``lb_last`` notes how the answers of what was let in will look.
 """
 
 # ruff: noqa: E501 -- the ruleset is easier to check as the lines that nft lists
@@ -43,10 +44,9 @@ _CHAINS = {
         "",
         (
             "{fragmented} counter name lb_fragment drop",
-            "meta mark set 0",
+            "meta l4proto {{ tcp, udp }} accept",
             "{icmp} type {{ {errors} }} accept",
-            "meta l4proto != {{ tcp, udp }} counter name lb_protocol drop",
-            "accept",
+            "counter name lb_protocol drop",
         ),
     ),
     "lb_answer": ("", ("{fragmented} counter name lb_fragment drop", "accept")),
@@ -57,6 +57,7 @@ _CHAINS = {
             '{ip} daddr @lb_vips fib daddr . mark oifname "{loop}" goto lb_vip',
             "{ip} saddr . th sport . {ip} daddr . th dport . meta l4proto @lb_balanced goto lb_answer",
             "{icmp} type {{ {errors} }} accept",
+            "tcp flags & (syn | ack) == syn delete @lb_balanced {{ {answer} }}",
             "notrack",
         ),
     ),
@@ -65,6 +66,7 @@ _CHAINS = {
         "filter hook prerouting priority -150",
         (
             "ct state untracked accept",
+            "ct direction original meta mark set ct mark and {mark:#x}",
             "ct state established,related accept",
             "ct state new {ip} daddr @lb_vips meta l4proto udp accept",
             "ct state new {ip} daddr @lb_vips tcp flags & (fin | syn | rst | ack) == syn accept",
@@ -80,16 +82,12 @@ _CHAINS = {
             "counter name lb_no_rule drop",
         ),
     ),
-    "lb_mark": (
-        "filter hook prerouting priority -90",
-        ("ct state untracked accept", "ct direction original meta mark set ct mark and {mark:#x}"),
-    ),
     "lb_last": (
         "filter hook postrouting priority 310",
         (
             "ct state untracked accept",
             "ct direction reply accept",
-            "oifname . {ip} saddr @own counter name lb_self drop",
+            "ct state new oifname . {ip} saddr @own counter name lb_self drop",
             "meta l4proto tcp ct expiration <= {closing}s update @lb_balanced {{ {answer} timeout {closing}s }} accept",
             "meta l4proto {{ tcp, udp }} ct mark and {classes:#x} vmap {{ {by_class} }}",
         ),
