@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, suppress
 from ipaddress import ip_address
@@ -13,6 +14,7 @@ from ipaddress import ip_address
 import pytest
 
 from lazulite.engines.probe import Assumed, Prober, Target
+from lazulite.engines.probe.prober import AT_ONCE
 from lazulite.engines.probe.standing import NOT_RUNNING
 from lazulite.forwarding.model import Probe, ProbeProtocol
 
@@ -263,6 +265,26 @@ async def _endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
                 await writer.drain()
     finally:
         writer.close()
+
+
+def test_a_crowd_that_is_due_at_once_leaves_the_event_loop_time_for_others() -> None:
+    begun: list[int] = []
+    turns = [0]
+
+    def counted(target: Target) -> socket.socket:
+        begun.append(turns[0])
+        return stream(target)
+
+    async def story(scene: Scene) -> None:
+        members = {str(n): at(n) for n in range(200)}
+        scene.prober.follow("p", tcp(free_port()), members, frozenset())
+        time.sleep(0.4)  # until all of them are due
+        while len(begun) < len(members):
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    play(story, lambda: Scene(counted))
+    assert max(Counter(begun).values()) <= AT_ONCE
 
 
 def test_without_packets_whoever_runs_is_healthy() -> None:

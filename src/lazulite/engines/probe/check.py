@@ -20,11 +20,15 @@ HTTP_PATIENCE_S = 30.0
 """No HTTP answer may take longer, however long the interval.
 Source: facts/load-balancer.md, "Probes" (custom-probe-overview)."""
 TIMEOUT = "no answer in time"
+NO_WAY = "no way to the machine"
 _REASONS = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "connection reset",
     errno.EPIPE: "connection reset",
     errno.ETIMEDOUT: TIMEOUT,
+    errno.EHOSTUNREACH: NO_WAY,
+    errno.ENETUNREACH: NO_WAY,
+    errno.EINVAL: NO_WAY,  # what a blackhole says: the machine has just been taken from its network
 }
 
 
