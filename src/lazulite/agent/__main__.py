@@ -21,8 +21,7 @@ from lazulite.agent.loop import Loop
 from lazulite.agent.server import Outbox, Server, listen
 from lazulite.agent.workloads import LinuxWorkloads
 from lazulite.drivers.driver import Driver
-from lazulite.drivers.linux import LinuxDriver
-from lazulite.drivers.linux.sockets import RouterSockets
+from lazulite.drivers.linux import LinuxDriver, isolation, sockets
 from lazulite.drivers.memory import MemoryDriver
 from lazulite.engines.probe import Assumed, Members, Prober
 from lazulite.engines.probe.standing import Noted
@@ -32,7 +31,6 @@ _LOCK = "agent.lock"
 
 def _ask(noted: Noted) -> Members:
     """Probes from the routers that the Linux driver makes."""
-    sockets = RouterSockets()
     return Prober(lambda target: sockets.stream(target.vrf, target.address, target.port), noted)
 
 
@@ -52,7 +50,8 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         outbox = Outbox()
         workloads = LinuxWorkloads(outbox.tell)
         driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
-        health = Health(directory, make_members, outbox.tell)
+        life = isolation.start_time(1) or ""  # of the lab's first process, and so of its guests
+        health = Health(directory, make_members, outbox.tell, life)
         loop = Loop(driver, workloads, health, thread, outbox.tell)
         serving = Server(driver, loop, workloads, health, outbox)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
