@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lazulite.drivers.linux import filled, names, realise_steering, skeleton_internal
 from lazulite.drivers.linux.realise_balancing import choice
+from lazulite.drivers.linux.realise_edge import USUAL_IDLE_S
 from lazulite.drivers.linux.scene import FAMILY, Items, Scene, put
 from lazulite.drivers.linux.state import Chain, Element
 from lazulite.forwarding.model import BalancingRule, Frontend, PortForward, Vrf
@@ -114,12 +115,13 @@ def _set(protocols: tuple[Protocol, ...]) -> str:
 
 
 def _timeouts(protocols: tuple[Protocol, ...], idle_s: int) -> Iterator[str]:
-    for protocol in protocols:
+    """Of flows that may be idle for another time than usual, which is the router's own setting."""
+    for protocol in protocols if idle_s != USUAL_IDLE_S else ():
         word = "tcp" if protocol is Protocol.TCP else "udp"
         yield f'meta l4proto {word} ct timeout set "lb_idle_{idle_s}_{word}"'
 
 
 def _idle(router: str, version: int, protocols: tuple[Protocol, ...], idle_s: int) -> Items:
-    for protocol in protocols:
+    for protocol in protocols if idle_s != USUAL_IDLE_S else ():
         name, spec = skeleton_internal.idle(version, "tcp" if protocol is Protocol.TCP else "udp", idle_s)
         yield put(router, spec, FAMILY[version], name)
