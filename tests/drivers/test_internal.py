@@ -98,12 +98,15 @@ def chain(items: dict[Any, Item], name: str, word: str = "ip") -> tuple[str, ...
 
 
 def test_a_rule_is_a_chain_and_what_leads_there() -> None:
+    counter = names.flow_counter("new", "r")
     assert text(added(rule(idle_timeout_s=600), to=(front(), among()))) == [
         f"add chain ip lz {R}",
+        f"add counter ip lz {counter}",
         "add ct timeout ip lz lb_idle_600_tcp "
         "{ protocol tcp; l3proto ip; policy = { established : 600, close_wait : 600, time_wait : 30 }",
         "}",
         f"add map ip lz {BUCKETS} {{ typeof symhash mod 4096 : ip daddr; }}",
+        f"add rule ip lz {R} counter name {counter}",
         f'add rule ip lz {R} meta l4proto tcp ct timeout set "lb_idle_600_tcp"',
         f"add rule ip lz {R} ct mark set 0x30000000",
         f"add rule ip lz {R} meta l4proto {{ 6 }} dnat ip to {HASH} map @{BUCKETS}:8080",

@@ -8,7 +8,7 @@ from lazulite.drivers.linux import filled, names, realise_steering, skeleton_int
 from lazulite.drivers.linux.realise_balancing import choice
 from lazulite.drivers.linux.realise_edge import USUAL_IDLE_S
 from lazulite.drivers.linux.scene import FAMILY, Items, Scene, put
-from lazulite.drivers.linux.state import Chain, Element
+from lazulite.drivers.linux.state import Chain, Declared, Element
 from lazulite.forwarding.model import BalancingRule, Frontend, PortForward, Vrf
 from lazulite.values import IPAddress, Protocol
 
@@ -58,7 +58,9 @@ def rule(scene: Scene, name: str) -> Items:
         to = f"dnat {FAMILY[version]} to {found}{port}"
         translated = (f"ct mark set {bits:#x}", f"meta l4proto {_set(protocols)} {to}")
     yield from _idle(router, version, protocols, entry.idle_timeout_s)
-    rules = (*_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
+    counter = names.flow_counter("new", entry.origin)
+    yield put(router, Declared("counter"), FAMILY[version], counter)
+    rules = (f"counter name {counter}", *_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
     yield put(router, Chain(rules), FAMILY[version], chain, origin=entry.origin)
     yield from _reached(router, at.address, protocols, entry.port, chain, entry.origin)
 
@@ -81,7 +83,9 @@ def port_forward(scene: Scene, name: str) -> Items:
         to = f"dnat {FAMILY[version]} to {target}:{entry.target_port}"
         translated = (f"ct mark set {bits:#x}", f"meta l4proto {_set(protocols)} {to}")
     yield from _idle(router, version, protocols, entry.idle_timeout_s)
-    rules = (*_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
+    counter = names.flow_counter("new", entry.origin)
+    yield put(router, Declared("counter"), FAMILY[version], counter)
+    rules = (f"counter name {counter}", *_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
     yield put(router, Chain(rules), FAMILY[version], chain, origin=entry.origin)
     yield from _reached(router, at.address, protocols, entry.port, chain, entry.origin)
 
