@@ -167,7 +167,7 @@ class Decoder:
             spec = specs.get(name.lower())
             if spec is None:
                 self._undeclared(name, model, path)
-            elif item is not None and not spec.ignored_on_input:
+            elif item is not None and not spec.ignored_on_input and not _blank(spec, item):
                 found[spec.attribute] = self._field(spec, item, f"{path}.{spec.wire}")
         for spec in specs.values():
             if spec.required and spec.attribute not in found:
@@ -325,6 +325,11 @@ class Decoder:
         zones = self._list(_ZONES, members.get("zones", []), f"{path}.zones", code)
         zones = () if zones is _ABSENT else zones
         return _ABSENT if properties is None else Child(name, properties, zones)
+
+
+def _blank(spec: FieldSpec, item: Any) -> bool:
+    """An address or prefix that is written as an empty text is left out: exported templates are full of them."""
+    return item == "" and spec.shape.kind in ("address", "network")
 
 
 def invalid_name(name: Any) -> str:
