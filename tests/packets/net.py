@@ -9,12 +9,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address
 from typing import Any
 
 from lazulite.drivers.linux import LinuxDriver, names, namespaces
+from lazulite.forwarding.model import Port
 from lazulite.incremental import Delta
 
-DEADLINE_S = 10.0
+_LOCAL = 0x80000000
+"""Of a route's flags: it is to the machine itself."""
+DEADLINE_S = 20.0
 """Bound of what must happen."""
 
 
@@ -35,6 +39,19 @@ class Net:
         refusals = self.driver.apply(Delta(changed, removed))
         assert not refusals, [(r.origin, r.message) for r in refusals]
         assert self.driver.differences() == []
+        for entry in changed.values():
+            if isinstance(entry, Port) and ("Guest", entry.guest) in wanted and entry.guest is not None:
+                self._settle(entry.guest, [a for a in entry.addresses if isinstance(a, IPv6Address)])
+
+    def _settle(self, guest: str, addresses: Iterable[IPv6Address]) -> None:
+        """Until the guest knows these addresses for local: the kernel makes the route in its own time."""
+        waiting, end = {a.packed.hex() for a in addresses}, time.monotonic() + DEADLINE_S
+        with self.inside(guest):
+            while waiting:
+                assert time.monotonic() < end, f"{waiting} are not local in {guest}"
+                with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as file:
+                    rows = [line.split() for line in file]
+                waiting -= {row[0] for row in rows if int(row[8], 16) & _LOCAL}
 
     def put(self, *entries: Any) -> None:
         self.become({**self.entries, **{e.key: e for e in entries}}.values())
