@@ -273,9 +273,11 @@ def test_az_sends_a_member_back_without_saying_which_interface_it_is(lab: Lab, s
     sent = {POOLS: [pool(loadBalancerBackendAddresses=[child("rg_onei", adminState=state)])]}
     balancer(lab, **sent)
     here = lab.status(part_id(POOLS, "b"))["loadBalancerBackendAddresses"]
+    held = lab.snapshot.resources[part_id(POOLS, "b").key].properties.load_balancer_backend_addresses
     backend(lab, "one")
     balancer(lab, **sent)
     assert [a["properties"]["adminState"] for a in here] == [state]
+    assert encode(held) == ([] if state == "None" else sent[POOLS][0]["properties"]["loadBalancerBackendAddresses"])
     assert lab.status(part_id(POOLS, "b")) == {"loadBalancerBackendAddresses": []}
 
 
