@@ -147,8 +147,10 @@ def test_every_part_knows_who_refers_to_it(lab: Lab) -> None:
             PROBES: [probe()],
             NAT_RULES: [nat_range("n", 5000, 5009)],
             OUTBOUND: [outbound()],
+            POOLS: [pool("b"), pool("c")],
         },
     )
+    assert lab.status(part_id(POOLS, "c")) == {"loadBalancerBackendAddresses": []}, "nobody's"
     rules, nats, outs = [part(RULES, "r")], [part(NAT_RULES, "n")], [part(OUTBOUND, "o")]
     assert lab.status(part_id(FRONTENDS, "f")) == {RULES: rules, NAT_RULES: nats, OUTBOUND: outs}
     assert lab.status(part_id(PROBES, "x")) == {RULES: rules}
