@@ -152,15 +152,18 @@ def explained(index: Index, flow: Flow, found: Outcome, trip: RoundTrip) -> bool
     """Whether the source that the receiver saw is one that the model says."""
     if not found.receiver or trip.forward.arrived is None:
         return True
-    address, port = found.seen
-    stages = {s.stage: s.origin for hop in trip.forward.hops for s in hop.steps if s.stage in SHARED}
-    for stage, origin in stages.items():
-        nat = next(n for n in index.model.all(SourceNat).values() if n.origin == origin)
-        blocks = [b.ports for b in nat.blocks if b.private == flow.src] or [edge.GATEWAY_PORTS]
-        assert stage == ("nat-gateway-snat" if nat.is_gateway else "load-balancer-outbound-snat")
-        return ip_address(address) in nat.addresses and any(port in ports for ports in blocks)
-    same_port = "default-outbound-snat" in str(trip.forward.hops) or port == trip.forward.arrived.src_port
-    return ip_address(address) == trip.forward.arrived.src and same_port
+    address, port = ip_address(found.seen[0]), found.seen[1]
+    stages = [step for hop in trip.forward.hops for step in hop.steps]
+    shared = next((s for s in stages if s.stage in SHARED), None)
+    # Out and in again by one edge with no translation on the way in: its kernel must tell the two flows by a port.
+    any_port = any(s.stage.endswith("snat") for s in stages) and any(" stays" in s.detail for s in stages)
+    if shared is None:
+        any_port |= any(s.stage == "default-outbound-snat" for s in stages)
+        return address == trip.forward.arrived.src and (any_port or port == trip.forward.arrived.src_port)
+    nat = next(n for n in index.model.all(SourceNat).values() if n.origin == shared.origin)
+    assert shared.stage == ("nat-gateway-snat" if nat.is_gateway else "load-balancer-outbound-snat")
+    spans = [b.ports for b in nat.blocks if b.private == flow.src] or [edge.GATEWAY_PORTS]
+    return address in nat.addresses and (any_port or any(port in span for span in spans))
 
 
 SHARED = {"nat-gateway-snat", "load-balancer-outbound-snat"}
