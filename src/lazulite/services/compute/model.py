@@ -15,8 +15,10 @@ from lazulite.resources.model import (
     ASSIGNED,
     IMMUTABLE,
     INERT,
+    OMITTED_WHEN_EMPTY,
     READ_ONLY,
     SECRET,
+    UNSUPPORTED,
     Kind,
     Link,
     Properties,
@@ -98,6 +100,8 @@ class Attachment(Properties, frozen=True):
 
 class NetworkProfile(Properties, frozen=True):
     network_interfaces: tuple[Attachment, ...] = ()
+    network_api_version: Annotated[str | None, INERT] = None
+    network_interface_configurations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
 
     @property
     def primary(self) -> Attachment | None:
