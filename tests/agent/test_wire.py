@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lazulite.agent import protocol
 from lazulite.agent.protocol import Change, Load
-from lazulite.forwarding.model import AnyEntry, PublicAddress, Route, Rule
+from lazulite.forwarding.model import AnyEntry, Choice, ForwardRule, PublicAddress, Route, Rule, Upstream
 from lazulite.values import PortRange
 
 NUMBERS = st.integers(0, 1 << 32)
@@ -23,7 +23,7 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: NUMBERS if hints[f.name] is int else ... for f in msgspec.structs.fields(kind)})
 
 
-for nested in (PublicAddress, PortRange, Rule, Route):
+for nested in (PublicAddress, PortRange, Rule, Route, Choice, Upstream, ForwardRule):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

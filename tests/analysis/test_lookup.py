@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -17,13 +18,21 @@ from lazulite.forwarding.model import (
     AccessList,
     Action,
     AddressSet,
+    AnswerPolicy,
     AnyEntry,
+    ForwardRuleset,
     ForwardingModel,
+    NameServer,
     Peering,
+    PlatformResolver,
+    RecordSet,
+    ResolverEndpoint,
     Route,
     RouteSource,
     RouteTable,
     Script,
+    Zone,
+    ZoneLink,
 )
 from lazulite.incremental import Delta
 from lazulite.values import Flow, IPAddress
@@ -150,6 +159,14 @@ EXAMPLES: list[Any] = [
     Peering("link", vrf="net", remote="far", prefixes=()),
     Script("s", label="s", guest="a", body=""),
     host("visitor", "198.18.0.9"),
+    Zone("z", "contoso.com", 1),
+    RecordSet("z|www|A", "z", "www", "A", 300, (b"\x0a\0\0\4",)),
+    AnswerPolicy("p", "p", "priority", 60, ()),
+    ZoneLink("l", "net", "z"),
+    PlatformResolver("net", "net", ip_address("168.63.129.16")),
+    NameServer("root", "visitor", "root", ()),
+    ResolverEndpoint("in", "a", "net", inbound=True),
+    ForwardRuleset("r", (), (), ()),
 ]
 
 

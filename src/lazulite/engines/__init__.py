@@ -1,0 +1,1 @@
+"""Programs that serve what the forwarding model says, beside the kernel."""
