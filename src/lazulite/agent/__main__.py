@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lazulite.agent.loop import Loop
+from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
 from lazulite.agent.workloads import LinuxWorkloads
 from lazulite.drivers.driver import Driver
@@ -36,12 +37,15 @@ async def serve(directory: Path, make_driver: type[Driver]) -> None:
         outbox = Outbox()
         workloads = LinuxWorkloads(outbox.tell)
         driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
-        loop = Loop(driver, workloads, thread, outbox.tell)
+        names = DnsNames(directory) if make_driver is LinuxDriver else None
+        loop = Loop(driver, workloads, thread, outbox.tell, names)
         server = await asyncio.start_unix_server(Server(driver, loop, workloads, outbox).attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
         await ended.wait()
         server.close()
         following.cancel()
+        if names is not None:
+            names.engine.close()
         await loop.in_driver(driver.close)
 
 

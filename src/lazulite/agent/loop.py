@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from lazulite.agent.desired import Desired
+from lazulite.agent.names import Names, NoNames
 from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Reply
 from lazulite.agent.workloads import Workloads
 from lazulite.drivers.driver import Driver, ModelDelta, Refusal
@@ -21,10 +22,20 @@ T = TypeVar("T")
 class Loop:
     """Belongs to one event loop. The driver is called in *thread*, which must be a single one."""
 
-    def __init__(self, driver: Driver, workloads: Workloads, thread: Executor, tell: Callable[[Reply], None]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        workloads: Workloads,
+        thread: Executor,
+        tell: Callable[[Reply], None],
+        names: Names | None = None,
+    ) -> None:
         self._driver, self._workloads, self._thread, self._tell = driver, workloads, thread, tell
+        self._names = names or NoNames()
         self._desired = Desired()
         self._refusals: list[Refusal] = []
+        self._unnamed: list[Refusal] = []
+        """What the name service refuses."""
         self._adopted = False
         """Whether driver and machine are known to agree with what was given."""
         self._wake = asyncio.Event()
@@ -52,7 +63,7 @@ class Loop:
             if revision is not None:
                 await self._follow()
                 self.applied = revision
-                self._tell(Applied(epoch, revision, self._refusals))
+                self._tell(Applied(epoch, revision, [*self._refusals, *self._unnamed]))
 
     async def _follow(self) -> None:
         """Bring the machine to the latest revision. A driver that fails is given everything again, as after a start."""
@@ -71,15 +82,18 @@ class Loop:
         given = {e.key: e for e in entries}
         await self._workloads.retire(given)
         self._refusals = await self.in_driver(self._driver.adopt, entries)
+        self._unnamed = await self._names.load(entries)
         self._workloads.settle(Delta(changed=given))
 
     async def _apply(self) -> None:
         delta = self._desired.take()
         suspects = [*delta.changed.values(), *delta.removed.values()]
+        await self._names.release(delta)
         again = await self._workloads.retire(self._desired.given, suspects)
         if again:  # another guest of the same name: it must not find the namespace of the first
             gone: ModelDelta = Delta(removed={e.key: delta.before.get(e.key, e) for e in again})
             await self.in_driver(self._driver.apply, gone)
         if delta:
             self._refusals = await self.in_driver(self._driver.apply, delta)
+            self._unnamed = await self._names.follow(delta)
         self._workloads.settle(delta)

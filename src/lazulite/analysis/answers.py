@@ -15,6 +15,7 @@ class Disposition(StrEnum):
 
     DELIVERED = "delivered"
     EXITS_NETWORK = "exits network"
+    PLATFORM = "platform"
     DENIED_OUT = "denied out"
     DENIED_IN = "denied in"
     SOURCE_REFUSED = "source refused"
@@ -29,8 +30,8 @@ class Disposition(StrEnum):
 
     @property
     def arrives(self) -> bool:
-        """Whether a workload or a host got the packet."""
-        return self in (Disposition.DELIVERED, Disposition.EXITS_NETWORK)
+        """Whether a workload, a host or the platform got the packet."""
+        return self in (Disposition.DELIVERED, Disposition.EXITS_NETWORK, Disposition.PLATFORM)
 
 
 class StepAction(StrEnum):

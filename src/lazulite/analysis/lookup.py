@@ -20,6 +20,7 @@ from lazulite.forwarding.model import (
     Guest,
     InternetHost,
     Peering,
+    PlatformResolver,
     Port,
     PublicAddress,
     Route,
@@ -114,6 +115,11 @@ class Index:
         names = self._claims.get(("host", address))
         return self.model.get(InternetHost, names[0]) if names else None
 
+    def resolver(self, vrf: str, address: IPAddress) -> PlatformResolver | None:
+        """The platform's resolver in *vrf*, where it has *address*."""
+        names = self._claims.get(("resolver", vrf, address))
+        return self.model.get(PlatformResolver, names[0]) if names else None
+
     def peering(self, vrf: str, remote: str) -> Peering | None:
         """The end in *vrf* of its link to *remote*."""
         names = self._claims.get(("peering", vrf, remote))
@@ -207,10 +213,15 @@ def _peering_claims(peering: Peering) -> Iterator[Hashable]:
     yield "peering", peering.vrf, peering.remote
 
 
+def _resolver_claims(resolver: PlatformResolver) -> Iterator[Hashable]:
+    yield "resolver", resolver.vrf, resolver.address
+
+
 _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     Port: _port_claims,
     InternetHost: _host_claims,
     Peering: _peering_claims,
+    PlatformResolver: _resolver_claims,
 }
 _KINDS: dict[str, type[Entry]] = {k.__name__: k for k in get_args(AnyEntry)}
 

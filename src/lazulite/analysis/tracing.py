@@ -90,6 +90,9 @@ class Walk:
         return None
 
     def _route(self, port: Port) -> Disposition | Port:
+        platform = routing.platform_resolver(self._index, port, self.dst)
+        if platform is not None:
+            return self._end(platform)
         step = routing.look_up(self._index, port, self.dst)
         route = step.route
         if route is None or step.disposition:
@@ -190,6 +193,8 @@ def round_trip(index: Index, source: str, flow: Flow) -> RoundTrip:
     forward = _trace(index, source, flow, flows, bindings, reply=False)
     if forward.arrived is None:
         return RoundTrip(forward, None, established=False)
+    if forward.disposition is Disposition.PLATFORM:  # it answers over the state that the question left
+        return RoundTrip(forward, None, established=True)
     answer, sender = reverse(forward.arrived), _answers_from(index, forward)
     reply = _trace(index, sender, answer, flows, bindings, reply=True) if sender else None
     returned = reply is not None and reply.arrived == reverse(flow)

@@ -239,6 +239,7 @@ class InternetHost(Entry, frozen=True):
     guid: str
     addresses: tuple[IPAddress, ...]
     country: str = ""
+    nameservers: tuple[IPAddress, ...] = ()
     origin: str = ""
 
 
@@ -336,12 +337,14 @@ class NameServer(Entry, frozen=True):
     """Addresses of the Internet host ``host`` that answer on port 53.
 
     ``role``: ``root``, ``registry`` (of every top-level domain), ``authority`` (for the zones whose set is
-    ``servers``) or ``resolver`` (recursive, for anybody).
+    ``servers``) or ``resolver`` (recursive, for anybody). The addresses of the n-th of ``names`` are the n-th and, for
+    each further IP version, those as many places further as there are names.
     """
 
     host: str
     role: str
     addresses: tuple[IPAddress, ...]
+    names: tuple[str, ...] = ()
     servers: int = 0
     origin: str = ""
 
@@ -356,6 +359,7 @@ class ResolverEndpoint(Entry, frozen=True):
     vrf: str
     inbound: bool
     address: IPAddress | None = None
+    guid: str = ""
     origin: str = ""
 
 

@@ -167,7 +167,7 @@ class Decoder:
             spec = specs.get(name.lower())
             if spec is None:
                 self._undeclared(name, model, path)
-            elif item is not None and not spec.ignored_on_input:
+            elif item is not None and not spec.ignored_on_input and not _refers_to_nothing(spec, item):
                 found[spec.attribute] = self._field(spec, item, f"{path}.{spec.wire}")
         for spec in specs.values():
             if spec.required and spec.attribute not in found:
@@ -325,6 +325,12 @@ class Decoder:
         zones = self._list(_ZONES, members.get("zones", []), f"{path}.zones", code)
         zones = () if zones is _ABSENT else zones
         return _ABSENT if properties is None else Child(name, properties, zones)
+
+
+def _refers_to_nothing(spec: FieldSpec, item: Any) -> bool:
+    """``{}`` and ``{"id": null}`` are how some clients write a reference that there is none of."""
+    empty = isinstance(item, dict) and all(k.lower() == "id" and v is None for k, v in item.items())
+    return empty and spec.shape.kind == "ref" and not spec.required
 
 
 def invalid_name(name: Any) -> str:

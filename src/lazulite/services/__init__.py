@@ -1,8 +1,10 @@
 """The table of services: a room each, a row each."""
 
 from lazulite.services.compute import SERVICE as COMPUTE
+from lazulite.services.dns import SERVICE as DNS
 from lazulite.services.lab import SERVICE as LAB
 from lazulite.services.network_security_group import SERVICE as NETWORK_SECURITY_GROUP
+from lazulite.services.private_dns import SERVICE as PRIVATE_DNS
 from lazulite.services.public_ip_address import SERVICE as PUBLIC_IP_ADDRESS
 from lazulite.services.route_table import SERVICE as ROUTE_TABLE
 from lazulite.services.service import Service
@@ -19,4 +21,6 @@ SERVICES: tuple[Service, ...] = (
     STORAGE,
     TEMPLATE_SPEC,
     LAB,
+    DNS,
+    PRIVATE_DNS,
 )

@@ -35,10 +35,8 @@ def link(payload: bytes, name: str, _: Links) -> Found:
 def address(payload: bytes, name: str, links: Links) -> Found:
     _, length, _, _, index = struct.unpack_from("BBBBI", payload)
     parts = netlink.attributes(payload, 8)
-    if links.get(index) == "lo":
-        return None
-    spec = Address(links.get(index, ""))
-    return key(name, spec, f"{ip_address(parts.get(2, parts[1]))}/{length}"), Item(spec)
+    where, spec = ip_address(parts.get(2, parts[1])), Address(links.get(index, ""))
+    return None if where.is_loopback else (key(name, spec, f"{where}/{length}"), Item(spec))
 
 
 def neighbour(payload: bytes, name: str, links: Links) -> Found:

@@ -40,6 +40,7 @@ from lazulite.forwarding.model import (
     InternetHost,
     NextHop,
     Peering,
+    PlatformResolver,
     Port,
     Route,
     RouteTable,
@@ -189,6 +190,13 @@ def vrf(scene: Scene, name: str) -> Items:
         yield _put(edge, Chain(rules), word, "default_snat", origin=origin)
     if entry.default_snat is not None:
         yield _put(names.INTERNET, towards(names.uplink(name)), MAIN, _host(entry.default_snat), origin=origin)
+
+
+def platform_resolver(scene: Scene, name: str) -> Items:
+    """An address of the router itself: what comes to it is for the name server, which listens there."""
+    entry = scene.get(PlatformResolver, name)
+    if entry is not None and scene.get(Vrf, entry.vrf) is not None:
+        yield _put(names.router(entry.vrf), Address("lo"), _host(entry.address), origin=entry.origin)
 
 
 def internet(scene: Scene) -> Items:
@@ -405,4 +413,11 @@ def _host(address: IPAddress) -> str:
     return f"{address}/{address.max_prefixlen}"
 
 
-_ROOTS: dict[type, Any] = {Vrf: vrf, Port: port, Peering: peering, Guest: guest, InternetHost: host}
+_ROOTS: dict[type, Any] = {
+    Vrf: vrf,
+    Port: port,
+    Peering: peering,
+    Guest: guest,
+    InternetHost: host,
+    PlatformResolver: platform_resolver,
+}
