@@ -2,6 +2,7 @@
 
 from lazulite.services.compute import SERVICE as COMPUTE
 from lazulite.services.dns import SERVICE as DNS
+from lazulite.services.dns_resolver import SERVICE as DNS_RESOLVER
 from lazulite.services.lab import SERVICE as LAB
 from lazulite.services.network_security_group import SERVICE as NETWORK_SECURITY_GROUP
 from lazulite.services.private_dns import SERVICE as PRIVATE_DNS
@@ -23,4 +24,5 @@ SERVICES: tuple[Service, ...] = (
     LAB,
     DNS,
     PRIVATE_DNS,
+    DNS_RESOLVER,
 )

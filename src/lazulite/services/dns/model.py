@@ -61,124 +61,74 @@ class RecordSet(Properties, frozen=True):
 
     @property
     def held(self) -> tuple[Any, ...]:
-        raise NotImplementedError
+        """``records`` of those types that have many, ``record`` of those that have one."""
+        one = getattr(self, "record", None)
+        return (one,) if one is not None else getattr(self, "records", ())
 
 
 class ASet(RecordSet, frozen=True):
     rtype = "A"
     records: tuple[records.ARecord, ...] = msgspec.field(default=(), name="ARecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class AaaaSet(RecordSet, frozen=True):
     rtype = "AAAA"
     records: tuple[records.AaaaRecord, ...] = msgspec.field(default=(), name="AAAARecords")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
 
 
 class CaaSet(RecordSet, frozen=True):
     rtype = "CAA"
     records: tuple[records.CaaRecord, ...] = msgspec.field(default=(), name="caaRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class CnameSet(RecordSet, frozen=True):
     rtype = "CNAME"
     record: records.CnameRecord | None = msgspec.field(default=None, name="CNAMERecord")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return (self.record,) if self.record is not None else ()
 
 
 class MxSet(RecordSet, frozen=True):
     rtype = "MX"
     records: tuple[records.MxRecord, ...] = msgspec.field(default=(), name="MXRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class NsSet(RecordSet, frozen=True):
     rtype = "NS"
     records: tuple[records.NsRecord, ...] = msgspec.field(default=(), name="NSRecords")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
 
 
 class PtrSet(RecordSet, frozen=True):
     rtype = "PTR"
     records: tuple[records.PtrRecord, ...] = msgspec.field(default=(), name="PTRRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class SoaSet(RecordSet, frozen=True):
     rtype = "SOA"
     record: records.PublicSoa | None = msgspec.field(default=None, name="SOARecord")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return (self.record,) if self.record is not None else ()
 
 
 class SrvSet(RecordSet, frozen=True):
     rtype = "SRV"
     records: tuple[records.SrvRecord, ...] = msgspec.field(default=(), name="SRVRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class TxtSet(RecordSet, frozen=True):
     rtype = "TXT"
     records: tuple[records.TxtRecord, ...] = msgspec.field(default=(), name="TXTRecords")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
 
 
 class DsSet(RecordSet, frozen=True):
     rtype = "DS"
     records: tuple[records.DsRecord, ...] = msgspec.field(default=(), name="DSRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class TlsaSet(RecordSet, frozen=True):
     rtype = "TLSA"
     records: tuple[records.TlsaRecord, ...] = msgspec.field(default=(), name="TLSARecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class NaptrSet(RecordSet, frozen=True):
     rtype = "NAPTR"
     records: tuple[records.NaptrRecord, ...] = msgspec.field(default=(), name="NAPTRRecords")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
 
 
 SETS: Mapping[str, type[RecordSet]] = {

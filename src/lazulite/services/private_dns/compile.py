@@ -65,16 +65,16 @@ def machine(nic: Resource[NetworkInterface], view: View) -> Iterator[RecordSet]:
     found = host(nic, view)
     if found is None:
         return
-    domain = internal_domain(found.network.guid)
+    domain = internal_domain(found.guid)
     names = [f"{found.label}.{domain}"]
-    yield _address(f"internal|{domain}|{found.network.id.key}", found)
-    private = registration(found.network, view)
+    yield _address(f"internal|{domain}|{found.network.key}", found)
+    private = registration(found.network, found.guid, view)
     if private is not None:
         names.append(f"{found.label}.{private.id.name}")
         if found.address.version == 4 and not manual(private.id, found.label, view):
             yield _address(private.id.key, found)
     suffix = _REVERSE[found.address.version]
-    of, label = f"reverse|{suffix}|{found.network.id.key}", reverse(found.address).removesuffix(f".{suffix}")
+    of, label = f"reverse|{suffix}|{found.network.key}", reverse(found.address).removesuffix(f".{suffix}")
     pointers = tuple(encode(n) for n in names)
     yield RecordSet(f"{of}|{label}", of, label, "PTR", REGISTERED_TTL_S, pointers, origin=found.origin)
 

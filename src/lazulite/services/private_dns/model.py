@@ -66,79 +66,49 @@ class RecordSet(Properties, frozen=True):
 
     @property
     def held(self) -> tuple[Any, ...]:
-        raise NotImplementedError
+        """``records`` of those types that have many, ``record`` of those that have one."""
+        one = getattr(self, "record", None)
+        return (one,) if one is not None else getattr(self, "records", ())
 
 
 class ASet(RecordSet, frozen=True):
     rtype = "A"
     records: tuple[records.ARecord, ...] = msgspec.field(default=(), name="aRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class AaaaSet(RecordSet, frozen=True):
     rtype = "AAAA"
     records: tuple[records.AaaaRecord, ...] = msgspec.field(default=(), name="aaaaRecords")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
 
 
 class CnameSet(RecordSet, frozen=True):
     rtype = "CNAME"
     record: records.CnameRecord | None = msgspec.field(default=None, name="cnameRecord")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return (self.record,) if self.record is not None else ()
-
 
 class MxSet(RecordSet, frozen=True):
     rtype = "MX"
     records: tuple[records.MxRecord, ...] = msgspec.field(default=(), name="mxRecords")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
 
 
 class PtrSet(RecordSet, frozen=True):
     rtype = "PTR"
     records: tuple[records.PtrRecord, ...] = msgspec.field(default=(), name="ptrRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class SoaSet(RecordSet, frozen=True):
     rtype = "SOA"
     record: records.PrivateSoa | None = msgspec.field(default=None, name="soaRecord")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return (self.record,) if self.record is not None else ()
 
 
 class SrvSet(RecordSet, frozen=True):
     rtype = "SRV"
     records: tuple[records.SrvRecord, ...] = msgspec.field(default=(), name="srvRecords")
 
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
-
 
 class TxtSet(RecordSet, frozen=True):
     rtype = "TXT"
     records: tuple[records.TxtRecord, ...] = msgspec.field(default=(), name="txtRecords")
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        return self.records
 
 
 SETS: Mapping[str, type[RecordSet]] = {

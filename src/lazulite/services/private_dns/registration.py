@@ -12,7 +12,7 @@ from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.compute.model import VirtualMachine
 from lazulite.services.private_dns.model import ASet, PrivateZone, VirtualNetworkLink
-from lazulite.services.virtual_network.model import NetworkInterface, VirtualNetwork
+from lazulite.services.virtual_network.model import NetworkInterface, Subnet, VirtualNetwork
 from lazulite.values import IPAddress
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -23,7 +23,9 @@ class Host(msgspec.Struct, frozen=True):
 
     label: str
     address: IPAddress
-    network: Resource[VirtualNetwork]
+    network: ResourceId
+    guid: str
+    """Of the network."""
     origin: str
 
 
@@ -44,11 +46,14 @@ def host(nic: Resource[NetworkInterface], view: View) -> Host | None:
 
 
 def _placed(nic: Resource[NetworkInterface], label: str, origin: str, view: View) -> Host | None:
+    """The subnet knows its network's guid: so an edit of another subnet is no news for this machine."""
     first = nic.properties.primary_configuration
-    if first is None or first.subnet is None or first.private_ip_address is None:
+    if first is None or first.private_ip_address is None:
         return None
-    network = view.get(first.subnet.target.parent, VirtualNetwork)
-    return Host(label, first.private_ip_address, network, origin) if network is not None else None
+    subnet = view.get(first.subnet, Subnet)
+    if subnet is None:
+        return None
+    return Host(label, first.private_ip_address, subnet.id.parent, subnet.guid, origin)
 
 
 def live(link: Resource[VirtualNetworkLink], view: View) -> Resource[VirtualNetwork] | None:
@@ -58,10 +63,10 @@ def live(link: Resource[VirtualNetworkLink], view: View) -> Resource[VirtualNetw
     return network if network is not None and guid in (None, network.guid) else None
 
 
-def registration(network: Resource[VirtualNetwork], view: View) -> Resource[PrivateZone] | None:
+def registration(network: ResourceId, guid: str, view: View) -> Resource[PrivateZone] | None:
     """The zone that the machines of a network are registered in."""
-    for link in view.referrers(network.id, VirtualNetworkLink):
-        if link.properties.registration_enabled and live(link, view) is not None:
+    for link in view.referrers(network, VirtualNetworkLink):
+        if link.properties.registration_enabled and link.properties.network_guid in (None, guid):
             return view.parent(link, PrivateZone)
     return None
 
@@ -86,5 +91,5 @@ def registered(zone: Resource[PrivateZone], view: View) -> Iterator[Host]:
 def _hosts(network: Resource[VirtualNetwork], view: View) -> Iterator[Host]:
     for nic in view.all(NetworkInterface):
         found = host(nic, view)
-        if found is not None and found.network.id == network.id and found.address.version == 4:
+        if found is not None and found.network == network.id and found.address.version == 4:
             yield found
