@@ -22,8 +22,14 @@ def server_names(number: int) -> tuple[str, ...]:
 
 
 def free_set(name: str, view: View) -> int:
-    """The lowest set of servers that no zone of that name has. Source: "DNS zones and records", DNS zones."""
-    taken = {z.properties.servers for z in view.all(Zone) if z.id.name.lower() == name.lower()}
+    """The lowest set of servers that has no zone of that name, nor one above or below it.
+
+    A server that had both a zone and its child would answer for the child without any delegation. Source: "DNS zones
+    and records", DNS zones; "Delegation of DNS zones with Azure DNS".
+    """
+    wanted = f".{name.lower()}"
+    held = ((f".{z.id.name.lower()}", z.properties.servers) for z in view.all(Zone))
+    taken = {number for other, number in held if other.endswith(wanted) or wanted.endswith(other)}
     return next(n for n in range(PLATFORM_SET, len(taken) + PLATFORM_SET + 1) if n not in taken)
 
 
