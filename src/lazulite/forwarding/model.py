@@ -218,6 +218,8 @@ class Guest(Entry, frozen=True):
     startup: str = ""
     """Base64 of a script to run once per ``guid`` (customData)."""
     guid: str = ""
+    platform: bool = False
+    """Whether it is the platform's: an endpoint of a service, not a machine of the user's."""
     origin: str = ""
 
 
@@ -240,6 +242,8 @@ class InternetHost(Entry, frozen=True):
     addresses: tuple[IPAddress, ...]
     country: str = ""
     nameservers: tuple[IPAddress, ...] = ()
+    platform: bool = False
+    """Whether it is the platform's, not a client of the user's."""
     origin: str = ""
 
 

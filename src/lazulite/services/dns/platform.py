@@ -20,7 +20,7 @@ def name_servers(view: View, number: int) -> Iterable[Any]:
     """A set of four, and where their names are found: in zones of Azure's own."""
     name, origin = f"azure-dns|{number}", "Azure DNS name servers"
     hosts = addresses.servers(number)
-    yield InternetHost(name, f"azure-dns-{number:02}", f"azure-dns-{number}", hosts, origin=origin)
+    yield InternetHost(name, f"azure-dns-{number:02}", f"azure-dns-{number}", hosts, platform=True, origin=origin)
     yield NameServer(name, name, "authority", hosts, server_names(number), number, origin)
     for index, (server, top) in enumerate(zip(server_names(number), TOP_LEVELS, strict=True)):
         label, zone_name = server.partition(".")[0], platform(f"azure-dns.{top}")
@@ -34,7 +34,7 @@ def infrastructure(view: View) -> Iterable[Any]:
     hosts = (("root", _ROOT, addresses.ROOT), ("registry", _REGISTRY, addresses.REGISTRY))
     every = (*hosts, ("resolver", _RESOLVER, addresses.RESOLVER))
     for role, server, where in every:
-        yield InternetHost(f"dns|{role}", f"dns-{role}", f"dns-{role}", where, origin=origin)
+        yield InternetHost(f"dns|{role}", f"dns-{role}", f"dns-{role}", where, platform=True, origin=origin)
         yield NameServer(f"dns|{role}", f"dns|{role}", role, where, (server,), origin=origin)
         label, _, parent = server.partition(".")
         yield from platform_zone(parent, origin)

@@ -27,7 +27,7 @@ def endpoint(found: Resource[Any], view: View) -> Iterator[Any]:
     vnet, table = subnet.id.parent.key, subnet.properties.route_table
     group = subnet.properties.network_security_group
     tail = found.guid.replace("-", "")[-6:].upper().rjust(6, "0")
-    yield Guest(key, name, name, guid=found.guid, origin=origin)
+    yield Guest(key, name, name, guid=found.guid, platform=True, origin=origin)
     yield Port(
         key,
         label=name,

@@ -22,5 +22,5 @@ def host(client: Resource[Client], view: View) -> Iterator[InternetHost]:
             addresses,
             said.country.upper(),
             tuple(a for a in RESOLVER if a.version == said.ip_address.version),
-            client.id.text,
+            origin=client.id.text,
         )
