@@ -39,6 +39,9 @@ class Named:
             except (FileNotFoundError, ConnectionRefusedError):
                 assert self.process.poll() is None, "the server has ended"
 
+    def close(self) -> None:
+        self._link.close()
+
     def load(self, items: Iterable[AnyItem], zones: dict[str, list[Set]]) -> Done:
         return self.say(Load(next(_ids), list(items), {z: packed(s) for z, s in zones.items()}))
 
@@ -75,19 +78,32 @@ def named(directory: Path) -> Iterator[Named]:
     command = [sys.executable, "-m", "lazulite.engines.dns", "--directory", str(directory)]
     with (directory / "dns.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
+    server = None
     try:
-        yield Named(directory, process)
+        server = Named(directory, process)
+        yield server
     finally:
+        if server is not None:
+            server.close()
         process.send_signal(signal.SIGTERM)
         process.wait(20)
 
 
+_ports = itertools.count(15000 + os.getpid() * 37 % 12000)
+"""Below those that the kernel gives to clients, so that none of them comes between."""
+
+
 def free_port() -> int:
     """A port of the loopback address that is free for both protocols."""
-    with socket.socket() as taken:
-        taken.bind((LOOPBACK, 0))
-        port: int = taken.getsockname()[1]
-        return port
+    for port in _ports:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind((LOOPBACK, port))
+                udp.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 def listener(key: str, port: int, **fields: Any) -> Listener:
