@@ -13,8 +13,11 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute import models as compute
+from azure.mgmt.dns import DnsManagementClient
+from azure.mgmt.dnsresolver import DnsResolverManagementClient
 from azure.mgmt.network import NetworkManagementClient
 from azure.mgmt.network import models as network
+from azure.mgmt.privatedns import PrivateDnsManagementClient
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources import models as resources
@@ -59,7 +62,8 @@ class _Notes(SansIOHTTPPolicy):  # type: ignore[type-arg]
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         asked, answer = request.http_request, response.http_response
         headers = {k.lower(): v for k, v in answer.headers.items()}
-        body = answer.json() if answer.read() else None
+        held = getattr(answer, "internal_response", None) or answer._internal_response
+        body = json.loads(held.content) if held.content else None  # kept by requests for whoever streams it later
         self._note(Exchange(asked.method, asked.url, answer.status_code, headers, body))
 
 
@@ -102,6 +106,9 @@ class Sdk:
         self.compute = made(ComputeManagementClient)
         self.resources = made(ResourceManagementClient)
         self.deployments = made(DeploymentsMgmtClient).deployments
+        self.dns = made(DnsManagementClient)
+        self.private_dns = made(PrivateDnsManagementClient)
+        self.resolver = made(DnsResolverManagementClient)
 
     def _note(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
@@ -189,5 +196,5 @@ class Sdk:
         ).result()
 
     def close(self) -> None:
-        for client in (self.network, self.compute, self.resources):
+        for client in (self.network, self.compute, self.resources, self.dns, self.private_dns, self.resolver):
             client.close()

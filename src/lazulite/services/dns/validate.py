@@ -114,6 +114,7 @@ def _alias(new: Resource[Any]) -> Iterator[Violation]:
 
 def deletable(gone: Resource[Any], view: View) -> Iterator[Violation]:
     """Source: "DNS zones and records", NS records and SOA records: they live as long as the zone does."""
-    if isinstance(gone.properties, NsSet | SoaSet) and gone.id.name == APEX:
+    stays = view.get(gone.id.parent, Zone) is not None
+    if isinstance(gone.properties, NsSet | SoaSet) and gone.id.name == APEX and stays:
         message = f"The record set of type {gone.properties.rtype} at the zone apex cannot be deleted."
         yield Violation(BAD, message)

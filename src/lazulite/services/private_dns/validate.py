@@ -138,7 +138,7 @@ def _apex(new: Resource[RecordSet]) -> Iterator[Violation]:
 
 
 def deletable(gone: Resource[Any], view: View) -> Iterator[Violation]:
-    if isinstance(gone.properties, SoaSet):
+    if isinstance(gone.properties, SoaSet) and view.get(gone.id.parent, PrivateZone) is not None:
         yield Violation(BAD, "The record set of type SOA at the zone apex cannot be deleted.")
     elif isinstance(gone.properties, PrivateZone):
         prefix = gone.id.key + "/"
