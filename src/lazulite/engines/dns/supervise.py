@@ -21,11 +21,52 @@ _LOG = logging.getLogger(__name__)
 _PATIENCE_S = 20.0
 """How long a new server may take to listen."""
 _POLL_S = 0.01
+_POLLS_A_START = 50
+"""One that is started while the last still holds the lab ends at once, so it may take another."""
 _LOG_FILE = "dns.log"
 
 
 class EngineError(Exception):
     """The server does not come up; the text says why."""
+
+
+class _Link:
+    """One connection to a server. Every message is answered, or raises ``ConnectionError`` when the server goes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._answers: dict[int, asyncio.Future[Done]] = {}
+        self.gone = False
+
+    async def said(self, message: Any) -> Done:
+        if self.gone:
+            raise ConnectionError("the name server has gone")
+        answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+        self._answers[message.id] = answer
+        self._writer.write(spec.frame(message))
+        try:
+            return await answer
+        finally:
+            self._answers.pop(message.id, None)
+
+    async def listen(self) -> None:
+        """Take answers until the server is gone."""
+        try:
+            while True:
+                length = int.from_bytes(await self._reader.readexactly(4))
+                done = spec.done_of.decode(await self._reader.readexactly(length))
+                answer = self._answers.get(done.id)
+                if answer is not None and not answer.done():
+                    answer.set_result(done)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.gone = True
+            self.close()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(ConnectionError("the name server has gone"))
+
+    def close(self) -> None:
+        self._writer.close()
 
 
 class Engine:
@@ -34,19 +75,21 @@ class Engine:
     def __init__(self, directory: Path, everything: Callable[[], tuple[list[AnyItem], dict[str, bytes]]]) -> None:
         self._directory, self._everything = directory, everything
         self._ids = itertools.count(1)
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._link: _Link | None = None
         self._lock = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
-        self._answers: dict[int, asyncio.Future[Done]] = {}
         self.members: dict[str, tuple[list[str], list[str]]] = {}
         """What the dynamic sets hold, told again to a server that was started again."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a server is there that knows everything."""
+        return self._link is not None and not self._link.gone and not self._lock.locked()
 
     async def load(self) -> Done:
         """Have a server that knows everything. Raises :class:`EngineError`."""
         async with self._lock:
-            if self._streams is None:
-                await self._reach()
-            return await self._load()
+            return await self._loaded()
 
     async def change(
         self,
@@ -57,63 +100,55 @@ class Engine:
     ) -> Done:
         """Tell a difference; to a server that has to be started for it, everything. Raises :class:`EngineError`."""
         async with self._lock:
-            if self._streams is not None:
+            if self._link is not None:
                 with contextlib.suppress(ConnectionError):
-                    return await self._said(Change(next(self._ids), list(put), list(drop), sets, gone))
-            await self._reach()
-            return await self._load()
+                    return await self._link.said(Change(next(self._ids), list(put), list(drop), sets, gone))
+            return await self._loaded()
 
     async def tell_members(self, available: str, up: list[str], down: list[str]) -> None:
         """What a dynamic set holds now."""
         self.members[available] = up, down
         async with self._lock:
-            if self._streams is not None:
+            if self._link is not None:
                 with contextlib.suppress(ConnectionError):
-                    await self._said(Members(next(self._ids), available, up, down))
+                    await self._link.said(Members(next(self._ids), available, up, down))
 
-    async def status(self) -> Done:
-        """How the server is. Raises ``ConnectionError`` when there is none."""
-        return await self._said(spec.Status(next(self._ids)))
+    async def _loaded(self) -> Done:
+        """A server may end just as it is found: then it is looked for again, or another one started."""
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            if self._link is None or self._link.gone:
+                self._link = await self._reached(deadline)
+                self._watching = asyncio.create_task(self._watch(self._link))
+            try:
+                items, zones = self._everything()
+                done = await self._link.said(Load(next(self._ids), items, zones))
+                for available, (up, down) in self.members.items():
+                    await self._link.said(Members(next(self._ids), available, up, down))
+                return done
+            except ConnectionError:
+                self._late(deadline)
 
-    async def _load(self) -> Done:
-        try:
-            items, zones = self._everything()
-            done = await self._said(Load(next(self._ids), items, zones))
-            for available, (up, down) in self.members.items():
-                await self._said(Members(next(self._ids), available, up, down))
-            return done
-        except ConnectionError as error:
-            raise EngineError(f"the name server ended: {error}; see {self._directory / _LOG_FILE}") from error
+    async def _reached(self, deadline: float) -> _Link:
+        """A connection to the server that is there, or to one that is started for it."""
+        polls = 0
+        while (found := await self._connected()) is None:
+            if polls % _POLLS_A_START == 0:
+                self._start()
+            polls += 1
+            self._late(deadline)
+            await asyncio.sleep(_POLL_S)
+        return found
 
-    async def _said(self, message: Any) -> Done:
-        if self._streams is None:
-            raise ConnectionError("there is no name server")
-        answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
-        self._answers[message.id] = answer
-        self._streams[1].write(spec.frame(message))
-        try:
-            return await answer
-        finally:
-            self._answers.pop(message.id, None)
+    def _late(self, deadline: float) -> None:
+        if asyncio.get_running_loop().time() > deadline:
+            raise EngineError(f"the name server does not come up; see {self._directory / _LOG_FILE}")
 
-    async def _reach(self) -> None:
-        """Connect to the server that is there, or to one that is started for it."""
-        self._streams = await self._connected()
-        if self._streams is None:
-            self._start()
-            deadline = asyncio.get_running_loop().time() + _PATIENCE_S
-            while self._streams is None:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise EngineError(f"the name server does not come up; see {self._directory / _LOG_FILE}")
-                await asyncio.sleep(_POLL_S)
-                self._streams = await self._connected()
-        self._watching = asyncio.create_task(self._watch(self._streams[0]))
-
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    async def _connected(self) -> _Link | None:
         try:
             with reachable(self._directory) as path:
-                return await asyncio.open_unix_connection(path)
-        except (FileNotFoundError, ConnectionRefusedError):
+                return _Link(*await asyncio.open_unix_connection(path))
+        except (FileNotFoundError, ConnectionError):
             return None
 
     def _start(self) -> None:
@@ -123,28 +158,20 @@ class Engine:
             detached = ["setsid", "--fork", *command]
             subprocess.run(detached, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(os.environ), check=True)
 
-    async def _watch(self, reader: asyncio.StreamReader) -> None:
-        """Take answers until the server is gone, then have another one."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                length = int.from_bytes(await reader.readexactly(4))
-                done = spec.done_of.decode(await reader.readexactly(length))
-                answer = self._answers.get(done.id)
-                if answer is not None and not answer.done():
-                    answer.set_result(done)
-        self._streams = None
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(ConnectionError("the name server has gone"))
+    async def _watch(self, link: _Link) -> None:
+        """When the server is gone, have another one, unless somebody has one already."""
+        await link.listen()
         _LOG.warning("the name server has gone; starting another")
-        try:
-            await self.load()
-        except EngineError as error:
-            _LOG.warning("%s", error)
+        async with self._lock:
+            if self._link is link:
+                try:
+                    await self._loaded()
+                except EngineError as error:
+                    _LOG.warning("%s", error)
 
     def close(self) -> None:
         """Let go of it; it goes on."""
         if self._watching is not None:
             self._watching.cancel()
-        if self._streams is not None:
-            self._streams[1].close()
+        if self._link is not None:
+            self._link.close()
