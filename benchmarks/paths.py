@@ -82,9 +82,9 @@ def sample() -> dict[str, dict[str, list[float]]]:
     """By path and kind, the figure of each turn: µs (median of its round trips), or Gbit/s."""
     with contextlib.ExitStack() as stack:
         ways = _ways(stack)
-        program = _program()
+        program = probe_program()
         for server in {server for _, server in ways.values()}:
-            _serve(stack, program, server)
+            serve(stack, program, server)
         figures: dict[str, dict[str, list[float]]] = {name: {} for name in ways}
         for kind in ("udp", "tcp", "connect", "flood"):
             _take_turns(figures, kind, kind, ways, program)
@@ -108,13 +108,19 @@ def _take_turns(
 
 
 def _measure(program: list[str], kind: str, way: Way) -> float:
+    found = measured(program, kind, way)
+    return found["rate"] * 8e-9 if kind == "flood" else found["p50_us"]
+
+
+def measured(program: list[str], kind: str, way: Way) -> dict[str, float]:
+    """Rate a second, median and 99th percentile in µs, of what nothing was lost of."""
     port = networks.PORT + (1 if kind == "flood" else 0)
     words = [*program, kind, way.address, str(port), str(SECONDS)]
     process = sandbox.start_inside(way.source, words, stdout=subprocess.PIPE)
-    found = json.loads(process.communicate(timeout=30)[0])
+    found: dict[str, float] = json.loads(process.communicate(timeout=30)[0])
     if found["lost"]:
         raise RuntimeError(f"{kind} to {way.address} lost {found['lost']}")
-    return float(found["rate"]) * 8e-9 if kind == "flood" else float(found["p50_us"])
+    return found
 
 
 def _ways(stack: contextlib.ExitStack) -> dict[str, tuple[Way, int]]:
@@ -183,7 +189,7 @@ def _machine(lab: Lab, name: str, subnet: str, address: str, group: str) -> None
     lab.vm(name, name)
 
 
-def _program() -> list[str]:
+def probe_program() -> list[str]:
     """The probe: compiled now if there is a compiler, else in Python."""
     here = Path(__file__).parent
     if shutil.which("gcc") is None:
@@ -193,7 +199,8 @@ def _program() -> list[str]:
     return [str(made)]
 
 
-def _serve(stack: contextlib.ExitStack, program: list[str], server: int) -> None:
+def serve(stack: contextlib.ExitStack, program: list[str], server: int) -> None:
+    """Start the other end of the probe in a namespace."""
     words = [*program, "serve", str(networks.PORT)]
     process = sandbox.start_inside(server, words, stdout=subprocess.PIPE)
     stack.callback(process.wait)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.analysis import analysis
+from benchmarks.balancing import balancer, nat_gateway
 from benchmarks.change import change
 from benchmarks.compilation import compilation
 from benchmarks.creation import creation
 from benchmarks.differential import differential
+from benchmarks.failover import failover
+from benchmarks.internal import internal
 from benchmarks.management import management
 from benchmarks.paths import paths
 from benchmarks.result import Result
@@ -17,6 +20,10 @@ from benchmarks.starting import starting
 BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "creation": creation,
     "paths": paths,
+    "balancer": balancer,
+    "internal-balancer": internal,
+    "nat-gateway": nat_gateway,
+    "balancer-failover": failover,
     "compilation": compilation,
     "analysis": analysis,
     "management": management,

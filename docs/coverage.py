@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from docs.performed import Performance, performances, sentences
+from docs.requests import table
 from lazulite.resources.model import ASSIGNED, IMMUTABLE, INERT, READ_ONLY, SECRET, UNSUPPORTED, Kind, Marker
 from lazulite.resources.schema import FieldSpec, Shape, fields
 from lazulite.services import SERVICES
@@ -32,7 +33,7 @@ def text() -> str:
     """The whole document."""
     tried = performances()
     parts = [part for service in sorted(SERVICES, key=lambda s: s.name) for part in _service(service, tried)]
-    return "\n".join([_HEAD, *parts, *_without_a_service(tried)])
+    return "\n".join([_HEAD, *parts, *_without_a_service(tried), *table()])
 
 
 def _service(service: Service, tried: set[Performance]) -> Iterator[str]:

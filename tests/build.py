@@ -144,7 +144,8 @@ class Lab:
         resource = who if isinstance(who, Resource) else self.snapshot.resources[who.key]
         found: dict[str, Any] = {}
         for service in SERVICES:
-            function = service.status.get(type(resource.properties))
+            models = (m for m in type(resource.properties).__mro__ if m in service.status)
+            function = next((service.status[m] for m in models), None)
             if function is not None:
                 found |= function(resource, self.view, observations or Observations())
         return found

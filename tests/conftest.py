@@ -6,6 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("lazulite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lazulite")
 
 _MARKED = {"packets": pytest.mark.packets, "lab": pytest.mark.packets, "clients": pytest.mark.clients}
 

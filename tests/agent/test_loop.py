@@ -11,7 +11,7 @@ from typing import Any
 from lazulite.agent.loop import Loop
 from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Observed, Reply
 from lazulite.drivers.driver import ModelDelta, Refusal
-from lazulite.forwarding.model import EntryKey
+from lazulite.forwarding.model import Contents, EntryKey, Pool, Probe, ProbeProtocol
 from tests.agent.entries import guest, vrf
 
 
@@ -73,14 +73,46 @@ class Recorder:
         raise NotImplementedError
 
 
+class Sets:
+    """Dynamic sets that hold what a test says, and write down when they are kept and what they are told."""
+
+    def __init__(self, calls: list[str], known: dict[str, Contents]) -> None:
+        self._calls, self.known = calls, known
+        self._found: dict[str, Contents | None] = {}
+        self.wake: Callable[[], None] = lambda: None
+        self.told: list[str] = []
+
+    def hold(self, **found: Contents | None) -> None:
+        self._found |= found
+        self.wake()
+
+    def take(self) -> Mapping[str, Contents | None]:
+        found, self._found = self._found, {}
+        return found
+
+    async def save(self) -> None:
+        self._calls.append("save")
+
+    def settle(self, delta: ModelDelta) -> None:
+        self.told.append(" ".join(["settle", *(f"+{e.name}" for e in delta.changed.values()), *delta_removed(delta)]))
+
+    def replace(self, entries: Iterable[Any]) -> None:
+        self.told.append(" ".join(["replace", *(e.name for e in entries)]))
+
+
+def delta_removed(delta: ModelDelta) -> list[str]:
+    return [f"-{e.name}" for e in delta.removed.values()]
+
+
 class Scene:
     """A loop at work, and all it said."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: dict[str, Contents]) -> None:
         self.recorder = Recorder()
+        self.sets = Sets(self.recorder.calls, known)
         self.said: asyncio.Queue[Reply] = asyncio.Queue()
         self.thread = ThreadPoolExecutor(1)
-        self.loop = Loop(self.recorder, self.recorder, self.thread, self.said.put_nowait)
+        self.loop = Loop(self.recorder, self.recorder, self.sets, self.thread, self.said.put_nowait)
 
     async def told(self) -> Reply:
         return await asyncio.wait_for(self.said.get(), 10)
@@ -92,11 +124,11 @@ class Scene:
         return told
 
 
-def play(scenario: Callable[[Scene], Coroutine[Any, Any, None]]) -> Recorder:
-    """Run *scenario* beside a loop."""
+def play(scenario: Callable[[Scene], Coroutine[Any, Any, None]], **known: Contents) -> Recorder:
+    """Run *scenario* beside a loop; an earlier agent knew what sets hold."""
 
     async def played() -> Recorder:
-        scene = Scene()
+        scene = Scene(known)
         following = asyncio.create_task(scene.loop.run())
         try:
             await scenario(scene)
@@ -230,3 +262,67 @@ def test_the_driver_lives_in_one_thread_that_is_not_the_loops() -> None:
     threads = play(scenario).threads
     assert len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+POOL = Pool("p", "p", "a", (), Probe(ProbeProtocol.TCP, 80))
+
+
+def holding(*members: str) -> Contents:
+    return Contents("p", members, "test", "now")
+
+
+async def pooled(scene: Scene) -> None:
+    """Revision 1: the network a with the pool p."""
+    scene.loop.offer(Load("e", 1, [vrf("a"), POOL]))
+    await scene.reaches(1)
+    scene.recorder.calls.clear()
+
+
+def test_what_a_set_holds_is_kept_then_given_to_the_driver_then_told() -> None:
+    async def scenario(scene: Scene) -> None:
+        await pooled(scene)
+        scene.recorder.refusals = [Refusal("/pools/p", "no")]
+        scene.sets.hold(p=holding("m"))
+        assert await scene.told() == Observed(contents={"p": holding("m")})
+        assert (await scene.reaches(1)).refusals == [Refusal("/pools/p", "no")]
+
+    assert play(scenario).calls == ["save", "retire p", "apply +p", "settle p"]
+
+
+def test_what_an_earlier_agent_knew_is_in_the_first_that_the_driver_gets() -> None:
+    """So that no pool is empty, however short, after an agent died."""
+
+    async def scenario(scene: Scene) -> None:
+        scene.loop.offer(Load("e", 1, [vrf("a"), POOL]))
+        await scene.reaches(1)
+        assert scene.sets.told == ["replace a p p"]
+
+    assert play(scenario, p=holding("m")).calls[1] == "adopt a p p"
+
+
+def test_what_a_set_holds_that_nobody_declares_is_kept_from_the_driver() -> None:
+    async def scenario(scene: Scene) -> None:
+        await loaded(scene)
+        scene.sets.hold(p=holding("m"))
+        await scene.told()
+        await scene.reaches(1)
+        scene.recorder.calls.clear()
+        scene.loop.offer(Change(1, 2, [POOL], []))
+        await scene.reaches(2)
+        assert scene.sets.told[-1] == "settle +p +p"
+        scene.loop.offer(Change(2, 3, [], [POOL.key]))
+        await scene.reaches(3)
+        assert scene.sets.told[-1] == "settle -p -p"
+
+    calls = [c for c in play(scenario, p=holding("m")).calls if c.startswith("apply")]
+    assert calls == ["apply +p +p", "apply -p -p"]
+
+
+def test_what_sets_hold_before_there_is_a_model_waits_for_one() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.sets.hold(p=holding("m"))
+        scene.loop.offer(Load("e", 1, [POOL]))
+        assert await scene.told() == Observed(contents={"p": holding("m")})
+        await scene.reaches(1)
+
+    assert play(scenario).calls == ["save", "retire", "adopt p p", "settle p p"]

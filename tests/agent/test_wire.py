@@ -10,8 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazulite.agent import protocol
-from lazulite.agent.protocol import Change, Load
-from lazulite.forwarding.model import AnyEntry, Choice, ForwardRule, PublicAddress, Route, Rule, Upstream
+from lazulite.agent.protocol import Change, Load, Observed, Report
+from lazulite.forwarding.model import (
+    AnyEntry,
+    Choice,
+    Contents,
+    ForwardRule,
+    Member,
+    PortBlock,
+    Probe,
+    PublicAddress,
+    Route,
+    Rule,
+    Upstream,
+)
 from lazulite.values import PortRange
 
 NUMBERS = st.integers(0, 1 << 32)
@@ -23,7 +35,7 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: NUMBERS if hints[f.name] is int else ... for f in msgspec.structs.fields(kind)})
 
 
-for nested in (PublicAddress, PortRange, Rule, Route, Choice, Upstream, ForwardRule):
+for nested in (PublicAddress, PortRange, Rule, Route, Probe, Member, PortBlock, Choice, Upstream, ForwardRule):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 
@@ -73,3 +85,11 @@ def test_keys_come_back_as_keys(entry: Any) -> None:
 def test_nonsense_is_a_value_error(sent: bytes) -> None:
     with pytest.raises(ValueError):
         protocol.request(sent)
+
+
+def test_what_pools_hold_and_why_members_fail_comes_back_equal() -> None:
+    filled = {"p": Contents("p", ("a", "b"), "prober", "2026-01-01T00:00:00+00:00"), "gone": None}
+    told = Observed(contents=filled, reasons={"p": {"c": "connection refused"}, "gone": None})
+    assert protocol.reply(body(protocol.frame(told))) == told
+    counted = Report(1, 2, {}, {}, {"p": {"a": (3, 1, "status 503")}})
+    assert protocol.reply(body(protocol.frame(counted))) == counted

@@ -11,17 +11,27 @@ from lazulite.forwarding.model import (
     AccessList,
     Action,
     AddressSet,
+    BalancingRule,
+    Contents,
     ForwardingModel,
+    Frontend,
     Guest,
     InternetHost,
+    Member,
     NextHop,
     Peering,
+    Pool,
     Port,
+    PortBlock,
+    PortForward,
+    Probe,
+    ProbeProtocol,
     PublicAddress,
     Route,
     RouteSource,
     RouteTable,
     Rule,
+    SourceNat,
     Vrf,
 )
 from lazulite.values import Direction, Flow, PortRange, Protocol
@@ -126,6 +136,69 @@ def peered(one: Vrf, other: Vrf, **ends: dict[str, bool]) -> list[Peering]:
         )
         for here, there in ((one, other), (other, one))
     ]
+
+
+def pool(name: str, *addresses: str, network: str = "net", **rest: Any) -> Pool:
+    """A pool whose members are named by their addresses."""
+    members = rest.pop("members", tuple(Member(a, ip_address(a), origin=a) for a in addresses))
+    return Pool(name, label=name, vrf=network, members=members, origin=f"{name} itself", **rest)
+
+
+PROBE = Probe(ProbeProtocol.TCP, 80, origin="probe")
+
+
+def healthy(name: str, *members: str) -> Contents:
+    return Contents(name, members, "the prober", "2026-01-01T00:00:00Z")
+
+
+def frontend(name: str, address: str, network: str = "net") -> Frontend:
+    """Public when the address is of the Internet."""
+    where = ip_address(address)
+    public = where in ip_network("198.18.0.0/15") or where in ip_network("2000::/3")
+    return Frontend(name, label=name, vrf=network, address=where, public=public, origin=f"{name} itself")
+
+
+def balance(line: str, **rest: Any) -> BalancingRule:
+    """``name frontend pool tcp 80>8080``; ``*`` is every protocol, 0 every port."""
+    name, at, to, protocol, ports = line.split()
+    port, _, backend_port = ports.partition(">")
+    how = None if protocol == "*" else Protocol(protocol)
+    return BalancingRule(name, name, at, to, how, int(port), int(backend_port or port), origin=f"rule {name}", **rest)
+
+
+def forward(line: str, **rest: Any) -> PortForward:
+    """``name frontend tcp 50001>10.0.0.4:22``."""
+    name, at, protocol, ports = line.split()
+    port, _, target = ports.partition(">")
+    address, target_port = _endpoint(target, 0)
+    where = ip_address(address)
+    return PortForward(
+        name, name, at, Protocol(protocol), int(port), where, target_port, origin=f"forward {name}", **rest
+    )
+
+
+def gateway(name: str, prefixes: str, addresses: str, network: str = "net") -> SourceNat:
+    return SourceNat(
+        name,
+        label=name,
+        vrf=network,
+        addresses=tuple(ip_address(a) for a in addresses.split()),
+        prefixes=tuple(ip_network(p) for p in prefixes.split()),
+        origin=f"{name} itself",
+    )
+
+
+def outbound(name: str, *blocks: str, network: str = "net", **rest: Any) -> SourceNat:
+    """Blocks as ``10.0.0.4 198.18.0.7:1024-2047``."""
+    found = []
+    for block in blocks:
+        private, at = block.split()
+        public, _, span = at.partition(":")
+        found.append(PortBlock(ip_address(private), ip_address(public), _ranges(span)[0]))
+    addresses = tuple(dict.fromkeys(b.public for b in found))
+    return SourceNat(
+        name, label=name, vrf=network, addresses=addresses, blocks=tuple(found), origin=f"{name} itself", **rest
+    )
 
 
 def flow(line: str) -> Flow:

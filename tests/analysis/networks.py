@@ -9,11 +9,15 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from lazulite.analysis import Trace
 from lazulite.forwarding.model import (
     AccessList,
     Action,
     AddressSet,
+    AdminState,
+    Distribution,
     ForwardingModel,
+    Member,
     NextHop,
     Peering,
     Port,
@@ -23,7 +27,20 @@ from lazulite.forwarding.model import (
     Rule,
 )
 from lazulite.values import EVERYWHERE_4, Direction, Flow, IPAddress, PortRange, Protocol
-from tests.analysis.build import host, model, port, vrf
+from tests.analysis.build import (
+    PROBE,
+    balance,
+    forward,
+    frontend,
+    gateway,
+    healthy,
+    host,
+    model,
+    outbound,
+    pool,
+    port,
+    vrf,
+)
 
 VRFS = [
     vrf("n0", "10.0.0.0/16", snat="198.18.0.1"),
@@ -33,7 +50,17 @@ VRFS = [
 PRIVATE = [ip_address(f"10.{n}.{s}.{h}") for n in range(3) for s in range(2) for h in (4, 5, 6)]
 PUBLIC = [ip_address(f"198.18.0.{h}") for h in range(16, 20)]
 HOSTS = [host("client", "198.18.1.1"), host("other", "198.18.1.2")]
-ADDRESSES = [*PRIVATE, *PUBLIC, *(h.addresses[0] for h in HOSTS), ip_address("198.18.0.1"), ip_address("172.16.0.9")]
+VIPS = [f"10.{n}.1.100" for n in range(3)]
+OUTSIDE_VIPS = ["198.18.0.40", "198.18.0.41"]
+TRANSPORTS = st.sampled_from([(Protocol.TCP,), (Protocol.TCP, Protocol.UDP)])
+ADDRESSES = [
+    *PRIVATE,
+    *map(ip_address, [*VIPS, *OUTSIDE_VIPS]),
+    *PUBLIC,
+    *(h.addresses[0] for h in HOSTS),
+    ip_address("198.18.0.1"),
+    ip_address("172.16.0.9"),
+]
 SETS = ["web", "db"]
 LISTS = ["l0", "l1", "l2"]
 PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "10.0.1.0/24", "10.1.1.0/24"]
@@ -139,17 +166,69 @@ def peerings(draw: st.DrawFn) -> list[Peering]:
 
 
 @st.composite
+def balancers(draw: st.DrawFn) -> list[Any]:
+    """A frontend or two of a network with a pool of its addresses, rules and forwards, and shared sources."""
+    entries: list[Any] = []
+    for number in range(draw(st.integers(0, 2))):
+        network = draw(st.integers(0, 2))
+        near = [a for a in PRIVATE if a.packed[1] == network]
+        of_pool = draw(st.lists(st.sampled_from(near), max_size=4, unique=True))
+        probed, name = draw(st.booleans()), f"pool{number}"
+        admin = st.sampled_from([AdminState.NONE, AdminState.NONE, AdminState.UP, AdminState.DOWN])
+        members = tuple(Member(str(a), a, draw(admin)) for a in of_pool)
+        entries.append(
+            pool(
+                name,
+                network=f"n{network}",
+                members=members,
+                probe=PROBE if probed else None,
+                revive=draw(st.booleans()),
+            )
+        )
+        if draw(st.integers(0, 3)):
+            entries.append(healthy(name, *draw(st.lists(st.sampled_from([*map(str, near)]), max_size=3, unique=True))))
+        address = draw(st.sampled_from([VIPS[network], OUTSIDE_VIPS[number]]))
+        entries.append(frontend(f"fe{number}", address, f"n{network}"))
+        for each in range(draw(st.integers(0, 3))):
+            drawn = draw(st.sampled_from(["tcp 80>81", "udp 80>443", "tcp 443>443", "* 0>0"]))
+            how = {"distribution": draw(st.sampled_from(Distribution)), "floating": draw(st.integers(0, 4)) == 0}
+            entries.append(balance(f"rule{number}{each} fe{number} {name} {drawn}", **how))
+        if draw(st.booleans()):
+            target, floating = draw(st.sampled_from(near)), draw(st.integers(0, 4)) == 0
+            entries.append(forward(f"nat{number} fe{number} tcp 1024>{target}:80", floating=floating))
+    for network in range(3):
+        if draw(st.integers(0, 3)) == 0:
+            entries.append(gateway(f"gw{network}", f"10.{network}.0.0/24", "198.18.0.32", f"n{network}"))
+        if draw(st.integers(0, 3)) == 0:
+            block = f"10.{network}.1.4 198.18.0.33:1024-2047"
+            entries.append(outbound(f"out{network}", block, network=f"n{network}", protocols=draw(TRANSPORTS)))
+    return entries
+
+
+@st.composite
 def networks(draw: st.DrawFn) -> ForwardingModel:
     taken = draw(st.lists(st.sampled_from(PRIVATE), min_size=2, max_size=7, unique=True))
+    vias = [*taken, *map(ip_address, VIPS)]
     groups = [AddressSet(s, draw(few(st.sampled_from(PRIVATE), 3))) for s in SETS if draw(st.integers(0, 4))]
     return model(
         VRFS,
         HOSTS,
         groups,
         [draw(access_lists(n)) for n in LISTS if draw(st.integers(0, 9))],
-        [draw(route_tables(f"{v.name}/{i}", taken)) for v in VRFS for i in range(2)],
+        [draw(route_tables(f"{v.name}/{i}", vias)) for v in VRFS for i in range(2)],
+        draw(balancers()),
         draw(peerings()),
         *(draw(ports(a, i)) for i, a in enumerate(taken)),
+    )
+
+
+def by_backend(found: Trace) -> bool:
+    """Whether a packet's backend was chosen among several, so that another flow of the same ports may have another."""
+    return any(
+        step.stage in {"load-balancer", "next-hop-balancing"}
+        and (" bucket " in step.detail or "one of " in step.detail)
+        for hop in found.hops
+        for step in hop.steps
     )
 
 

@@ -20,11 +20,13 @@ from lazulite.forwarding.model import (
     AddressSet,
     AnswerPolicy,
     AnyEntry,
+    Contents,
     ForwardingModel,
     ForwardRuleset,
     NameServer,
     Peering,
     PlatformResolver,
+    PortForward,
     RecordSet,
     ResolverEndpoint,
     Route,
@@ -35,8 +37,23 @@ from lazulite.forwarding.model import (
     ZoneLink,
 )
 from lazulite.incremental import Delta
-from lazulite.values import Flow, IPAddress
-from tests.analysis.build import access_list, flow, group, host, index, model, port, route, table, vrf
+from lazulite.values import Flow, IPAddress, Protocol
+from tests.analysis.build import (
+    access_list,
+    balance,
+    flow,
+    frontend,
+    gateway,
+    group,
+    host,
+    index,
+    model,
+    pool,
+    port,
+    route,
+    table,
+    vrf,
+)
 from tests.analysis.networks import (
     PRIVATE,
     SETS,
@@ -159,6 +176,12 @@ EXAMPLES: list[Any] = [
     Peering("link", vrf="net", remote="far", prefixes=()),
     Script("s", label="s", guest="a", body=""),
     host("visitor", "198.18.0.9"),
+    pool("pool", "10.0.0.4"),
+    Contents("pool", ("10.0.0.4",), "prober", "2026-01-01T00:00:00Z"),
+    frontend("fe", "198.18.0.8"),
+    balance("rule fe pool tcp 80>8080"),
+    PortForward("nat", "nat", "fe", Protocol.TCP, 22, PRIVATE[0], 22),
+    gateway("nat", "10.0.0.0/24", "198.18.0.7"),
     Zone("z", "contoso.com", 1),
     RecordSet("z|www|A", "z", "www", "A", 300, (b"\x0a\0\0\4",)),
     AnswerPolicy("p", "p", "priority", 60, ()),

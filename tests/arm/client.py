@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from lazulite.arm.app import Api
+from lazulite.arm.app import NEAR, Api
 from lazulite.store import Store
 from tests.arm.garden import SUBSCRIPTION, Garden
 
@@ -105,7 +105,15 @@ class Client:
 
 
 async def exchange(
-    api: Api, method: str, path: str, query: str, headers: Mapping[str, str], content: bytes = b""
+    api: Api,
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    content: bytes = b"",
+    *,
+    near: bool = True,
+    scheme: str = "https",
 ) -> Answer:
     scope = {
         "type": "http",
@@ -113,6 +121,8 @@ async def exchange(
         "path": unquote(path),
         "query_string": query.encode(),
         "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        "scheme": scheme,
+        NEAR: lambda: near,
     }
     chunks = [content[: len(content) // 2], content[len(content) // 2 :]]
     incoming = [{"type": "http.request", "body": c, "more_body": i == 0} for i, c in enumerate(chunks)]

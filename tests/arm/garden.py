@@ -200,6 +200,7 @@ class Garden:
     model = ForwardingModel.empty
     observations = Observations()
     base_url = "https://localhost:8443"
+    grace_s = 0.0
     tenants = (Tenant(TENANT),)
 
     def __init__(self, store: Store) -> None:

@@ -53,6 +53,18 @@ SOUND: dict[str, dict[str, Any]] = {
         "osProfile": {"computerName": "a", "adminUsername": "me", "adminPassword": "Secret-123456"},
         "networkProfile": {"networkInterfaces": [{"id": f"{NETWORK}/networkInterfaces/aaa"}]},
     },
+    "Microsoft.Compute/virtualMachineScaleSets": {
+        "virtualMachineProfile": {
+            "networkProfile": {
+                "networkInterfaceConfigurations": [
+                    {
+                        "name": "a",
+                        "properties": {"ipConfigurations": [{"name": "a", "properties": {"subnet": SUBNET}}]},
+                    }
+                ]
+            }
+        }
+    },
     "Microsoft.Compute/disks": {"creationData": {"createOption": "Empty"}, "diskSizeGB": 4},
     "Lazulite.Lab/clients": {"country": "DE"},
     "Microsoft.Network/dnsResolvers": {"virtualNetwork": {"id": f"{NETWORK}/virtualNetworks/aaa"}},

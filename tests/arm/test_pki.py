@@ -7,6 +7,7 @@ import json
 import ssl
 import stat
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import certifi
@@ -88,3 +89,14 @@ def test_the_profile_signs_az_in_to_every_subscription(tmp_path: Path) -> None:
     assert [(e["client_id"], e["tenant"], e["client_secret"]) for e in entries] == [
         (accounts[0]["user"]["name"], "t", "s3cret")
     ]
+
+
+def test_an_address_beyond_loopback_gets_into_the_certificate_and_out_again(tmp_path: Path) -> None:
+    before = pki.ensure(tmp_path, NOW).certificate.read_bytes()
+    outer = ip_address("192.0.2.1")
+    elsewhere = pki.ensure(tmp_path, NOW, outer).certificate.read_bytes()
+    names = x509.load_pem_x509_certificate(elsewhere).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert set(names.value.get_values_for_type(x509.IPAddress)) == {*map(ip_address, ("127.0.0.1", "::1")), outer}
+    assert pki.ensure(tmp_path, NOW, outer).certificate.read_bytes() == elsewhere
+    back = pki.ensure(tmp_path, NOW).certificate.read_bytes()
+    assert len({before, elsewhere, back}) == 3

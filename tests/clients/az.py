@@ -1,4 +1,5 @@
-"""azure-cli, as a user calls it: ``script/az`` with the environment that ``lazulite env`` prints."""
+"""azure-cli, with the environment that ``lazulite env`` prints: its own main module in a process per command, forked
+from one that has read the modules (``az_server``), or ``script/az`` as a user calls it."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from typing import Any
 from lazulite.testing import Lab
 
 _SCRIPT = Path(__file__).parents[2] / "script" / "az"
+_MAIN = Path(__file__).with_name("az_server.py")
+_PYTHON = _SCRIPT.parents[1] / ".venv-az" / "bin" / "python"
+_FOR_PROGRAMS = ("--only-show-errors", "--output", "json")
 _PATIENCE_S = 120
 """Bound of one command; one that sleeps between polls as azure-core does without a hint comes near it."""
 
@@ -41,25 +45,55 @@ class Az:
 
     def __init__(self, lab: Lab) -> None:
         self._environment = os.environ | lab.environment | {"HOME": str(lab.directory)}
+        self._server: subprocess.Popen[str] | None = None
+        self.requests: list[tuple[str, str]] = []
+        """Method and path of all that the last command asked, for those that the server ran."""
 
     def __call__(self, command: str, **places: str) -> Any:
         """The decoded output of ``az COMMAND``; *places* fill its ``{placeholders}``. Raises :class:`AzError`."""
-        return self.run([word.format_map(places) if places else word for word in shlex.split(command)])
+        return self.forked([word.format_map(places) if places else word for word in shlex.split(command)])
+
+    def forked(self, words: list[str]) -> Any:
+        """As :meth:`run`, and in a tenth of the time."""
+        server = self._started()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps([*words, *_FOR_PROGRAMS]) + "\n")
+        server.stdin.flush()
+        answer = json.loads(server.stdout.readline())
+        self.requests = [(method, url) for method, url in answer["requests"]]
+        return _decoded(answer["code"], answer["output"], answer["errors"])
 
     def run(self, words: list[str], environment: Mapping[str, str] | None = None) -> Any:
         """The decoded output, ``None`` when there is none. Raises :class:`AzError`."""
         done = subprocess.run(
-            [str(_SCRIPT), *words, "--only-show-errors", "--output", "json"],
+            [str(_SCRIPT), *words, *_FOR_PROGRAMS],
             env=self._environment | dict(environment or {}),
             capture_output=True,
             text=True,
             timeout=_PATIENCE_S,
             check=False,
         )
-        if done.returncode != 0:
-            raise AzError(done.returncode, done.stderr)
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        return _decoded(done.returncode, done.stdout, done.stderr)
 
     def install(self) -> None:
         """Have the project's own azure-cli made, where it is missing; that takes minutes the first time."""
         subprocess.run([str(_SCRIPT), "version"], env=self._environment, capture_output=True, check=True)
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.communicate()
+            self._server = None
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._server is None:
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            self._server = subprocess.Popen([str(_PYTHON), "-P", str(_MAIN)], env=self._environment, **pipes)
+        return self._server
+
+
+def _decoded(code: int, output: str, errors: str) -> Any:
+    """The decoded output, ``None`` when there is none. Raises :class:`AzError`."""
+    if code != 0:
+        raise AzError(code, errors)
+    return json.loads(output) if output.strip() else None

@@ -20,10 +20,11 @@ def lab(lazulite_lab: Lab) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def az(lab: Lab) -> Az:
+def az(lab: Lab) -> Iterator[Az]:
     client = Az(lab)
     client.install()
-    return client
+    yield client
+    client.close()
 
 
 @pytest.fixture

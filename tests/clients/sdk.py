@@ -11,6 +11,7 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ClientSecretCredential
+from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute import models as compute
 from azure.mgmt.dns import DnsManagementClient
@@ -19,6 +20,7 @@ from azure.mgmt.network import NetworkManagementClient
 from azure.mgmt.network import models as network
 from azure.mgmt.privatedns import PrivateDnsManagementClient
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+from azure.mgmt.resource.locks import ManagementLockClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources import models as resources
 
@@ -102,6 +104,7 @@ class Sdk:
                 transport=_Transport(found.ca, self.pauses_s),
             )
 
+        self.subscription = found.subscription
         self.network = made(NetworkManagementClient)
         self.compute = made(ComputeManagementClient)
         self.resources = made(ResourceManagementClient)
@@ -109,6 +112,8 @@ class Sdk:
         self.dns = made(DnsManagementClient)
         self.private_dns = made(PrivateDnsManagementClient)
         self.resolver = made(DnsResolverManagementClient)
+        self.authorization = made(AuthorizationManagementClient)
+        self.locks = made(ManagementLockClient).management_locks
 
     def _note(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
@@ -147,8 +152,9 @@ class Sdk:
         asgs: Sequence[str] = (),
         nsg: str | None = None,
         forwarding: bool = False,
+        pools: Sequence[str] = (),
     ) -> network.NetworkInterface:
-        """An interface, with a public address of its own if *public*; *asgs* and *nsg* are ids."""
+        """An interface, with a public address of its own if *public*; *asgs*, *nsg* and *pools* are ids."""
         configuration = network.NetworkInterfaceIPConfiguration(
             name="primary",
             subnet=network.Subnet(id=subnet),
@@ -156,6 +162,7 @@ class Sdk:
             private_ip_address=address,
             public_ip_address=self.public_address(group, name) if public else None,
             application_security_groups=[network.ApplicationSecurityGroup(id=a) for a in asgs],
+            load_balancer_backend_address_pools=[network.BackendAddressPool(id=p) for p in pools],
         )
         described = network.NetworkInterface(
             location=LOCATION,
@@ -172,6 +179,22 @@ class Sdk:
             public_ip_allocation_method="Static",
         )
         return self.network.public_ip_addresses.begin_create_or_update(group, name, described).result()
+
+    def security_group(self, group: str, name: str, *ports: int) -> str:
+        """A group that lets TCP to *ports* in; its id."""
+        rule = network.SecurityRule(
+            name="web",
+            priority=1000,
+            direction="Inbound",
+            access="Allow",
+            protocol="Tcp",
+            source_address_prefix="*",
+            source_port_range="*",
+            destination_address_prefix="*",
+            destination_port_ranges=[str(p) for p in ports],
+        )
+        described = network.NetworkSecurityGroup(location=LOCATION, security_rules=[rule])
+        return str(self.network.network_security_groups.begin_create_or_update(group, name, described).result().id)
 
     def virtual_network(self, group: str, name: str, space: str, **subnets: str) -> dict[str, str]:
         """A network with these prefixes; the id of each subnet by its name."""
@@ -196,5 +219,7 @@ class Sdk:
         ).result()
 
     def close(self) -> None:
-        for client in (self.network, self.compute, self.resources, self.dns, self.private_dns, self.resolver):
+        for client in (self.network, self.compute, self.resources, self.authorization):
+            client.close()
+        for client in (self.dns, self.private_dns, self.resolver):
             client.close()

@@ -5,14 +5,18 @@ The rows of a story share a resource group and build on each other, as a session
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lazulite.testing import Lab
+from tests.clients import az_management_rows as management
+from tests.clients import az_network_rows as network
 from tests.clients.az import Az, AzError
+from tests.clients.az_table import SUCCEEDED, Fails, filled, shared
+from tests.clients.record import Record
 
 covers = pytest.mark.covers
 
@@ -33,15 +37,7 @@ VM = "Microsoft.Compute/virtualMachines"
 EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
 
 TEMPLATE = Path(__file__).with_name("network.json")
-SUCCEEDED = {"provisioningState": "Succeeded"}
 PASSWORD = "--admin-username azureuser --admin-password Lazulite-1234 --authentication-type password"
-
-
-class Fails:
-    """A command must fail, with this exit code and these words on standard error."""
-
-    def __init__(self, code: int, *words: str) -> None:
-        self.code, self.words = code, words
 
 
 NETWORK = [
@@ -417,7 +413,25 @@ DEPLOYMENTS = [
 ]
 """Templates, generic commands, discovery."""
 
-STORIES = {"network": NETWORK, "filters": FILTERS_AND_ROUTES, "machines": MACHINES, "deployments": DEPLOYMENTS}
+STORIES: dict[str, list[tuple[Any, ...]]] = {
+    "network": NETWORK,
+    "filters": FILTERS_AND_ROUTES,
+    "machines": MACHINES,
+    "deployments": DEPLOYMENTS,
+    "networks": network.NETWORKS,
+    "addresses": network.ADDRESSES,
+    "groups": management.GROUPS,
+    "access": management.ACCESS,
+    "templates": management.TEMPLATES,
+}
+"""The rows of a story: a marker, a command, what must come back of it, and a sentence (the command, without one)."""
+
+
+def rows() -> Iterator[Any]:
+    for story, every in STORIES.items():
+        for mark, command, expected, *sentence in every:
+            name = sentence[0] if sentence else command.partition(" --query")[0]
+            yield pytest.param(story, command, expected, marks=mark, id=f"{story}: {name}")
 
 
 @pytest.fixture(scope="module")
@@ -427,21 +441,24 @@ def places(lab: Lab) -> Iterator[dict[str, dict[str, str]]]:
     for story in STORIES:
         path = f"{lab.client.subscription}/resourceGroups/{story}"
         lab.client.put(path, {"location": "westeurope"})
-        made[story] = {"g": story, "group": path, "endpoint": lab.connection.endpoint}
+        endpoint, subscription = lab.connection.endpoint, lab.client.subscription
+        made[story] = {"g": story, "group": path, "endpoint": endpoint, "subscription": subscription}
     yield made
     for story in made.values():
         lab.client.delete(story["group"])
 
 
-@pytest.mark.parametrize(
-    ("story", "command", "expected"),
-    [
-        pytest.param(story, command, expected, marks=mark, id=command.partition(" --query")[0])
-        for story, rows in STORIES.items()
-        for mark, command, expected in rows
-    ],
-)
-def test_a_command(az: Az, places: dict[str, dict[str, str]], story: str, command: str, expected: Any) -> None:
+@pytest.fixture(scope="module")
+def record() -> Iterator[Record]:
+    kept = Record()
+    yield kept
+    kept.close()
+
+
+@pytest.mark.parametrize(("story", "command", "expected"), list(rows()))
+def test_a_command(
+    az: Az, record: Record, places: dict[str, dict[str, str]], story: str, command: str, expected: Any
+) -> None:
     if isinstance(expected, Fails):
         with pytest.raises(AzError) as failure:
             az(command, **places[story])
@@ -450,21 +467,30 @@ def test_a_command(az: Az, places: dict[str, dict[str, str]], story: str, comman
     else:
         found = az(command, **places[story])
         assert shared(found, filled(expected, places[story])) == filled(expected, places[story])
+    record.check(story, command, az.requests)
 
 
-def shared(found: Any, expected: Any) -> Any:
-    """*found* without the members that *expected* says nothing about."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        return {k: shared(found[k], v) for k, v in expected.items() if k in found}
-    if isinstance(expected, list) and isinstance(found, list) and len(found) == len(expected):
-        return [shared(f, e) for f, e in zip(found, expected, strict=True)]
-    return found
+def test_the_record_has_these_commands_and_no_others(record: Record) -> None:
+    record.only({(story, command) for story, every in STORIES.items() for _, command, *_ in every})
 
 
-def filled(expected: Any, places: dict[str, str]) -> Any:
-    """*expected* with its placeholders filled in."""
-    if isinstance(expected, dict):
-        return {k: filled(v, places) for k, v in expected.items()}
-    if isinstance(expected, list):
-        return [filled(v, places) for v in expected]
-    return expected.format_map(places) if isinstance(expected, str) else expected
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("group list", id="a list"),
+        pytest.param("network vnet show -g none -n none", id="what is not there"),
+        pytest.param("group show", id="what says too little"),
+        pytest.param("provider show -n Microsoft.Network --query namespace", id="a text"),
+        pytest.param("account show", id="what az knows itself"),
+    ],
+)
+def test_az_from_the_terminal_says_the_same(az: Az, command: str) -> None:
+    """The program that users start, and its main module in a process that had read its modules before."""
+
+    def said(run: Callable[[list[str]], Any]) -> Any:
+        try:
+            return run(command.split())
+        except AzError as error:
+            return error.code, error.text
+
+    assert said(az.run) == said(az.forked)

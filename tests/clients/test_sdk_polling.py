@@ -28,16 +28,21 @@ def assert_hinted(sdk: Sdk) -> None:
 
 
 @covers("Microsoft.Network/virtualNetworks", "create", "show", "delete", client="sdk")
-def test_a_write_is_polled_and_then_read(sdk: Sdk, group: str) -> None:
+def test_a_write_is_over_at_once_or_polled_and_then_read(sdk: Sdk, group: str) -> None:
+    """How long the kernel takes decides; both are as the client wants them."""
     sdk.virtual_network(group, "net", "10.0.0.0/16")
-    written, *polls, read = sdk.exchanges
+    written, *polls = sdk.exchanges
     assert (written.method, written.status) == ("PUT", 201)
-    assert {p.url for p in polls} == {written.headers["azure-asyncoperation"]}
-    assert polls[-1].body["status"] == "Succeeded"
-    assert (read.method, read.url, read.body["properties"]["provisioningState"]) == ("GET", written.url, "Succeeded")
+    if "azure-asyncoperation" in written.headers:
+        *polls, read = polls
+        assert {p.url for p in polls} == {written.headers["azure-asyncoperation"]}
+        assert polls[-1].body["status"] == "Succeeded"
+        assert (read.method, read.url) == ("GET", written.url)
+    last = sdk.exchanges[-1]
+    assert (last.url, last.body["properties"]["provisioningState"]) == (written.url, "Succeeded")
     sdk.exchanges.clear()
     sdk.network.virtual_networks.begin_delete(group, "net").result()
-    assert (sdk.exchanges[0].status, bool(sdk.polls)) == (202, True)
+    assert (sdk.exchanges[0].status, bool(sdk.polls)) in [(200, False), (202, True)]
     assert_hinted(sdk)
     with pytest.raises(ResourceNotFoundError):
         sdk.network.virtual_networks.get(group, "net")

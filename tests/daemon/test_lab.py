@@ -17,7 +17,7 @@ import pytest
 from lazulite.cli import start
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
-from lazulite.testing import Lab, lab
+from lazulite.testing import Lab, lab, vm
 
 TEMPLATE = Path(str(files("lazulite.cli.demo") / "hub-and-spoke.json"))
 
@@ -43,6 +43,35 @@ def test_status_counts_and_follows(demo: Lab) -> None:
     assert found["counts"] == {"networks": 3, "interfaces": 4, "machines": 4, "clients": 1}
     assert found["revision"]["stored"] == found["revision"]["applied"]
     assert found["refusals"] == []
+
+
+def test_members_of_probed_pools_are_assumed_healthy_and_never_asked() -> None:
+    with lab(memory=True) as one:
+        subnet = {"name": "s", "properties": {"addressPrefix": "10.0.0.0/24"}}
+        space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [subnet]}
+        one.put("virtualNetworks/v", {"properties": space})
+        web = vm(one, "web", "virtualNetworks/v/subnets/s")
+        one.put("loadBalancers/lb", {"sku": {"name": "Standard"}, "properties": balanced(one, web.address)})
+        [row] = one.client.get("/lazulite/probes")["value"]
+        assert (row["address"], row["healthy"], row["sent"], row["failed"]) == (web.address, True, 0, 0)
+        assert one.post("loadBalancers/lb/loadBalancingRules/r/health")["up"] == 1
+
+
+def balanced(one: Lab, address: str) -> dict[str, Any]:
+    """A private frontend before one machine, with a probe."""
+    part = "loadBalancers/lb/"
+    rule = {"protocol": "Tcp", "frontendPort": 80, "backendPort": 80, "probe": one.ref(part + "probes/p")}
+    rule["frontendIPConfiguration"] = one.ref(part + "frontendIPConfigurations/f")
+    rule["backendAddressPool"] = one.ref(part + "backendAddressPools/b")
+    members = [{"name": "web", "properties": {"ipAddress": address}}]
+    held = {"virtualNetwork": one.ref("virtualNetworks/v"), "loadBalancerBackendAddresses": members}
+    frontend = {"subnet": one.ref("virtualNetworks/v/subnets/s")}
+    return {
+        "frontendIPConfigurations": [{"name": "f", "properties": frontend}],
+        "backendAddressPools": [{"name": "b", "properties": held}],
+        "probes": [{"name": "p", "properties": {"protocol": "Tcp", "port": 80, "intervalInSeconds": 5}}],
+        "loadBalancingRules": [{"name": "r", "properties": rule}],
+    }
 
 
 def test_a_lab_has_tenants_and_subscriptions_of_two_organisations(demo: Lab) -> None:

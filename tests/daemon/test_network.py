@@ -11,21 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazulite.daemon.network import Network
+from lazulite.daemon.network import Listener, Network
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.memory import MemoryDriver
-from lazulite.forwarding.model import InternetHost
+from lazulite.forwarding.model import Contents, ForwardingModel, InternetHost, Pool, Probe, ProbeProtocol
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Properties, Resource
 from lazulite.resources.view import Snapshot, View
 from lazulite.services.service import Service
+
+POOL = "Poolland"
 
 
 class Thing(Properties, frozen=True):
     country: str = ""
 
 
-def compile_thing(thing: Resource[Thing], view: View) -> list[InternetHost]:
+def compile_thing(thing: Resource[Thing], view: View) -> list[Any]:
+    if thing.properties.country == POOL:
+        return [Pool(thing.id.name, thing.id.name, "", (), Probe(ProbeProtocol.TCP, 80))]
     return [InternetHost(thing.id.key, thing.id.name, "", (), thing.properties.country, origin=thing.id.text)]
 
 
@@ -36,12 +40,19 @@ class Fabric:
     """A driver in memory that follows when it is let, and counts what it was told."""
 
     def __init__(self) -> None:
-        self.driver = MemoryDriver(lambda entry: "no such country" if entry.country == "XX" else "")
+        self.driver = MemoryDriver(lambda entry: "no such country" if getattr(entry, "country", "") == "XX" else "")
         self.calls: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.lost = False
         self.left = asyncio.Event()
+        self.holds: dict[str, Contents | None] = {}
+        """What dynamic sets hold when a controller comes."""
+        self.listener: Listener | None = None
+
+    def report_to(self, listener: Listener) -> None:
+        self.listener = listener
+        listener.filled(self.holds)
 
     async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
         self.calls.append(f"adopt {revision}")
@@ -65,6 +76,9 @@ class Fabric:
 
     async def counters(self) -> dict[str, tuple[int, int]]:
         return {}
+
+    async def probes(self) -> dict[str, dict[str, tuple[int, int, str]]]:
+        return {"pool": {"member": (2, 1, "connection refused")}}
 
 
 class Lab:
@@ -220,7 +234,11 @@ def test_a_script_cannot_run_while_there_is_no_fabric() -> None:
 
 
 EDITS = st.lists(
-    st.tuples(st.sampled_from("abc"), st.sampled_from(["CH", "FR", None]), st.sampled_from(["", "wait", "lose"])),
+    st.tuples(
+        st.sampled_from("abc"),
+        st.sampled_from(["CH", "FR", POOL, None]),
+        st.sampled_from(["", "wait", "lose", "fill", "empty", "index"]),
+    ),
     max_size=12,
 )
 
@@ -228,14 +246,81 @@ EDITS = st.lists(
 @settings(deadline=None)
 @given(EDITS)
 def test_the_fabric_ends_at_the_model_whatever_happens(edits: list[tuple[str, str | None, str]]) -> None:
+    known: list[str] = []
+
     async def story(lab: Lab) -> None:
         for name, country, event in edits:
             lab.write(**{name: country})
             lab.fabric.lost = lab.fabric.lost or event == "lose"
             if event == "wait":
                 await lab.settled()
+            elif event in ("fill", "empty"):
+                lab.network.filled({name: holding(name, str(len(known))) if event == "fill" else None})
+                known.append(event)
+            elif event == "index":
+                assert lab.network.index
         await lab.settled()
 
     lab = run(story)
     assert lab.fabric.driver.model == lab.network.model
-    assert lab.network.index.model == lab.network.model
+    assert lab.network.index.model == ForwardingModel([*lab.network.model, *lab.network.contents.values()])
+
+
+def holding(name: str, *members: str) -> Contents:
+    return Contents(name, members, "test", "now")
+
+
+def test_what_sets_hold_is_seen_while_the_model_declares_them() -> None:
+    async def story(lab: Lab) -> None:
+        lab.write(p=POOL, q="CH")
+        assert lab.network.index.model.get(Contents, "p") is None
+        lab.network.filled({"p": holding("p", "m"), "q": holding("q", "m"), "none": holding("none", "m")})
+        assert dict(lab.network.contents) == {"p": holding("p", "m")}
+        assert lab.network.index.model.all(Contents) == {"p": holding("p", "m")}
+        lab.write(p="CH", q=POOL)
+        assert list(lab.network.contents) == ["q"]
+        assert lab.network.index.model.all(Contents) == {"q": holding("q", "m")}
+        lab.network.filled({"q": None})
+        assert len(lab.network.contents) == 0
+        assert lab.network.index.model.all(Contents) == {}
+
+    assert run(story).fabric.driver.model.all(Contents) == {}
+
+
+def test_a_controller_that_starts_is_told_what_sets_hold() -> None:
+    async def story() -> None:
+        lab = Lab(Fabric())
+        lab.fabric.holds = {"p": holding("p", "m")}
+        lab.write(p=POOL)
+        following = asyncio.create_task(lab.network.follow())
+        await lab.settled()
+        assert lab.network.contents["p"].members == ("m",)
+        lab.fabric.holds = {}  # another fabric, which knows nothing yet
+        lab.fabric.lost = True
+        lab.write(q=POOL)
+        await lab.settled()
+        assert lab.network.contents["p"].members == ("m",)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+def test_what_the_machine_refuses_by_itself_is_told() -> None:
+    async def story(lab: Lab) -> None:
+        lab.write(p=POOL)
+        await lab.settled()
+        assert lab.fabric.listener is not None
+        lab.fabric.listener.refused([Refusal("p", "no room")])
+        assert lab.network.refusals == [Refusal("p", "no room")]
+        lab.write(a="CH")
+        assert await lab.settled() == []
+
+    run(story)
+
+
+def test_probes_are_counted_by_pool_and_member() -> None:
+    async def story(lab: Lab) -> None:
+        assert (await lab.network.probes())["pool"]["member"] == (2, 1, "connection refused")
+
+    run(story)

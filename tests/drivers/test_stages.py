@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from lazulite.drivers.linux import LinuxDriver, names, skeleton
+from lazulite.drivers.linux import LinuxDriver, names, skeleton, skeleton_internal
 from lazulite.drivers.linux.realise import Realiser
-from lazulite.drivers.linux.state import Address, Item, Key
+from lazulite.drivers.linux.state import Address, Chain, Item, Key
 from lazulite.drivers.memory import MemoryDriver
 from lazulite.forwarding.model import PlatformResolver, Vrf
 from lazulite.forwarding.stages import STAGES, UNSUPPORTED
@@ -22,6 +22,7 @@ def resolver() -> dict[Key, Item]:
 
 
 ROUTER, EDGE = skeleton.router(4, 240) + skeleton.steering(), skeleton.edge(4)
+BALANCER = "\n".join(r for _, spec in skeleton_internal.ruleset(4) if isinstance(spec, Chain) for r in spec.rules)
 REALISED = {
     "own-address-set": "set own " in ROUTER,
     "fragment-set": "set fragments_out " in ROUTER and "set fragments_in " in ROUTER,
@@ -33,6 +34,12 @@ REALISED = {
     "peering-link-chain": "iifname vmap @links" in ROUTER,
     "public-address-map": "@to_private" in EDGE and "@to_public" in EDGE,
     "default-outbound-set": "@default_outbound" in EDGE,
+    "gateway-prefix-map": "vmap @gateways" in EDGE,
+    "port-block-map": "vmap @port_blocks" in EDGE,
+    "marker-route": f'@lb_vips fib daddr . mark oifname "{names.LOOP_IN}"' in BALANCER,
+    "port-map": "vmap @forwarded" in EDGE and "vmap @lb_rules" in BALANCER,
+    "bucket-map": "vmap @balanced" in EDGE and "vmap @lb_every_port" in BALANCER,
+    "kept-member-map": "meta mark vmap @lb_hops" in BALANCER,
     "internet-router": names.INTERNET == "internet",
 }
 

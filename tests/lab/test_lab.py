@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lazulite.testing import Lab, lab, probe
+from tests.lab.processes import anchor_of, below, namespace
 
 TEMPLATE = Path(str(files("lazulite.cli.demo") / "hub-and-spoke.json"))
 
@@ -77,42 +78,16 @@ def test_an_edit_after_a_restart_reaches_packets(demo: Lab) -> None:
 
 
 def test_an_agent_that_dies_is_replaced_and_changes_no_packet(demo: Lab) -> None:
-    anchor = int(next(p["detail"] for p in demo.status()["parts"] if p["name"] == "anchor").split()[1].rstrip(","))
-    for agent in _below(anchor, "lazulite.agent"):
+    for agent in below(anchor_of(demo), "lazulite.agent"):
         os.kill(agent, 9)
     demo.put("routeTables/after", {"properties": {}})
     assert probe(demo, "web", "db", tcp=5432).passes
     assert all(p["state"] == "running" for p in demo.status()["parts"])
 
 
-def _below(anchor: int, word: str) -> list[int]:
-    """Processes in the anchor's process namespace whose command line has *word*."""
-    inside = os.readlink(f"/proc/{anchor}/ns/pid")
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and word.encode() in _read(entry / "cmdline") and _namespace(entry) == inside:
-            found.append(int(entry.name))
-    return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _namespace(process: Path) -> str:
-    try:
-        return os.readlink(process / "ns/pid")
-    except OSError:
-        return ""
-
-
 def test_nothing_stays_behind() -> None:
     with lab() as one:
         one.deploy(TEMPLATE)
-        anchor = int(next(p["detail"] for p in one.status()["parts"] if p["name"] == "anchor").split()[1].rstrip(","))
-        inside = os.readlink(f"/proc/{anchor}/ns/pid")
+        inside = namespace(Path(f"/proc/{anchor_of(one)}"))
         assert "is stopped" in lazulite(one, "down").stdout
-    assert [p for p in Path("/proc").iterdir() if p.name.isdigit() and _namespace(p) == inside] == []
+    assert [p for p in Path("/proc").iterdir() if p.name.isdigit() and namespace(p) == inside] == []

@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -31,7 +32,8 @@ class Net:
         changed = {k: e for k, e in wanted.items() if self.entries.get(k) != e}
         removed = {k: e for k, e in self.entries.items() if k not in wanted}
         self.entries = wanted
-        assert self.driver.apply(Delta(changed, removed)) == []
+        refusals = self.driver.apply(Delta(changed, removed))
+        assert not refusals, [(r.origin, r.message) for r in refusals]
         assert self.driver.differences() == []
 
     def put(self, *entries: Any) -> None:
@@ -77,6 +79,10 @@ class Net:
         opened.bind((address, port))
         return opened
 
+    def keep(self, opened: socket.socket) -> socket.socket:
+        """Close it at the end."""
+        return self._stack.enter_context(opened)
+
     def listen(self, guest: str, address: str, port: int) -> socket.socket:
         opened = self.socket(guest, "tcp", address, port)
         opened.listen()
@@ -89,6 +95,15 @@ class Net:
                 _write(path, "1")
             for path in ("all/rp_filter", "eth0/rp_filter", "all/send_redirects", "eth0/send_redirects"):
                 _write(f"ipv4/conf/{path}", "0")
+
+    def take(self, guest: str, address: str) -> None:
+        """Give the guest's loopback an address. Of version 6 the kernel knows that it is local a little later."""
+        length, version = (128, "-6") if ":" in address else (32, "-4")
+        nodad = ["nodad"] if ":" in address else []
+        self.run(guest, "ip", "address", "add", f"{address}/{length}", "dev", "lo", *nodad)
+        end = time.monotonic() + DEADLINE_S
+        while address not in self.run(guest, "ip", version, "route", "show", "table", "local"):
+            assert time.monotonic() < end, f"{address} is not local in {guest}"
 
     def run(self, guest: str, *command: str) -> str:
         with self.inside(guest):

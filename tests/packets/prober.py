@@ -34,6 +34,10 @@ class Outcome(msgspec.Struct):
 
     arrived: bool = False
     answered: bool = False
+    receiver: str = ""
+    """The guest that got it; unknown of an echo."""
+    seen: tuple[str, int] = ("", 0)
+    """The source that it saw."""
 
 
 class Prober:
@@ -85,7 +89,7 @@ class Prober:
             opened.bind((address, port))
             if kind is socket.SOCK_STREAM:
                 opened.listen(256)
-            self._keep(role, None, opened, select.EPOLLIN)
+            self._keep(role, guest, opened, select.EPOLLIN)
 
     def probe(self, asked: list[tuple[str, Flow]]) -> list[Outcome]:
         """Send every flow's first packet from its guest, and say for each whether it arrived and was answered."""
@@ -123,15 +127,28 @@ class Prober:
             getattr(self, "_on_" + role.replace(" ", "_"))(opened, number, event)
         return bool(events)
 
-    def _on_udp_server(self, opened: socket.socket, _: Any, event: int) -> None:
+    def _on_udp_server(self, opened: socket.socket, guest: str, event: int) -> None:
         with contextlib.suppress(OSError):  # an error that ICMP brought is news of another probe
             message, sender = opened.recvfrom(64)
-            self._outcomes[struct.unpack("I", message)[0]].arrived = True
+            self._note(message, guest, sender)
             opened.sendto(message, sender)
 
-    def _on_tcp_server(self, opened: socket.socket, _: Any, event: int) -> None:
+    def _on_tcp_server(self, opened: socket.socket, guest: str, event: int) -> None:
         with contextlib.suppress(OSError):
-            opened.accept()[0].close()
+            accepted, sender = opened.accept()
+            self._stack.callback(accepted.close)
+            accepted.setblocking(False)
+            self._keep("tcp connection", (guest, sender), accepted, select.EPOLLIN)
+
+    def _on_tcp_connection(self, opened: socket.socket, ends: tuple[str, Any], event: int) -> None:
+        self._poll.unregister(opened)
+        with contextlib.suppress(OSError):
+            self._note(opened.recv(64), *ends)
+
+    def _note(self, message: bytes, guest: str, sender: Any) -> None:
+        if len(message) == 4:
+            outcome = self._outcomes[struct.unpack("I", message)[0]]
+            outcome.arrived, outcome.receiver, outcome.seen = True, guest, (sender[0], sender[1])
 
     def _on_udp_client(self, opened: socket.socket, number: int, event: int) -> None:
         with contextlib.suppress(OSError):
@@ -141,17 +158,18 @@ class Prober:
     def _on_tcp_client(self, opened: socket.socket, number: int, event: int) -> None:
         self._poll.unregister(opened)
         if not opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) and event & select.EPOLLOUT:
-            self._outcomes[number] = self._mark(number)
+            self._mark(number)
+            with contextlib.suppress(OSError):  # it was accepted and reset
+                opened.send(struct.pack("I", number))
 
     def _on_icmp_client(self, opened: socket.socket, number: int, event: int) -> None:
         with contextlib.suppress(OSError):
             opened.recv(64)
             self._mark(number)
 
-    def _mark(self, number: int) -> Outcome:
+    def _mark(self, number: int) -> None:
         outcome = self._outcomes[number]
         outcome.arrived = outcome.answered = True
-        return outcome
 
     def _settle(self) -> None:
         """Serve until a whole sentinel run met no event: nothing of ours is on any link any more."""

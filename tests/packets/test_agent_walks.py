@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lazulite.agent.loop import Loop
 from lazulite.agent.protocol import Applied, Change, Load, Reply
 from lazulite.drivers.linux import LinuxDriver, namespaces
-from lazulite.forwarding.model import EntryKey
+from lazulite.forwarding.model import Contents, EntryKey
 from tests.drivers.worlds import worlds
 from tests.packets.test_driver_walks import World, walks
 
@@ -32,13 +32,32 @@ class NoGuests:
         """Nothing is to be started."""
 
 
+class NoSets:
+    """Pools are filled by nobody."""
+
+    known: Mapping[str, Contents] = {}
+    wake: Callable[[], None]
+
+    def take(self) -> Mapping[str, Contents | None]:
+        return {}
+
+    async def save(self) -> None:
+        """Nothing is taken."""
+
+    def settle(self, delta: Any) -> None:
+        """Nobody is asked."""
+
+    def replace(self, entries: Iterable[Any]) -> None:
+        """Nobody is asked."""
+
+
 class Agent:
     """A loop and its driver, and what the loop told last."""
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
         self.driver = thread.submit(LinuxDriver).result()
         self.told: asyncio.Queue[Reply] = asyncio.Queue()
-        self.loop = Loop(self.driver, NoGuests(), thread, self.told.put_nowait)  # type: ignore[arg-type]
+        self.loop = Loop(self.driver, NoGuests(), NoSets(), thread, self.told.put_nowait)  # type: ignore[arg-type]
         self.following = asyncio.create_task(self.loop.run())
 
     async def reached(self, revision: int) -> Applied:

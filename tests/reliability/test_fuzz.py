@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from http.client import HTTPSConnection
 from ssl import create_default_context
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
@@ -18,6 +18,7 @@ from lazulite.services import SERVICES
 from lazulite.testing import Lab, lab
 from tests.arm.test_every_type import SOUND
 from tests.reliability.declared import KINDS, NAMES, Declared, children
+from tests.reliability.routes import Route, _collections, path_of, routes
 
 SEEDS = range(int(os.environ.get("LAZULITE_FUZZ_SEEDS", "4")))
 REQUESTS = int(os.environ.get("LAZULITE_FUZZ_REQUESTS", "4000"))
@@ -64,6 +65,8 @@ class Drawn:
     def __init__(self, seed: int, group: str) -> None:
         self._rng, self._group = random.Random(seed), group
         self._declared = Declared(self._rng, group, fault=25)
+        self._reads = [r.path for r in routes(group, self._declared) if r.lists or r.body == {}]
+        """Lists and verbs: what furnishes the group is not put away by asking there."""
 
     def request(self) -> tuple[str, str, bytes | None, dict[str, str]]:
         choice, kind = self._rng.choice, self._declared.kind()
@@ -75,6 +78,9 @@ class Drawn:
             path, content = f"{path}/{spec.wire}/{choice(NAMES)}", self._content(self._declared.child(spec))
         if method == "POST":
             path = f"{path}/{choice(VERBS)}"
+        if self._rng.random() < 0.2:
+            path = choice(self._reads)
+            method = "GET" if method in ("PUT", "DELETE", "PATCH") else method
         if self._rng.random() < 0.1:
             path = self._odd(path)
             method = "PUT" if method == "DELETE" else method  # a group that is gone refuses all that follows
@@ -106,6 +112,75 @@ def furnished() -> Iterator[Lab]:
         for kind in order:
             one.client.put(declared.path(kind), {"location": "westeurope", "properties": declared.sound(kind)})
         yield one
+
+
+UNROUTED = {"InvalidResourceType", "InvalidResourceNamespace", "MethodNotAllowed", "no route"}
+"""Codes of paths that lead nowhere, whatever is asked there."""
+NOWHERE = ("There is nothing at", "The lab has no", "Resource not found for the segment")
+BROKEN = (b"", b"{", b"[]", b'{"properties": 5, "location": {}, "name": []}')
+
+
+def tries(route: Route) -> Iterator[tuple[str, bytes | None]]:
+    """Methods and contents: reading, what is right, and what is wrong."""
+    yield from (("GET", None), ("HEAD", None), ("OPTIONS", None))
+    right = json.dumps(route.body).encode()
+    for method in ("PUT", "POST", "PATCH"):
+        yield from ((method, content) for content in (right, *BROKEN))
+
+
+def directory_token(one: Lab) -> str:
+    """A token for the directory, got as az gets it."""
+    (entry, *_) = json.loads((one.directory / "azure" / "service_principal_entries.json").read_text())
+    form = {"grant_type": "client_credentials", "scope": f"{one.connection.endpoint}/graph/.default"}
+    content = urlencode(form | {k: entry[k] for k in ("client_id", "client_secret")}).encode()
+    with Attacker(one) as attacker:
+        return str(json.loads(attacker.send("POST", "/adfs/oauth2/token", content, {})[1])["access_token"])
+
+
+def answered(attacker: Attacker, method: str, path: str, content: bytes | None, token: str) -> tuple[int, str]:
+    """Status and code; what is refused has changed nothing and says why."""
+    before = attacker.stored() if content is not None else 0
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    status, said = attacker.send(method, f"{path}?api-version=2024-05-01", content, headers)
+    assert status < 500, (method, path, content, said)
+    if status < 400:
+        return status, ""
+    assert content is None or attacker.stored() == before, (method, path, content, said)
+    if method == "HEAD":
+        return status, "MethodNotAllowed"  # it says no more
+    error = json.loads(said)["error"]
+    return status, "no route" if error["message"].startswith(NOWHERE) else str(error["code"])
+
+
+def test_every_route_is_asked_for_everything_and_leads_somewhere(furnished: Lab) -> None:
+    """The routes are made from the tables of the product, so that those of the next service are among them."""
+    every = routes(furnished.group, Declared(random.Random(0), furnished.group, fault=10**9))
+    token, lost = directory_token(furnished), list[str]()
+    with Attacker(furnished) as attacker:
+        for route in every:
+            own = token if route.path.startswith("/graph") else ""
+            heard = {(m, c): answered(attacker, m, route.path, c, own) for m, c in tries(route)}
+            if route.leads and not {code for _, code in heard.values()} - UNROUTED:
+                lost.append(route.path)
+            if route.lists:
+                assert heard["GET", None][0] == 200, route.path
+        for route in reversed(every):
+            own = token if route.path.startswith("/graph") else ""
+            answered(attacker, "DELETE", route.path, None, own)
+    assert lost == []
+    assert furnished.drift() == []
+    assert furnished.status()["refusals"] == []
+
+
+def test_the_routes_are_those_of_every_type_verb_and_collection() -> None:
+    group = "/subscriptions/s/resourceGroups/g"
+    paths = [r.path.lower() for r in routes(group, Declared(random.Random(0), group, fault=10**9))]
+    for kind in (k for s in SERVICES for k in s.kinds):
+        assert any(p.endswith("/aaa") and p.count("/") == path_of(group, kind).count("/") for p in paths)
+        assert path_of(group, kind).lower() in paths
+    for verb in (v.rpartition("/")[2] for s in SERVICES for v in s.actions):
+        assert any(p.endswith(f"/{verb}") for p in paths), verb
+    assert sum(len(s.collection_actions) for s in SERVICES) == len([*_collections("/subscriptions/s")])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

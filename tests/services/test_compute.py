@@ -125,6 +125,14 @@ def test_azure_names_the_disk_and_the_host() -> None:
     assert made.storage_profile.os_disk.os_type == "Windows"
 
 
+def test_a_disk_keeps_the_name_that_a_client_gave_it_and_the_one_that_azure_gave() -> None:
+    lab = network("a", "b")
+    disk = {"storageProfile": {"osDisk": {"createOption": "FromImage", "name": "mine"}}}
+    assert lab.put(KIND, "vm0", body("a") | disk).properties.storage_profile.os_disk.name == "mine"
+    first, again = (lab.put(KIND, "vm1", body("b")).properties.storage_profile.os_disk for _ in range(2))
+    assert first.name == again.name
+
+
 @pytest.mark.parametrize(
     ("verbs", "state", "runs"),
     [

@@ -43,6 +43,14 @@ def test_keys_are_the_same_every_time_and_differ_between_accounts() -> None:
     assert len({k["value"] for k in keys[0] + keys[2]}) == 4
 
 
+def test_old_versions_of_the_api_name_the_keys_in_their_own_way() -> None:
+    lab = Lab()
+    account = lab.put(KIND, "one", {})
+    asked = Context(View(lab.snapshot), lab.compile(), Configuration(), "", None, {"api-version": "2015-05-01-preview"})
+    new, old = list_keys(account, context(lab)).body, list_keys(account, asked).body
+    assert old == {k["keyName"]: k["value"] for k in new["keys"]}
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [

@@ -12,22 +12,38 @@ import fcntl
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lazulite.agent.health import Health
 from lazulite.agent.loop import Loop
 from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
 from lazulite.agent.workloads import LinuxWorkloads
 from lazulite.drivers.driver import Driver
 from lazulite.drivers.linux import LinuxDriver
+from lazulite.drivers.linux.sockets import RouterSockets
 from lazulite.drivers.memory import MemoryDriver
+from lazulite.engines.probe import Assumed, Members, Prober
+from lazulite.engines.probe.standing import Noted
 
-_DRIVERS: dict[str, type[Driver]] = {"linux": LinuxDriver, "memory": MemoryDriver}
 _LOCK = "agent.lock"
 
 
-async def serve(directory: Path, make_driver: type[Driver]) -> None:
+def _ask(noted: Noted) -> Members:
+    """Probes from the routers that the Linux driver makes."""
+    sockets = RouterSockets()
+    return Prober(lambda target: sockets.stream(target.vrf, target.address, target.port), noted)
+
+
+_DRIVERS: dict[str, tuple[type[Driver], Callable[[Noted], Members]]] = {
+    "linux": (LinuxDriver, _ask),
+    "memory": (MemoryDriver, Assumed),
+}
+
+
+async def serve(directory: Path, make_driver: type[Driver], make_members: Callable[[Noted], Members]) -> None:
     """Be the agent of the lab in *directory* until asked to end."""
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -37,13 +53,16 @@ async def serve(directory: Path, make_driver: type[Driver]) -> None:
         outbox = Outbox()
         workloads = LinuxWorkloads(outbox.tell)
         driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
+        health = Health(directory, make_members, outbox.tell)
         names = DnsNames(directory) if make_driver is LinuxDriver else None
-        loop = Loop(driver, workloads, thread, outbox.tell, names)
-        server = await asyncio.start_unix_server(Server(driver, loop, workloads, outbox).attend, sock=listen(directory))
+        loop = Loop(driver, workloads, health, thread, outbox.tell, names)
+        serving = Server(driver, loop, workloads, health, outbox)
+        server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
         await ended.wait()
         server.close()
         following.cancel()
+        health.close()
         if names is not None:
             names.engine.close()
         await loop.in_driver(driver.close)
@@ -62,7 +81,7 @@ def main() -> int:
         except BlockingIOError:
             print("another agent has this lab", file=sys.stderr)
             return 1
-        asyncio.run(serve(chosen.directory, _DRIVERS[chosen.driver]))
+        asyncio.run(serve(chosen.directory, *_DRIVERS[chosen.driver]))
     return 0
 
 

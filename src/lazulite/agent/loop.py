@@ -4,19 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lazulite.agent.desired import Desired
 from lazulite.agent.names import Names, NoNames
-from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Reply
+from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Observed, Reply
 from lazulite.agent.workloads import Workloads
 from lazulite.drivers.driver import Driver, ModelDelta, Refusal
+from lazulite.forwarding.model import Contents
 from lazulite.incremental import Delta
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+class DynamicSets(Protocol):
+    """Who finds out what sets hold that the model only declares."""
+
+    wake: Callable[[], None]
+    """Called when there is something to take."""
+
+    @property
+    def known(self) -> Mapping[str, Contents]:
+        """What was taken last, by name; after a start, what an earlier agent took last."""
+
+    def take(self) -> Mapping[str, Contents | None]:
+        """The contents that are others than when they were taken last; ``None``: no set any more."""
+
+    async def save(self) -> None:
+        """Keep what was taken for the next agent: before the driver has it, so that what is kept never lags behind."""
+
+    def settle(self, delta: ModelDelta) -> None:
+        """The network of *delta* is there."""
+
+    def replace(self, entries: Iterable[Any]) -> None:
+        """The network is that of *entries*, whatever it was before."""
 
 
 class Loop:
@@ -26,6 +50,7 @@ class Loop:
         self,
         driver: Driver,
         workloads: Workloads,
+        sets: DynamicSets,
         thread: Executor,
         tell: Callable[[Reply], None],
         names: Names | None = None,
@@ -33,12 +58,15 @@ class Loop:
         self._driver, self._workloads, self._thread, self._tell = driver, workloads, thread, tell
         self._names = names or NoNames()
         self._desired = Desired()
+        self._desired.fill(sets.known)
+        self._sets = sets
         self._refusals: list[Refusal] = []
         self._unnamed: list[Refusal] = []
         """What the name service refuses."""
         self._adopted = False
         """Whether driver and machine are known to agree with what was given."""
         self._wake = asyncio.Event()
+        sets.wake = self._wake.set
         self.applied: int | None = None
 
     def offer(self, message: Load | Change) -> None:
@@ -59,11 +87,21 @@ class Loop:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            epoch, revision = self._desired.epoch, self._desired.revision
-            if revision is not None:
-                await self._follow()
-                self.applied = revision
-                self._tell(Applied(epoch, revision, [*self._refusals, *self._unnamed]))
+            if self._desired.revision is not None:
+                await self._round()
+
+    async def _round(self) -> None:
+        """Follow the latest revision and the latest contents, and tell of both."""
+        contents = self._sets.take()
+        if contents:
+            await self._sets.save()
+            self._desired.fill(contents)
+        epoch, revision = self._desired.epoch, self._desired.revision
+        await self._follow()
+        self.applied = revision
+        if contents:
+            self._tell(Observed(contents=contents))
+        self._tell(Applied(epoch, revision or 0, [*self._refusals, *self._unnamed]))
 
     async def _follow(self) -> None:
         """Bring the machine to the latest revision. A driver that fails is given everything again, as after a start."""
@@ -84,6 +122,7 @@ class Loop:
         self._refusals = await self.in_driver(self._driver.adopt, entries)
         self._unnamed = await self._names.load(entries)
         self._workloads.settle(Delta(changed=given))
+        self._sets.replace(entries)
 
     async def _apply(self) -> None:
         delta = self._desired.take()
@@ -97,3 +136,4 @@ class Loop:
             self._refusals = await self.in_driver(self._driver.apply, delta)
             self._unnamed = await self._names.follow(delta)
         self._workloads.settle(delta)
+        self._sets.settle(delta)

@@ -17,6 +17,7 @@ from lazulite.engines.dns.supervise import Engine, EngineError
 from lazulite.engines.dns.tables import Set, packed
 from lazulite.forwarding.model import (
     AnswerPolicy,
+    Contents,
     EntryKey,
     ForwardRuleset,
     NameServer,
@@ -68,18 +69,24 @@ class DnsNames:
         self._origins: dict[str, str] = {}
         """By key of a listener."""
         self._sets: dict[str, dict[tuple[str, str], RecordSet]] = {}
+        self._choices: dict[str, dict[str, frozenset[str]]] = {}
+        """By dynamic set and policy: the choices that the set speaks of."""
+        self._contents: dict[str, Contents] = {}
         self.engine = Engine(directory, self._everything)
 
     async def load(self, entries: Iterable[Any]) -> list[Refusal]:
-        self._items, self._origins, self._sets = {}, {}, {}
-        for entry in entries:
+        self._items, self._origins, self._sets, self._choices, self._contents = {}, {}, {}, {}, {}
+        given = list(entries)
+        for entry in given:
             if isinstance(entry, RecordSet):
                 self._sets.setdefault(entry.zone, {})[entry.owner, entry.rtype] = entry
             else:
                 self._take(entry)
         if not self._items:
             return []
-        return await self._refused(self.engine.load())
+        refused = await self._refused(self.engine.load())
+        await self._tell_members(given)
+        return refused
 
     async def release(self, delta: ModelDelta) -> None:
         gone = []
@@ -94,19 +101,41 @@ class DnsNames:
         sets, gone = self._record_sets(delta)
         if not (put or drop or sets or gone or self._items):
             return []
-        return await self._refused(self.engine.change(put, drop, sets, gone))
+        refused = await self._refused(self.engine.change(put, drop, sets, gone))
+        await self._tell_members([*delta.changed.values(), *delta.removed.values()])
+        return refused
+
+    async def _tell_members(self, touched: Iterable[Any]) -> None:
+        """Which choices a dynamic set does not hold; one that nobody has filled yet speaks of none."""
+        touched = list(touched)
+        sets = {e.name for e in touched if isinstance(e, Contents)}
+        sets |= {e.available for e in touched if isinstance(e, AnswerPolicy)}
+        for name in sorted(sets & self._choices.keys()):
+            known, spoken = self._contents.get(name), frozenset().union(*self._choices[name].values())
+            up = frozenset(known.members) & spoken if known is not None else spoken
+            await self.engine.tell_members(name, sorted(up), sorted(spoken - up))
 
     def _following(self, delta: ModelDelta) -> tuple[list[AnyItem], list[tuple[str, str]]]:
         drop: list[tuple[str, str]] = []
+        for former in (*delta.removed.values(), *delta.before.values()):
+            if isinstance(former, Contents):
+                self._contents.pop(former.name, None)
+            elif isinstance(former, AnswerPolicy):
+                self._choices.get(former.available, {}).pop(former.name, None)
         for key in (*delta.removed, *delta.changed):
             kept = {i.key for i in items(delta.changed[key])} if key in delta.changed else set()
-            former = self._items.pop(key, [])
-            drop += [(type(i).__name__, i.key) for i in former if i.key not in kept]
+            held = self._items.pop(key, [])
+            drop += [(type(i).__name__, i.key) for i in held if i.key not in kept]
         put = [item for entry in delta.changed.values() for item in self._take(entry)]
         return put, drop
 
     def _take(self, entry: Any) -> list[AnyItem]:
         found = list(items(entry))
+        if isinstance(entry, Contents):
+            self._contents[entry.name] = entry
+        elif isinstance(entry, AnswerPolicy):
+            spoken = frozenset(c.name for c in entry.choices)
+            self._choices.setdefault(entry.available, {})[entry.name] = spoken
         if found:
             self._items[entry.key] = found
             self._origins |= {i.key: entry.origin for i in found if isinstance(i, Listener)}

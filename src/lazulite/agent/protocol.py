@@ -14,7 +14,7 @@ import msgspec
 
 from lazulite.agent import wire
 from lazulite.drivers.driver import Refusal
-from lazulite.forwarding.model import EntryKey
+from lazulite.forwarding.model import Contents, EntryKey
 
 SOCKET = "agent.sock"
 """In the lab's directory."""
@@ -102,13 +102,18 @@ class Entered(Message, frozen=True):
     guid: str
 
 
+ProbeCounts: TypeAlias = tuple[int, int, str]
+"""Probes sent, probes failed, and why the last one did, or nothing when it did not."""
+
+
 class Report(Message, frozen=True):
-    """How the agent is. Counters are packets and bytes, by origin."""
+    """How the agent is. Counters are packets and bytes, by origin; probes are counted by pool and member."""
 
     id: int
     revision: int | None
     capabilities: Mapping[str, str]
     counters: Mapping[str, tuple[int, int]]
+    probes: Mapping[str, Mapping[str, ProbeCounts]] = {}
 
 
 class Inspected(Message, frozen=True):
@@ -126,10 +131,14 @@ class Failed(Message, frozen=True):
 
 
 class Observed(Message, frozen=True):
-    """News of guests (``running`` or what is wrong) and scripts (exit code and output); ``None``: it is gone."""
+    """News of guests (``running`` or what is wrong), scripts (exit code and output), and pools (who is healthy, and by
+    member why the last probe failed); ``None``: it is gone."""
 
     guests: Mapping[str, str | None] = {}
     scripts: Mapping[str, tuple[int, str, str] | None] = {}
+    contents: Mapping[str, Contents | None] = {}
+    """What the driver follows by now."""
+    reasons: Mapping[str, Mapping[str, str] | None] = {}
 
 
 Question: TypeAlias = Run | Enter | Status | Inspect

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lazulite.agent.health import Health
 from lazulite.agent.loop import Loop
 from lazulite.agent.protocol import (
     SOCKET,
@@ -86,14 +87,16 @@ class Outbox:
 class Server:
     """Answers requests, and hands revisions to the loop."""
 
-    def __init__(self, driver: Driver, loop: Loop, workloads: Workloads, outbox: Outbox) -> None:
-        self._driver, self._loop, self._workloads, self._outbox = driver, loop, workloads, outbox
+    def __init__(self, driver: Driver, loop: Loop, workloads: Workloads, health: Health, outbox: Outbox) -> None:
+        self._driver, self._loop, self._workloads, self._health = driver, loop, workloads, health
+        self._outbox = outbox
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one controller until it, or its successor, ends the connection."""
         self._outbox.replace(writer)
         self._outbox.tell(self._workloads.news())
+        self._outbox.tell(self._health.news())
         try:
             while (body := await receive(reader)) is not None:
                 self._take(request(body))
@@ -126,4 +129,4 @@ class Server:
         if isinstance(message, Inspect):
             return Inspected(message.id, await self._loop.in_driver(self._driver.differences))
         counters = await self._loop.in_driver(self._driver.counters)
-        return Report(message.id, self._loop.applied, self._driver.capabilities, counters)
+        return Report(message.id, self._loop.applied, self._driver.capabilities, counters, self._health.counts())

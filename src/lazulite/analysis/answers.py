@@ -25,13 +25,33 @@ class Disposition(StrEnum):
     NULL_ROUTED = "null routed"
     NEIGHBOR_UNREACHABLE = "neighbor unreachable"
     UNTRANSLATED = "untranslated"
+    NO_RULE = "no rule"
+    NO_HEALTHY_BACKEND = "no healthy backend"
+    SENT_TO_ITSELF = "sent to itself"
     LOOP = "loop"
     GUEST_DOWN = "guest down"
+    DEPENDS_ON_BACKEND = "depends on the backend"
+    """Of many flows at once: some of their backends get them and others do not. Never of one packet."""
 
     @property
     def arrives(self) -> bool:
-        """Whether a workload, a host or the platform got the packet."""
-        return self in (Disposition.DELIVERED, Disposition.EXITS_NETWORK, Disposition.PLATFORM)
+        """Whether a workload or a host got the packet, or some of the packets."""
+        return self in _ARRIVES
+
+    @property
+    def share(self) -> int:
+        """2 when all arrive, 1 when some do, 0 when none does."""
+        return self.arrives + (self.arrives and self is not Disposition.DEPENDS_ON_BACKEND)
+
+
+_ARRIVES = frozenset(
+    {
+        Disposition.DELIVERED,
+        Disposition.EXITS_NETWORK,
+        Disposition.PLATFORM,
+        Disposition.DEPENDS_ON_BACKEND,
+    }
+)
 
 
 class StepAction(StrEnum):

@@ -19,9 +19,12 @@ from lazulite.analysis.headers import EPHEMERAL, Region
 from lazulite.analysis.lookup import Index
 from lazulite.analysis.outside import Part, parts
 from lazulite.analysis.reachability import Endpoint, Matrix
-from lazulite.forwarding.model import ForwardingModel, InternetHost, Port
+from lazulite.analysis.tracing import trace
+from lazulite.forwarding.model import ForwardingModel, Frontend, InternetHost, Port
 from lazulite.values import ALL_PORTS, Flow, IPNetwork, PortRange, Protocol, host_prefix
 
+TRIED = 256
+"""Source ports tried for a witness that the backends of a flow decide about."""
 _ABSENT = tuple(Region(p, ALL_PORTS, ALL_PORTS, Disposition.GUEST_DOWN, "") for p in Protocol)
 """What becomes of flows from or to what is not there."""
 
@@ -44,8 +47,8 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def opens(self) -> bool:
-        """Whether the flows become allowed; else they become denied."""
-        return self.then.disposition.arrives
+        """Whether the flows become allowed, or get to more of their backends; else they become denied, or to fewer."""
+        return self.then.disposition.share > self.now.disposition.share
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -69,7 +72,10 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(now: ForwardingModel, then: ForwardingModel) -> list[Difference]:
-    """Everything that is let through in one of the two networks and not in the other; disjoint."""
+    """Everything that is let through in one of the two networks and not in the other; disjoint.
+
+    Who is healthy in each is what its contents of pools say, and with none of them nobody who is probed.
+    """
     touched = affected(now, then)
     if touched is not None and not touched:
         return []
@@ -92,6 +98,9 @@ class _World:
     def _has(self, endpoint: Endpoint) -> bool:
         port = self._index.model.get(Port, endpoint.name)
         if port is None:
+            frontend = self._index.model.get(Frontend, endpoint.name)
+            if frontend is not None:
+                return frontend.address == endpoint.address
             return self._index.model.get(InternetHost, endpoint.name) is not None
         return endpoint.address in (*port.addresses, *(p.public for p in port.public))
 
@@ -100,6 +109,9 @@ class _World:
 
     def receiver(self, endpoint: Endpoint) -> Hashable:
         return self._matrix.receiver(endpoint) if endpoint in self._there else None
+
+    def arrives(self, source: Endpoint, flow: Flow) -> bool:
+        return source in self._there and trace(self._index, source.name, flow).disposition.arrives
 
     def together(self, source: Endpoint, target: Endpoint) -> bool:
         return self._matrix.together(source, target)
@@ -120,8 +132,11 @@ class _Comparison:
         ports = [p for model in (now, then) for p in model.all(Port).values()]
         inside = list(dict.fromkeys(Endpoint(p.name, a) for p in ports for a in p.addresses))
         self._public = dict.fromkeys(Endpoint(p.name, a.public) for p in ports for a in p.public)
+        frontends = [f for model in (now, then) for f in model.all(Frontend).values()]
+        self._public |= dict.fromkeys(Endpoint(f.name, f.address) for f in frontends if f.public)
+        private = dict.fromkeys(Endpoint(f.name, f.address) for f in frontends if not f.public)
         self._sources = [*self._parts, *inside]
-        self._targets = [*inside, *self._public, *self._parts]
+        self._targets = [*inside, *private, *self._public, *self._parts]
         hosts = [p.host for p in outside]
         self._worlds = [_World(m, hosts, self._sources, self._targets) for m in (now, then)]
         self._known: dict[tuple[int, int], tuple[Change, ...]] = {}
@@ -179,8 +194,19 @@ class _Comparison:
 
     def _difference(self, senders: _Group, receivers: _Group, found: tuple[Change, ...]) -> Difference:
         pair = next((s, t) for s in senders for t in receivers if not self._together(s, t))
-        flows = tuple(_witness(*pair, change) for change in found)
+        flows = tuple(self._witness(*pair, change) for change in found)
         return Difference(self._side(senders), self._side(receivers), found, (pair[0].name,) * len(found), flows)
+
+    def _witness(self, source: Endpoint, target: Endpoint, change: Change) -> Flow:
+        """A flow of the change; of those that fare by their backend, one of the first that both networks part on."""
+        flow = _witness(source, target, change)
+        if Disposition.DEPENDS_ON_BACKEND not in (change.now.disposition, change.then.disposition):
+            return flow
+        for port in range(flow.src_port, min(flow.src_port + TRIED, change.src_ports.last + 1)):
+            tried = msgspec.structs.replace(flow, src_port=port)
+            if self._worlds[0].arrives(source, tried) is not self._worlds[1].arrives(source, tried):
+                return tried
+        return flow
 
     def _side(self, endpoints: _Group) -> Side:
         prefixes = (
@@ -197,7 +223,7 @@ def changes(now: Sequence[Region], then: Sequence[Region]) -> tuple[Change, ...]
     for protocol in Protocol:
         mine, theirs = ([r for r in regions if r.protocol is protocol] for regions in (now, then))
         for one in mine:
-            for other in (r for r in theirs if r.disposition.arrives is not one.disposition.arrives):
+            for other in (r for r in theirs if r.disposition.share != one.disposition.share):
                 src, dst = _common(one.src_ports, other.src_ports), _common(one.dst_ports, other.dst_ports)
                 if src is not None and dst is not None:
                     ends = Outcome(one.disposition, one.origin), Outcome(other.disposition, other.origin)

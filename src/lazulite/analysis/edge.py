@@ -2,10 +2,78 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from lazulite.analysis.answers import Disposition, Step, StepAction
 from lazulite.analysis.lookup import Index
-from lazulite.forwarding.model import InternetHost, Port, PublicAddress, Vrf
-from lazulite.values import IPAddress
+from lazulite.analysis.transport import Transport
+from lazulite.forwarding.model import InternetHost, Port, PublicAddress, SourceNat, Vrf
+from lazulite.values import IPAddress, PortRange
+
+GATEWAY_PORTS = PortRange(1024, 65535)
+"""Of each address of a NAT gateway, to each destination and protocol. Source: "NAT gateway resource", 64,512 ports."""
+
+
+class Leaving(msgspec.Struct, frozen=True):
+    """The source a packet gets on its way to the Internet."""
+
+    step: Step
+    addresses: tuple[IPAddress, ...]
+    """What its source may become; the first stands for all."""
+    ports: PortRange | None = None
+    """Where its source port will be; ``None`` when it keeps its own."""
+    bound: bool = True
+    """Whether answers come back by a binding; else the address alone tells."""
+
+
+def leaving(index: Index, vrf: str, src: IPAddress, transport: Transport) -> Leaving:
+    """How *src* leaves *vrf*: by a gateway, its own public address, a balancer's ports, default outbound access.
+
+    Source: "NAT gateway resource" and "Outbound connections", order of precedence.
+    """
+    owner = source_owner(index, vrf, src)
+    shared = index.source_nats(vrf) if src.version == 4 else []
+    by_gateway = gateway_source(shared, src, transport)
+    if by_gateway is not None:
+        return by_gateway
+    own = public_source(owner, src)
+    if own is not None:
+        return Leaving(own[0], (own[1],), bound=False)
+    by_pool = pool_source(shared, src, transport)
+    if by_pool is not None:
+        return by_pool
+    step, public = default_source(index.model.get(Vrf, vrf), owner, src)
+    return Leaving(step, (public,))
+
+
+def gateway_source(shared: list[SourceNat], src: IPAddress, transport: Transport) -> Leaving | None:
+    """The NAT gateway of the subnet that *src* is of, for protocols that have ports."""
+    for nat in shared:
+        if any(src in p for p in nat.prefixes) and transport.protocol in nat.protocols:
+            among = f" or {len(nat.addresses) - 1} more" if len(nat.addresses) > 1 else ""
+            detail = (
+                f"source {src} becomes {nat.addresses[0]}{among}, port {GATEWAY_PORTS} of {nat.label}; when all are in "
+                "use towards one destination, the next flow there is dropped"
+            )
+            step = Step("nat-gateway-snat", StepAction.TRANSLATED, nat.origin, detail)
+            return Leaving(step, nat.addresses, GATEWAY_PORTS)
+    return None
+
+
+def pool_source(shared: list[SourceNat], src: IPAddress, transport: Transport) -> Leaving | None:
+    """The ports of a balancer's public address that *src* may use."""
+    for nat in shared:
+        blocks = [b for b in nat.blocks if b.private == src]
+        if blocks and transport.protocol in nat.protocols:
+            size = sum(b.ports.last - b.ports.first + 1 for b in blocks)
+            first = blocks[0]
+            detail = (
+                f"source {src} becomes {first.public} port {first.ports} of {nat.label}; a flow beyond {size} to one "
+                "destination is dropped"
+            )
+            step = Step("load-balancer-outbound-snat", StepAction.TRANSLATED, nat.origin, detail)
+            return Leaving(step, tuple(dict.fromkeys(b.public for b in blocks)), first.ports)
+    return None
 
 
 def source_owner(index: Index, vrf: str, src: IPAddress) -> Port | None:

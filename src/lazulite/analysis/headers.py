@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import msgspec
 
 from lazulite.analysis.answers import Disposition
 from lazulite.analysis.matcher import Matcher, cuts
+from lazulite.analysis.transport import Band
 from lazulite.forwarding.model import Action
 from lazulite.values import ALL_PORTS, PortRange, Protocol
 
@@ -40,6 +41,16 @@ class Gate(msgspec.Struct, frozen=True):
     access_list: str
     selected: int
     denied: Disposition
+    src_port: int | None = None
+    dst_port: int | None = None
+    """What translation made of the ports before the list was asked; ``None`` is what the sender wrote."""
+
+    def sees(self, src_port: int, dst_port: int) -> tuple[int, int]:
+        """The ports that the list is asked about."""
+        return (
+            src_port if self.src_port is None else self.src_port,
+            dst_port if self.dst_port is None else self.dst_port,
+        )
 
 
 class End(msgspec.Struct, frozen=True):
@@ -56,9 +67,44 @@ _Outcome = tuple[Disposition, str]
 T = TypeVar("T")
 
 
-def regions(gates: Gated, end: End) -> tuple[Region, ...]:
-    """Every protocol and port, each in exactly one region, through *gates* in order to *end*."""
-    return tuple(region for protocol in Protocol for region in _of_protocol(protocol, gates, end))
+def regions(gates: Gated, end: End, band: Band) -> tuple[Region, ...]:
+    """Every protocol and port of *band*, each in exactly one region, through *gates* in order to *end*."""
+    return tuple(region for protocol in band.protocols for region in _of_protocol(protocol, band.dst_ports, gates, end))
+
+
+def joined(bands: Sequence[Sequence[Sequence[Region]]]) -> tuple[Region, ...]:
+    """One division of all flows from one for each band, which has one for each backend that its flows may go to."""
+    if len(bands) == 1 and len(bands[0]) == 1:
+        return tuple(bands[0][0])
+    return tuple(region for protocol in Protocol for region in _joined(protocol, bands))
+
+
+def _joined(protocol: Protocol, bands: Sequence[Sequence[Sequence[Region]]]) -> Iterator[Region]:
+    ways = [[r for r in way if r.protocol is protocol] for band in bands for way in band]
+    if not protocol.has_ports:
+        found = [region for way in ways for region in way]
+        yield Region(protocol, ALL_PORTS, ALL_PORTS, *_together([(r.disposition, r.origin) for r in found]))
+        return
+    every = [region for way in ways for region in way]
+    dst_ports = _intervals(r.dst_ports for r in every)
+    rows = (
+        (src, tuple(_merged((dst, _together(list(_of_cell(every, src, dst)))) for dst in dst_ports)))
+        for src in _intervals(r.src_ports for r in every)
+    )
+    for src, row in _merged(rows):
+        yield from (Region(protocol, src, dst, *outcome) for dst, outcome in row)
+
+
+def _of_cell(every: Iterable[Region], src: PortRange, dst: PortRange) -> Iterator[_Outcome]:
+    return ((r.disposition, r.origin) for r in every if src.first in r.src_ports and dst.first in r.dst_ports)
+
+
+def _together(outcomes: Sequence[_Outcome]) -> _Outcome:
+    """What is true of flows that any of several backends may get. What stops some of them explains it best."""
+    stopped = [outcome for outcome in outcomes if not outcome[0].arrives]
+    if stopped and len(stopped) < len(outcomes):
+        return Disposition.DEPENDS_ON_BACKEND, stopped[0][1]
+    return outcomes[0]
 
 
 def settle(gates: Gated, end: End) -> tuple[Gated, End]:
@@ -75,15 +121,16 @@ def settle(gates: Gated, end: End) -> tuple[Gated, End]:
     return tuple(unsettled), end
 
 
-def _of_protocol(protocol: Protocol, gates: Gated, end: End) -> Iterator[Region]:
+def _of_protocol(protocol: Protocol, within: PortRange, gates: Gated, end: End) -> Iterator[Region]:
     if not protocol.has_ports:
         yield Region(protocol, ALL_PORTS, ALL_PORTS, *_outcome(protocol, EPHEMERAL, 0, gates, end))
         return
-    chosen = [r for gate, matcher in gates for r in matcher.chosen(gate.selected) if r.protocol in (None, protocol)]
-    dst_ports = _intervals(p for r in chosen for p in r.destination_ports)
+    asked = [(gate, r) for gate, m in gates for r in m.chosen(gate.selected) if r.protocol in (None, protocol)]
+    dst_ports = _intervals((p for gate, r in asked if gate.dst_port is None for p in r.destination_ports), within)
+    src_ports = _intervals(p for gate, r in asked if gate.src_port is None for p in r.source_ports)
     rows = (
         (src, tuple(_merged((d, _outcome(protocol, src.first, d.first, gates, end)) for d in dst_ports)))
-        for src in _intervals(p for r in chosen for p in r.source_ports)
+        for src in src_ports
     )
     for src, row in _merged(rows):
         yield from (Region(protocol, src, dst, *outcome) for dst, outcome in row)
@@ -93,7 +140,7 @@ def _outcome(protocol: Protocol, src_port: int, dst_port: int, gates: Gated, end
     """What becomes of one flow: the first gate to deny, else the end."""
     origin = end.origin
     for gate, matcher in gates:
-        verdict = matcher.first(gate.selected, protocol, src_port, dst_port)
+        verdict = matcher.first(gate.selected, protocol, *gate.sees(src_port, dst_port))
         if verdict.action is Action.DENY:
             return gate.denied, verdict.origin
         if not end.explains:
@@ -101,10 +148,10 @@ def _outcome(protocol: Protocol, src_port: int, dst_port: int, gates: Gated, end
     return end.disposition, origin
 
 
-def _intervals(ranges: Iterable[PortRange]) -> list[PortRange]:
-    """All ports cut wherever a range begins or ends."""
-    inner = [cut for cut in cuts(ranges) if 0 < cut <= ALL_PORTS.last]
-    return [PortRange(first, after - 1) for first, after in pairwise([0, *inner, ALL_PORTS.last + 1])]
+def _intervals(ranges: Iterable[PortRange], within: PortRange = ALL_PORTS) -> list[PortRange]:
+    """The ports of *within* cut wherever a range begins or ends."""
+    inner = [cut for cut in cuts(ranges) if within.first < cut <= within.last]
+    return [PortRange(first, after - 1) for first, after in pairwise([within.first, *inner, within.last + 1])]
 
 
 def _merged(parts: Iterable[tuple[PortRange, T]]) -> Iterator[tuple[PortRange, T]]:

@@ -7,31 +7,39 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
+from lazulite.analysis.backends import Backends, Services, holds
 from lazulite.analysis.matcher import Matcher
 from lazulite.forwarding.model import (
     AccessList,
     AddressSet,
     AnyEntry,
+    BalancingRule,
+    Contents,
     Entry,
     EntryKey,
     ForwardingModel,
+    Frontend,
     Guest,
     InternetHost,
     Peering,
     PlatformResolver,
+    Pool,
     Port,
+    PortForward,
     PublicAddress,
     Route,
     RouteSource,
     RouteTable,
+    SourceNat,
     Vrf,
 )
 from lazulite.incremental import Delta
 from lazulite.values import Direction, IPAddress
 
 _PREFERENCE = {source: rank for rank, source in enumerate(RouteSource)}
+E = TypeVar("E", bound=Entry)
 REMEMBERED = 1 << 16
 """Destinations a route table remembers before it forgets them all."""
 
@@ -76,6 +84,8 @@ class Index:
         self._claims: dict[Hashable, list[str]] = {}
         self._matchers: dict[str, Matcher] = {}
         self._tables: dict[str, LongestPrefix] = {}
+        self._services: dict[str, Services] = {}
+        self._backends: dict[str, Backends] = {}
         self._list_readers: dict[str, set[str]] = {}
         """Address set to the lists whose matcher holds its members."""
         for entry in self.model:
@@ -124,6 +134,49 @@ class Index:
         """The end in *vrf* of its link to *remote*."""
         names = self._claims.get(("peering", vrf, remote))
         return self.model.get(Peering, names[0]) if names else None
+
+    def frontend(self, vrf: str | None, address: IPAddress) -> Frontend | None:
+        """The frontend at a private *address* of *vrf*, or at a public one when *vrf* is ``None``."""
+        names = self._claims.get(("frontend", vrf, address))
+        return self.model.get(Frontend, names[0]) if names else None
+
+    def services(self, frontend: str) -> Services:
+        """What the rules on the frontend of that name take."""
+        found = self._services.get(frontend)
+        if found is None:
+            rules = self._named(BalancingRule, (BalancingRule, frontend))
+            forwards = self._named(PortForward, (PortForward, frontend))
+            found = self._services[frontend] = Services(rules, forwards)
+        return found
+
+    def backends(self, pool: str) -> Backends | None:
+        """The pool of that name with the health of its members."""
+        found = self._backends.get(pool)
+        if found is None:
+            entry = self.model.get(Pool, pool)
+            if entry is None:
+                return None
+            found = self._backends[pool] = Backends(entry, self.model.get(Contents, pool))
+        return found
+
+    def floats(self, port: Port, address: IPAddress) -> bool:
+        """Whether the guest of *port* has *address*, of a frontend, as its own: it is a backend of a floating rule."""
+        found = self.frontend(None, address) or self.frontend(port.vrf, address)
+        if found is None or found.vrf != port.vrf:
+            return False
+        return any(self._leads_to(service, port) for service in self.services(found.name).floating)
+
+    def _leads_to(self, service: BalancingRule | PortForward, port: Port) -> bool:
+        if isinstance(service, PortForward):
+            return service.target in port.addresses
+        return holds(self.backends(service.pool), port.addresses)
+
+    def source_nats(self, vrf: str) -> list[SourceNat]:
+        """The shared source translations of *vrf*, by name."""
+        return self._named(SourceNat, ("source nat", vrf))
+
+    def _named(self, kind: type[E], claim: Hashable) -> list[E]:
+        return [self.model.all(kind)[name] for name in self._claims.get(claim, ())]
 
     def guest_ports(self, guest: str) -> list[Port]:
         """The ports of a guest, its primary first."""
@@ -196,6 +249,10 @@ class Index:
         elif isinstance(entry, AddressSet):
             for name in self._list_readers.pop(entry.name, ()):
                 self._matchers.pop(name, None)
+        elif isinstance(entry, (BalancingRule, PortForward)):
+            self._services.pop(entry.frontend, None)
+        elif isinstance(entry, (Pool, Contents)):
+            self._backends.pop(entry.name, None)
 
 
 def _port_claims(port: Port) -> Iterator[Hashable]:
@@ -217,11 +274,27 @@ def _resolver_claims(resolver: PlatformResolver) -> Iterator[Hashable]:
     yield "resolver", resolver.vrf, resolver.address
 
 
+def _frontend_claims(frontend: Frontend) -> Iterator[Hashable]:
+    yield "frontend", None if frontend.public else frontend.vrf, frontend.address
+
+
+def _service_claims(service: BalancingRule | PortForward) -> Iterator[Hashable]:
+    yield type(service), service.frontend
+
+
+def _source_nat_claims(source_nat: SourceNat) -> Iterator[Hashable]:
+    yield "source nat", source_nat.vrf
+
+
 _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     Port: _port_claims,
     InternetHost: _host_claims,
     Peering: _peering_claims,
     PlatformResolver: _resolver_claims,
+    Frontend: _frontend_claims,
+    BalancingRule: _service_claims,
+    PortForward: _service_claims,
+    SourceNat: _source_nat_claims,
 }
 _KINDS: dict[str, type[Entry]] = {k.__name__: k for k in get_args(AnyEntry)}
 

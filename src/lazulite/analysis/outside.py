@@ -8,7 +8,16 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from lazulite.forwarding.model import AccessList, ForwardingModel, InternetHost, Port, RouteTable, Vrf
+from lazulite.forwarding.model import (
+    AccessList,
+    ForwardingModel,
+    Frontend,
+    InternetHost,
+    Port,
+    RouteTable,
+    SourceNat,
+    Vrf,
+)
 from lazulite.values import IPAddress, IPNetwork, host_prefix
 
 _INTERNET: dict[int, tuple[IPNetwork, ...]] = {4: (ip_network("0.0.0.0/0"),), 6: (ip_network("2000::/3"),)}
@@ -72,6 +81,8 @@ def _inside(model: ForwardingModel) -> Iterator[IPNetwork]:
         if vrf.default_snat is not None:
             yield host_prefix(vrf.default_snat)
     yield from (host_prefix(pair.public) for port in model.all(Port).values() for pair in port.public)
+    yield from (host_prefix(found.address) for found in model.all(Frontend).values())
+    yield from (host_prefix(address) for nat in model.all(SourceNat).values() for address in nat.addresses)
 
 
 def _shared_hosts(models: Sequence[ForwardingModel]) -> dict[IPAddress, InternetHost]:

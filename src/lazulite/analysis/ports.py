@@ -32,6 +32,9 @@ class Crossing(msgspec.Struct, frozen=True):
     direction: Direction
     src: IPAddress
     dst: IPAddress
+    src_port: int | None = None
+    dst_port: int | None = None
+    """As the port sees them; ``None`` is what the sender wrote."""
 
     @property
     def denied(self) -> Disposition:
@@ -43,13 +46,13 @@ def source_address_check(index: Index, port: Port, src: IPAddress) -> Step:
 
     Source: "Virtual network", behaviour 9 (enableIPForwarding).
     """
-    own = src in port.addresses
+    own = src in port.addresses or index.floats(port, src)
     return _address_check(index, port, "source-address-check", src, own, Disposition.SOURCE_REFUSED)
 
 
 def destination_address_check(index: Index, port: Port, dst: IPAddress) -> Step:
     """A port is sent what is addressed to it, and other packets only when it forwards. Source: as the source check."""
-    own = dst in port.addresses
+    own = dst in port.addresses or index.floats(port, dst)
     return _address_check(index, port, "destination-address-check", dst, own, Disposition.DESTINATION_REFUSED)
 
 
@@ -85,7 +88,8 @@ def flow_key(crossing: Crossing, flow: Flow, reply: bool) -> FlowKey:
     request that came in, 1 one that went out.
     """
     name, sent = crossing.port.name, crossing.direction is Direction.EGRESS
-    near, far = (flow.src_port, flow.dst_port) if sent else (flow.dst_port, flow.src_port)
+    src_port, dst_port = _ports(crossing, flow)
+    near, far = (src_port, dst_port) if sent else (dst_port, src_port)
     local, remote = (crossing.src, crossing.dst) if sent else (crossing.dst, crossing.src)
     if flow.protocol is Protocol.ICMP:
         near, far = int(sent is not reply), 0
@@ -94,12 +98,21 @@ def flow_key(crossing: Crossing, flow: Flow, reply: bool) -> FlowKey:
     return name, flow.protocol, local, near, remote, far
 
 
+def _ports(crossing: Crossing, flow: Flow) -> tuple[int, int]:
+    """Source and destination port of the flow where the crossing is."""
+    return (
+        flow.src_port if crossing.src_port is None else crossing.src_port,
+        flow.dst_port if crossing.dst_port is None else crossing.dst_port,
+    )
+
+
 def access_lists(index: Index, crossing: Crossing, flow: Flow) -> Iterator[Step]:
     """One step a list, in the order they are asked, up to the first that denies."""
+    src_port, dst_port = _ports(crossing, flow)
     for stage, name in lists(crossing.port, crossing.direction):
         matcher = index.matcher(name)
         selected = matcher.select(crossing.src, crossing.dst)
-        verdict = matcher.first(selected, flow.protocol, flow.src_port, flow.dst_port)
+        verdict = matcher.first(selected, flow.protocol, src_port, dst_port)
         if verdict.action is Action.DENY:
             yield Step(stage, StepAction.DENIED, verdict.origin, verdict.label, crossing.denied)
             return

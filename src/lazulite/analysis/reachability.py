@@ -12,13 +12,27 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import msgspec
 
 from lazulite.analysis.answers import Disposition, Step, decisive
-from lazulite.analysis.headers import End, Gate, Gated, Region, regions, settle
+from lazulite.analysis.balancer import Pick
+from lazulite.analysis.bindings import Bindings
+from lazulite.analysis.headers import End, Gate, Gated, Region, joined, regions, settle
 from lazulite.analysis.lookup import Index
 from lazulite.analysis.matcher import Matcher
 from lazulite.analysis.ports import Crossing, lists
-from lazulite.analysis.tracing import Walk
-from lazulite.forwarding.model import AccessList, AddressSet, Peering, Port, RouteTable
-from lazulite.values import Flow, IPAddress, IPNetwork
+from lazulite.analysis.tracing import Walk, Ways
+from lazulite.analysis.transport import Band, Undecided
+from lazulite.forwarding.model import (
+    AccessList,
+    AddressSet,
+    Frontend,
+    Member,
+    Peering,
+    Pool,
+    Port,
+    Route,
+    RouteTable,
+    SourceNat,
+)
+from lazulite.values import Flow, IPAddress, IPNetwork, PortRange, Protocol
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -44,7 +58,7 @@ class Matrix:
         self._telling = _Telling(index, {*sources, *destinations})
         self._senders = _classed(sources, self._telling.sender)
         self._receivers = _classed(destinations, self._telling.receiver)
-        self._shared: dict[tuple[tuple[Gate, ...], End], tuple[Region, ...]] = {}
+        self._shared: dict[tuple[tuple[Gate, ...], End, tuple[Protocol, ...], PortRange], tuple[Region, ...]] = {}
         self._known: dict[tuple[Hashable, Hashable], tuple[Region, ...]] = {}
 
     def between(self, source: Endpoint, destination: Endpoint) -> tuple[Region, ...]:
@@ -81,21 +95,47 @@ class Matrix:
                     yield FlowClass(tuple(senders), tuple(receivers), self.between(*found))
 
     def _walk(self, source: Endpoint, destination: Endpoint) -> tuple[Region, ...]:
+        """Divide all flows between the two until no packet on the way tells those of one band apart."""
+        found, left = [], [Band()]
+        while left:
+            band = left.pop()
+            try:
+                found.append(list(self._ways(source, destination, band)))
+            except Undecided as parting:
+                left += list(band.divided(parting.ports))[::-1]
+        return joined(found)
+
+    def _ways(self, source: Endpoint, destination: Endpoint, band: Band) -> Iterator[tuple[Region, ...]]:
+        """The regions of a band, once for each backend that its flows may go to."""
+        ways = Ways()
+        while ways.more():
+            yield self._way(source, destination, band, self._different(source, ways.pick))
+
+    def _way(self, source: Endpoint, destination: Endpoint, band: Band, pick: Pick) -> tuple[Region, ...]:
         gates: list[tuple[Gate, Matcher]] = []
 
         def admit(crossing: Crossing) -> Iterable[Step]:
             gates.extend(_gates(self._index, crossing))
             return ()
 
-        walk = Walk(self._index, source.address, destination.address, admit, {})
+        ends = source.address, destination.address
+        walk = Walk(self._index, ends, band.fresh(), admit, Bindings(), pick)
         end = _end(walk, walk.start(source.name))
-        return self._regions(*settle(tuple(gates), end))
+        return self._regions(*settle(tuple(gates), end), band)
 
-    def _regions(self, gates: Gated, end: End) -> tuple[Region, ...]:
-        key = tuple(gate for gate, _ in gates), end
+    def _different(self, source: Endpoint, pick: Pick) -> Pick:
+        """*pick* among backends that a packet could tell apart; the sender is always one of its own."""
+
+        def pick_one(vrf: str, members: Sequence[Member]) -> Member:
+            return pick(vrf, list({self._telling.backend(vrf, m, source): m for m in reversed(members)}.values())[::-1])
+
+        return pick_one
+
+    def _regions(self, gates: Gated, end: End, band: Band) -> tuple[Region, ...]:
+        key = tuple(gate for gate, _ in gates), end, band.protocols, band.dst_ports
         found = self._shared.get(key)
         if found is None:
-            found = self._shared[key] = regions(gates, end)
+            found = self._shared[key] = regions(gates, end, band)
         return found
 
 
@@ -110,17 +150,22 @@ def endpoints(index: Index) -> list[Endpoint]:
     return [Endpoint(p.name, a) for p in index.model.all(Port).values() for a in p.addresses]
 
 
+def frontends(index: Index) -> list[Endpoint]:
+    """Every address of a balancer; only packets to them have it on their way."""
+    return [Endpoint(f.name, f.address) for f in index.model.all(Frontend).values()]
+
+
 def matrix(index: Index) -> Matrix:
-    """The reachability of all ports among each other."""
+    """The reachability of all ports among each other, and of frontends from all of them."""
     found = endpoints(index)
-    return Matrix(index, found, found)
+    return Matrix(index, found, [*found, *frontends(index)])
 
 
 def _gates(index: Index, crossing: Crossing) -> Iterator[tuple[Gate, Matcher]]:
     for _, name in lists(crossing.port, crossing.direction):
         matcher = index.matcher(name)
         selected = matcher.deciding(matcher.select(crossing.src, crossing.dst))
-        yield Gate(name, selected, crossing.denied), matcher
+        yield Gate(name, selected, crossing.denied, crossing.src_port, crossing.dst_port), matcher
 
 
 def _end(walk: Walk, disposition: Disposition) -> End:
@@ -148,7 +193,9 @@ class _Telling:
         self._sent = _Holders([*(p for r in rules for p in r.sources), *peers])
         self._received = _Holders([*(p for r in rules for p in r.destinations), *(r.prefix for r in routes), *arms])
         self._sets = _memberships(index.model.all(AddressSet).values())
-        self._steered = {(r.target, r.via) for r in routes if r.via}
+        self._steered = {*_hops(index, routes)}
+        self._pools = _pools(index.model.all(Pool).values())
+        self._nats = [n for n in index.model.all(SourceNat).values()]
         self._senders = {e: self._sender(e) for e in found}
         self._receivers = {e: self._receiver(e) for e in found}
 
@@ -179,14 +226,50 @@ class _Telling:
         port, address = self._plain(endpoint), endpoint.address
         if port is None:
             return endpoint
-        held = self._sent.of(address), self._sets.get(address, ())
-        return address.version, port.vrf, port.egress, port.routes, port.default_outbound, held
+        held = self._sent.of(address), self._sets.get(address, ()), self._pools.get((port.vrf, address), ())
+        shared = tuple(self._shared_by(port.vrf, address))
+        return address.version, port.vrf, port.egress, port.routes, port.default_outbound, held, shared
+
+    def _shared_by(self, vrf: str, address: IPAddress) -> Iterator[Hashable]:
+        """The shared translations that *address* leaves by, with where its ports are if they are its own."""
+        for nat in self._nats:
+            if nat.vrf == vrf:
+                if any(address in p for p in nat.prefixes):
+                    yield nat.name
+                yield from (block for block in nat.blocks if block.private == address)
+
+    def backend(self, vrf: str, member: Member, source: Endpoint) -> Hashable:
+        """What tells a packet's backend from others of its pool; members that nobody is are all alike."""
+        owner = self._index.owner(vrf, member.address)
+        if owner is None:
+            return None
+        endpoint = Endpoint(owner.name, member.address)
+        return self.together(source, endpoint), self._receiver(endpoint)
 
     def _receiver(self, endpoint: Endpoint) -> Hashable:
         port, address = self._plain(endpoint), endpoint.address
         if port is None:
             return endpoint
         return address.version, port.vrf, port.ingress, self._received.of(address), self._sets.get(address, ())
+
+
+def _hops(index: Index, routes: Iterable[Route]) -> Iterator[tuple[str | None, IPAddress | None]]:
+    """Where routes lead: appliances, and the backends of frontends that are next hops."""
+    for vrf, via in {(r.target, r.via) for r in routes if r.via}:
+        yield vrf, via
+        found = index.frontend(vrf, via) if vrf is not None and via is not None else None
+        rule = index.services(found.name).every_port if found is not None else None
+        pool = index.model.get(Pool, rule.pool) if rule is not None else None
+        yield from ((vrf, member.address) for member in (pool.members if pool is not None else ()))
+
+
+def _pools(pools: Iterable[Pool]) -> dict[tuple[str, IPAddress], tuple[str, ...]]:
+    """Each address of a network with the names of the pools it is in: no backend gets its own flows."""
+    found: dict[tuple[str, IPAddress], tuple[str, ...]] = {}
+    for pool in sorted(pools, key=lambda p: p.name):
+        for address in dict.fromkeys(m.address for m in pool.members):
+            found[pool.vrf, address] = (*found.get((pool.vrf, address), ()), pool.name)
+    return found
 
 
 class _Holders:

@@ -40,16 +40,20 @@ def nobody(route: Route, address: IPAddress) -> Step:
 
 
 def steer(index: Index, route: Route) -> Step:
-    """Towards the appliance a route names, which must be a port of the network the route targets.
+    """Towards the appliance a route names, which must be a port of the network the route targets, or a frontend there.
 
-    Source: "Virtual network", R9.
+    Source: "Virtual network", R9; "High availability ports overview".
     """
-    if route.target is None or route.via is None or index.owner(route.target, route.via) is None:
+    if route.target is None or route.via is None or not _is_there(index, route.target, route.via):
         detail = f"no interface within reach has {route.via}"
         return Step(
             "appliance-steering", StepAction.DROPPED, route.origin, detail, Disposition.NEIGHBOR_UNREACHABLE, route
         )
     return Step("appliance-steering", StepAction.ROUTED, route.origin, f"via {route.via}", route=route)
+
+
+def _is_there(index: Index, vrf: str, address: IPAddress) -> bool:
+    return index.owner(vrf, address) is not None or index.frontend(vrf, address) is not None
 
 
 def peering_filter(index: Index, vrf: str, remote: str, src: IPAddress) -> Step:

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from lazulite.analysis import edge, ports, routing
+from lazulite.analysis import balancer, edge, ports, routing
 from lazulite.analysis.answers import Disposition, Hop, RoundTrip, Step, StepAction, Trace
+from lazulite.analysis.balancer import Pick
+from lazulite.analysis.bindings import Bindings
 from lazulite.analysis.lookup import Index
 from lazulite.analysis.ports import Crossing, FlowKey
-from lazulite.forwarding.model import InternetHost, NextHop, Port, Route, Vrf
+from lazulite.analysis.transport import Transport
+from lazulite.forwarding.model import Frontend, InternetHost, Member, NextHop, Port, Route
 from lazulite.values import Direction, Flow, IPAddress
 
 Filter: TypeAlias = Callable[[Crossing], Iterable[Step]]
 """What the flow table and the lists of a port say; a step with a disposition ends the packet."""
 
-Bindings: TypeAlias = dict[tuple[IPAddress, IPAddress], tuple[str, IPAddress]]
-"""(Shared public address, remote) to the VRF and private address that talk from behind it."""
+
+def first(vrf: str, members: Sequence[Member]) -> Member:
+    """The pick of who wants one way and not all of them."""
+    return members[0]
 
 
 class Walk:
-    """One packet on its way. Addresses change under it, hops grow behind it."""
+    """One packet on its way. Addresses and ports change under it, hops grow behind it."""
 
-    def __init__(self, index: Index, src: IPAddress, dst: IPAddress, ask: Filter, bindings: Bindings) -> None:
-        self.src, self.dst = src, dst
+    def __init__(
+        self,
+        index: Index,
+        ends: tuple[IPAddress, IPAddress],
+        transport: Transport,
+        ask: Filter,
+        bindings: Bindings,
+        pick: Pick = first,
+    ) -> None:
+        self.src, self.dst = ends
+        self.transport = transport
         self.destination = ""
-        self._index, self._ask, self._bindings = index, ask, bindings
+        self._index, self._ask, self._bindings, self._pick = index, ask, bindings, pick
         self._places: list[tuple[str, str, str, IPAddress, IPAddress, list[Step]]] = []
 
     @property
@@ -84,7 +98,8 @@ class Walk:
 
     def _pass(self, port: Port, direction: Direction) -> Disposition | None:
         self._do(ports.fragment_check(direction))
-        for step in self._ask(Crossing(port, direction, self.src, self.dst)):
+        carried = self.transport
+        for step in self._ask(Crossing(port, direction, self.src, self.dst, carried.src_port, carried.dst_port)):
             if self._do(step):
                 return step.disposition
         return None
@@ -93,6 +108,7 @@ class Walk:
         platform = routing.platform_resolver(self._index, port, self.dst)
         if platform is not None:
             return self._end(platform)
+        self._answer("load-balancer", port.vrf, public=False)
         step = routing.look_up(self._index, port, self.dst)
         route = step.route
         if route is None or step.disposition:
@@ -104,8 +120,17 @@ class Walk:
             return self._do(routing.steer(self._index, route)) or self._into(port, route, route.via or self.dst)
         return self._into(port, route, self.dst)
 
+    def _answer(self, stage: str, vrf: str, *, public: bool) -> bool:
+        """Give an answer the source that the question was sent to, where *vrf* translated the question."""
+        found = self._bindings.answer(vrf, self.src, self.dst, public=public)
+        if found is None:
+            return False
+        self._do(balancer.returned(stage, self.src, found.address))
+        self.src, self.transport.src_port = found.address, found.port
+        return True
+
     def _into(self, port: Port, route: Route, address: IPAddress) -> Disposition | Port:
-        """To the port that has *address*, in this VRF or over the peering to the one the route targets."""
+        """To what has *address*, in this VRF or over the peering to the one the route targets."""
         vrf = port.vrf if route.next_hop is NextHop.LOCAL else route.target
         if vrf is not None and vrf != port.vrf:
             self._place(self._index.vrf_label(vrf), vrf, "")
@@ -113,20 +138,64 @@ class Walk:
             if refused:
                 return refused
         owner = self._index.owner(vrf, address) if vrf is not None else None
-        return owner or self._end(routing.nobody(route, address))
+        if owner is not None:
+            return owner
+        frontend = self._index.frontend(vrf, address) if vrf is not None else None
+        if frontend is None:
+            return self._end(routing.nobody(route, address))
+        return self._balance(frontend) if address == self.dst else self._steer(frontend, route)
+
+    def _steer(self, frontend: Frontend, route: Route) -> Disposition | Port:
+        """To a member of the pool behind a frontend that is a next hop; both directions of a flow by the same one."""
+        self._place(frontend.label, frontend.vrf, "")
+        self._do(balancer.frontend(frontend))
+        pick = self._bindings.steady(frontend.name, self._pick)
+        found = balancer.steer(self._index, frontend, route, self.transport, pick)
+        if isinstance(found, Step):
+            return self._end(found)
+        step, member = found
+        self._do(step)
+        return self._index.owner(frontend.vrf, member.address) or self._end(routing.nobody(route, member.address))
+
+    def _balance(self, frontend: Frontend) -> Disposition | Port:
+        """To the backend that a rule on the frontend chooses."""
+        self._place(frontend.label, frontend.vrf, "")
+        self._do(balancer.frontend(frontend))
+        carried, flow = self.transport, self._flow()
+        chosen = balancer.port_forward(self._index, frontend, carried) or balancer.choose(
+            self._index, frontend, flow, carried, self._pick
+        )
+        if isinstance(chosen, Step):
+            return self._end(chosen)
+        step = balancer.translated(self._index, frontend, chosen, flow)
+        owner = self._index.owner(frontend.vrf, chosen.address)
+        if step.disposition or owner is None:
+            return self._end(step)
+        self._do(step)
+        asked, port = self.dst, carried.dst_port
+        self.dst, carried.dst_port = (asked if chosen.service.floating else chosen.address), chosen.port
+        self._bindings.entered(frontend.vrf, self.dst, self.src, asked, port, public=frontend.public)
+        return owner
+
+    def _flow(self) -> Flow:
+        carried = self.transport
+        return Flow(self.src, self.dst, carried.protocol, carried.dst_port or 0, carried.src_port or 0)
 
     def _to_internet(self, port: Port) -> Disposition | Port:
-        vrf = self._index.model.get(Vrf, port.vrf)
         self._place(f"{self._index.vrf_label(port.vrf)} edge", port.vrf, "")
-        owner = edge.source_owner(self._index, port.vrf, self.src)
-        own = edge.public_source(owner, self.src)
-        step, public = own or edge.default_source(vrf, owner, self.src)
-        ended = self._do(step)
+        if self._answer("public-address-dnat", port.vrf, public=True):
+            return self._across_internet()
+        out, carried = edge.leaving(self._index, port.vrf, self.src, self.transport), self.transport
+        ended = self._do(out.step)
         if ended:
             return ended
-        if own is None:
-            self._bindings[public, self.dst] = (port.vrf, self.src)
-        self.src = public
+        if out.bound:
+            self._bindings.left(out.addresses[0], self.dst, port.vrf, self.src, carried.src_port)
+        self.src = out.addresses[0]
+        if out.ports is not None:
+            carried.predictable = False
+            if carried.src_port is not None and carried.src_port not in out.ports:
+                carried.src_port = out.ports.first
         return self._across_internet()
 
     def _from_host(self, host: InternetHost) -> Disposition | Port:
@@ -137,16 +206,20 @@ class Walk:
         return self._across_internet()
 
     def _across_internet(self) -> Disposition | Port:
-        bound = self._bindings.get((self.dst, self.src))
-        owner = self._index.owner(*bound) if bound else None
+        bound = self._bindings.returns(self.dst, self.src)
+        owner = self._index.owner(bound.vrf, bound.address) if bound else None
         if bound and owner:
-            self._do(edge.bound_destination(self.dst, bound[1]))
-            self.dst = bound[1]
+            self._do(edge.bound_destination(self.dst, bound.address))
+            self.dst, self.transport.dst_port = bound.address, bound.port
             return owner
+        frontend = self._index.frontend(None, self.dst)
+        if frontend is not None:
+            return self._balance(frontend)
         inward = edge.public_destination(self._index, self.dst)
         if inward:
             step, port, pair = inward
             self._do(step)
+            self._bindings.entered(port.vrf, pair.private, self.src, self.dst, self.transport.dst_port, public=True)
             self.dst = pair.private
             return port
         step, host = edge.internet(self._index, self.dst)
@@ -154,10 +227,14 @@ class Walk:
         return self._end(step)
 
     def _is_local(self, port: Port) -> bool:
-        """Whether the packet is for the guest of the port itself: a guest answers for all its addresses on any port."""
+        """Whether the packet is for the guest of the port itself: a guest answers for all its addresses on any port.
+
+        Addresses of frontends whose rules float to it are among them.
+        """
         if self.dst in port.addresses:
             return True
-        return port.guest is not None and any(self.dst in p.addresses for p in self._index.guest_ports(port.guest))
+        mine = self._index.guest_ports(port.guest) if port.guest is not None else [port]
+        return any(self.dst in p.addresses or self._index.floats(p, self.dst) for p in mine)
 
     def _place(self, label: str, vrf: str, port: str) -> None:
         self._places.append((label, vrf, port, self.src, self.dst, []))
@@ -179,26 +256,64 @@ def trace(index: Index, source: str, flow: Flow) -> Trace:
 
     Raises ``LookupError`` when there is no such port or host.
     """
-    return _trace(index, source, flow, set(), {}, reply=False)
+    return _trace(index, source, flow, set(), Bindings(), first, reply=False)
 
 
-def round_trip(index: Index, source: str, flow: Flow) -> RoundTrip:
+def round_trip(index: Index, source: str, flow: Flow, pick: Pick = first) -> RoundTrip:
     """The first packet of *flow* and the answer to it, over the state that the first packet left behind.
 
     Each port keeps flows of its own, so an answer that comes another way than the packet went is a new flow to
-    the ports that did not see it. Raises ``LookupError`` as :func:`trace` does.
+    the ports that did not see it. *pick* chooses where the model does not know which backend it is.
+    Raises ``LookupError`` as :func:`trace` does.
     """
     flows: set[FlowKey] = set()
-    bindings: Bindings = {}
-    forward = _trace(index, source, flow, flows, bindings, reply=False)
+    bindings = Bindings()
+    forward = _trace(index, source, flow, flows, bindings, pick, reply=False)
     if forward.arrived is None:
         return RoundTrip(forward, None, established=False)
     if forward.disposition is Disposition.PLATFORM:  # it answers over the state that the question left
         return RoundTrip(forward, None, established=True)
+    bindings.answering = True
     answer, sender = reverse(forward.arrived), _answers_from(index, forward)
-    reply = _trace(index, sender, answer, flows, bindings, reply=True) if sender else None
+    reply = _trace(index, sender, answer, flows, bindings, pick, reply=True) if sender else None
     returned = reply is not None and reply.arrived == reverse(flow)
     return RoundTrip(forward, reply, returned and _same_end(index, source, reply.destination if reply else ""))
+
+
+def round_trips(index: Index, source: str, flow: Flow) -> Iterator[RoundTrip]:
+    """A round trip for each backend that the flow may go to; one where the model knows which it is."""
+    ways = Ways()
+    while ways.more():
+        yield round_trip(index, source, flow, ways.pick)
+
+
+class Ways:
+    """Goes through everything that walks may pick, one after the other, depth first."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[int, int]] = []
+        """Of each pick of the walk under way: which it took, of how many."""
+        self._at = 0
+        self._begun = False
+
+    def more(self) -> bool:
+        """Begin the next walk, if there is one."""
+        while self._begun and self._taken and self._taken[-1][0] + 1 == self._taken[-1][1]:
+            self._taken.pop()
+        if self._begun and not self._taken:
+            return False
+        if self._taken:
+            number, count = self._taken[-1]
+            self._taken[-1] = number + 1, count
+        self._at, self._begun = 0, True
+        return True
+
+    def pick(self, vrf: str, members: Sequence[Member]) -> Member:
+        if self._at == len(self._taken):
+            self._taken.append((0, len(members)))
+        number = self._taken[self._at][0]
+        self._at += 1
+        return members[number]
 
 
 def reverse(flow: Flow) -> Flow:
@@ -206,7 +321,9 @@ def reverse(flow: Flow) -> Flow:
     return Flow(flow.dst, flow.src, flow.protocol, dst_port=flow.src_port, src_port=flow.dst_port)
 
 
-def _trace(index: Index, source: str, flow: Flow, flows: set[FlowKey], bindings: Bindings, *, reply: bool) -> Trace:
+def _trace(
+    index: Index, source: str, flow: Flow, flows: set[FlowKey], bindings: Bindings, pick: Pick, *, reply: bool
+) -> Trace:
     def ask(crossing: Crossing) -> Iterable[Step]:
         known = ports.flow_table(flows, crossing, flow, reply)
         yield known
@@ -214,11 +331,12 @@ def _trace(index: Index, source: str, flow: Flow, flows: set[FlowKey], bindings:
             yield from ports.access_lists(index, crossing, flow)
             flows.add(ports.flow_key(crossing, flow, reply))  # not reached after a deny: the walk asks no further
 
-    walk = Walk(index, flow.src, flow.dst, ask, bindings)
+    carried = Transport(flow.protocol, flow.src_port, flow.dst_port)
+    walk = Walk(index, (flow.src, flow.dst), carried, ask, bindings, pick)
     disposition = walk.start(source)
     if not disposition.arrives:
         return Trace(flow, walk.hops, disposition)
-    arrived = Flow(walk.src, walk.dst, flow.protocol, flow.dst_port, flow.src_port)
+    arrived = Flow(walk.src, walk.dst, flow.protocol, carried.dst_port or 0, carried.src_port or 0)
     return Trace(flow, walk.hops, disposition, walk.destination, arrived)
 
 

@@ -38,7 +38,8 @@ class Actions:
         if isinstance(result, Reply):
             return self._operation(address, _ready(result.body)) if result.slow else result
         if isinstance(result, Write):
-            return self._write(address, result.resource)
+            operation = self._write(address, result.resource)
+            return operation if result.body is None else Reply(result.body)
         if isinstance(result, Run):
             return self._operation(address, self._run(result))
         raise refused(list(result))

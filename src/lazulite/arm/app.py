@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from lazulite.arm.backend import Backend
 from lazulite.arm.errors import ArmError
@@ -19,6 +19,14 @@ _QUERY_FIELDS = 100
 _REQUEST, _CORRELATION = "x-ms-request-id", "x-ms-correlation-request-id"
 """The second is what a client calls its own chain of requests; the activity log keeps it."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request's headers. Ours: az sends about two thousand."""
+NEAR = "lazulite.near"
+"""Of the scope, where the process puts it: a function that says whether the lab's own user on this host asks."""
+
+_VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
+"""What may stand in a header as it is; names in links have more, and get there as in every URL."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -64,7 +72,7 @@ class Api:
 
     async def _exchange(self, scope: Message, receive: Receive) -> tuple[dict[str, str], Response]:
         """The request's headers and the answer to it."""
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _headers(scope)
         headers[_REQUEST] = self._backend.new_id()
         if not _GUID.fullmatch(headers.get(_CORRELATION, "")):
             headers[_CORRELATION] = headers[_REQUEST]
@@ -86,7 +94,7 @@ class Api:
         # A HEAD says nothing of a body, and 204 must not.
         if method != "HEAD" and response.status != 204:
             headers["Content-Length"] = str(len(content))
-        raw = [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in headers.items()]
+        raw = [(k.lower().encode("ascii"), quote(v, safe=_VISIBLE).encode("ascii")) for k, v in headers.items()]
         await send({"type": "http.response.start", "status": response.status, "headers": raw})
         await send({"type": "http.response.body", "body": content})
 
@@ -113,7 +121,19 @@ def _request(scope: Message, headers: dict[str, str], content: bytes) -> Request
         fields = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_QUERY_FIELDS)
     except ValueError:
         raise ArmError(400, "InvalidQueryString", f"More than {_QUERY_FIELDS} query parameters.") from None
-    return Request(scope["method"], path, {k.lower(): v for k, v in fields}, headers, content)
+    query = {k.lower(): v for k, v in fields}
+    if sum(map(len, (part for header in scope["headers"] for part in header))) > HEAD_LIMIT:
+        raise ArmError(431, "RequestHeaderFieldsTooLarge", f"The headers have more than {HEAD_LIMIT} bytes.")
+    plain, near = scope.get("scheme") == "http", scope.get(NEAR, lambda: False)
+    return Request(scope["method"], path, query, headers, content, plain, near)
+
+
+def _headers(scope: Message) -> dict[str, str]:
+    """By folded name; one that comes several times is one with all values (RFC 9110, 5.3), so none is overlooked."""
+    found: dict[str, str] = {}
+    for name, value in ((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in scope["headers"]):
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 async def _content(headers: dict[str, str], receive: Receive) -> bytes:
@@ -134,5 +154,5 @@ async def _content(headers: dict[str, str], receive: Receive) -> bytes:
 
 
 def _too_long() -> ArmError:
-    message = f"The request content is longer than the {CONTENT_LIMIT} bytes that are allowed."
+    message = f"The request content size exceeds the maximum size of {CONTENT_LIMIT >> 20} MB."
     return ArmError(413, "RequestContentTooLarge", message)

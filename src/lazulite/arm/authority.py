@@ -1,7 +1,7 @@
 """The directory that issues tokens: AAD-style and ADFS-style endpoints, device codes, managed identities.
 
 A token is for a principal of the lab's directory, and secrets, certificates and passwords are checked. A device is
-signed in at once, and a managed identity is given to whoever asks on the host: those have no role to begin with.
+signed in at once, and a managed identity is given without a secret, so both are for the lab's own user on the host.
 Source: "Microsoft identity platform and OAuth 2.0 …" (client credentials, device code, password, refresh), and what
 MSAL 1.39 was seen to ask.
 """
@@ -17,9 +17,11 @@ import jwt
 import msgspec
 
 from lazulite.arm.access import Access
+from lazulite.arm.access.attempts import Attempts
 from lazulite.arm.access.claims import claims
 from lazulite.arm.access.credentials import is_current, is_secret, signed_by
-from lazulite.arm.access.founding import DEVICE_USER, MANAGED_IDENTITY
+from lazulite.arm.access.founding import DEVICE_USER
+from lazulite.arm.access.founding import MANAGED_IDENTITY as DEFAULT_IDENTITY
 from lazulite.arm.access.principals import ServicePrincipal, User
 from lazulite.arm.backend import Backend
 from lazulite.arm.message import Request, Response
@@ -28,6 +30,10 @@ from lazulite.arm.tokens import ACCESS_S, REFRESH_S, Tokens
 _DEVICE_CODE_S = 900
 _PUBLIC_CLIENT = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The application id of azure-cli, for requests that name none."""
+
+
+MANAGED_IDENTITY = (["metadata", "identity", "oauth2", "token"], ["msi", "token"])
+"""Paths of IMDS and of App Service; clients ask there without TLS."""
 
 
 class Refusal(Exception):
@@ -45,6 +51,7 @@ class Authority:
         self._backend = backend
         self._tokens = tokens
         self._directory = access.directory
+        self._attempts = Attempts()
         self._grants = {
             "client_credentials": self._client_credentials,
             "password": self._password,
@@ -57,7 +64,7 @@ class Authority:
         """The answer to a request of an identity client, ``None`` when it is none."""
         path = request.folded
         try:
-            if path in (["metadata", "identity", "oauth2", "token"], ["msi", "token"]):
+            if path in MANAGED_IDENTITY:
                 return self._managed_identity(request)
             if path[-1] == "token" and "oauth2" in path[1:3]:
                 return self._token(request)
@@ -94,6 +101,8 @@ class Authority:
             raise Refusal("invalid_request", "The token endpoint wants a POST.", 405)
         form = _form(request)
         grant = self._grants.get(form.get("grant_type", ""))
+        if grant == self._device:
+            _require_near(request)
         if grant is None:
             raise Refusal("unsupported_grant_type", f"The grant type '{form.get('grant_type', '')}' is not supported.")
         return Response(200, grant(self._tenant(request.segments[0]), form))
@@ -138,8 +147,12 @@ class Authority:
         if not name or not password:
             raise Refusal("invalid_grant", "username and password are required.")
         user = self._user(tenant, name)
+        if self._attempts.locked(user.id, self._backend.now()):
+            raise Refusal("invalid_grant", "AADSTS50053: The account is locked: too many wrong passwords. Try later.")
         if not is_secret(password, user.digest):
+            self._attempts.failed(user.id, self._backend.now())
             raise Refusal("invalid_grant", "AADSTS50126: Error validating credentials due to invalid password.")
+        self._attempts.forget(user.id)
         return self._user_grant(tenant, form, user)
 
     def _refresh(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
@@ -183,6 +196,7 @@ class Authority:
         }
 
     def _device_code(self, request: Request) -> Response:
+        _require_near(request)
         code = self._tokens.sign("device", _DEVICE_CODE_S, {"tid": self._tenant(request.segments[0])})
         where = f"{self._backend.base_url}/devicelogin"
         body = {
@@ -198,6 +212,7 @@ class Authority:
 
     def _managed_identity(self, request: Request) -> Response:
         """IMDS and the App Service flavour. Source: "How to use managed identities … to acquire an access token"."""
+        _require_near(request)
         imds = request.folded[0] == "metadata"
         header = "metadata" if imds else "x-identity-header"
         if not request.headers.get(header):
@@ -220,10 +235,17 @@ class Authority:
             named = self._directory.find(query["object_id"])
             found = named if isinstance(named, ServicePrincipal) else None
         else:
-            found = self._directory.client(query.get("client_id") or MANAGED_IDENTITY)
+            found = self._directory.client(query.get("client_id") or DEFAULT_IDENTITY)
         if found is None or found.service_principal_type != "ManagedIdentity" or not found.account_enabled:
             raise Refusal("invalid_request", "Identity not found")
         return found
+
+
+def _require_near(request: Request) -> None:
+    """Raise the refusal of a sign-in without a secret to anybody but the lab's own user."""
+    if not request.near():
+        message = "Only the user who runs the lab is signed in without a secret, and over the host's loopback alone."
+        raise Refusal("access_denied", message, 403)
 
 
 def _form(request: Request) -> dict[str, str]:

@@ -81,6 +81,12 @@ class Backend(Protocol):
         """``https://localhost:8443``, without a trailing slash."""
 
     @property
+    def grace_s(self) -> float:
+        """How long the answer to a write waits for its operation. One that is over by then is answered as finished, as
+        ARM lets a service do (200 or 201 without ``Azure-AsyncOperation``): clients save a poll and a read, and
+        azure-cli a pause of half a second before it looks."""
+
+    @property
     def tenants(self) -> Sequence[Tenant]:
         """At least one; the first is the default. Subscriptions are documents of the store."""
 

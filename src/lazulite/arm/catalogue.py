@@ -52,6 +52,11 @@ class Address(msgspec.Struct, frozen=True):
         """Whether it can be written at its own path."""
         return not self.steps or (len(self.steps) == 1 and self.steps[0].spec.wire in self.kind.creatable_children)
 
+    @property
+    def removable(self) -> bool:
+        """Whether it can be deleted at its own path."""
+        return self.writable or (len(self.steps) == 1 and self.steps[0].spec.wire in self.kind.removable_children)
+
 
 class Catalogue:
     """The service table, indexed by type."""

@@ -8,7 +8,7 @@ from typing import Any
 from lazulite.arm.errors import ArmError
 from lazulite.arm.replacement import parts
 from lazulite.resources.ids import ResourceId
-from lazulite.resources.model import Kind, Ref, Resource, Violation
+from lazulite.resources.model import ASSIGNED, Kind, Ref, Resource, Violation
 from lazulite.resources.schema import FieldSpec, fields
 from lazulite.resources.view import Snapshot, references
 
@@ -16,7 +16,10 @@ _IN_USE = ("CannotDeleteResource", "Resource {id} can not be deleted because it 
 
 
 def dangling(new: Resource[Any], old: Resource[Any] | None, snapshot: Snapshot) -> Iterator[Violation]:
-    """A violation for each reference of *new* to what will not be there. Weak ones that *old* had may stay."""
+    """A violation for each reference of *new* to what will not be there. Weak ones that *old* had may stay.
+
+    What the service assigns is its own to keep right.
+    """
     own = {part.key for part, _ in parts(new.id, new.properties)}
     kept = _weak_targets(old) if old is not None else set()
     for path, holder, ref, weak in _references(new.id, new.properties, "properties"):
@@ -39,7 +42,7 @@ def _references(holder: ResourceId, properties: Any, path: str) -> Iterator[tupl
     model: Any = type(properties)
     for spec in fields(model).values():
         value = getattr(properties, spec.attribute)
-        if value is not None and not spec.ignored_on_input:
+        if value is not None and not spec.ignored_on_input and ASSIGNED.name not in spec.markers:
             yield from _below(holder, spec, value, f"{path}.{spec.wire}")
 
 

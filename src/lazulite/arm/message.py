@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,10 @@ class Request(msgspec.Struct, frozen=True, dict=True):
     headers: Mapping[str, str] = {}
     """By folded name."""
     content: bytes = b""
+    plain: bool = False
+    """Whether it came without TLS."""
+    near: Callable[[], bool] = lambda: False
+    """Whether it was made by the lab's own user on this host."""
 
     @cached_property
     def segments(self) -> list[str]:

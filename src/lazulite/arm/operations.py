@@ -68,6 +68,12 @@ class Operation:
             await asyncio.wait({waiter}, timeout=timeout_s)
             waiter.cancel()
 
+    async def over(self, grace_s: float) -> bool:
+        """Whether it ends well within *grace_s*, so soon that its client need not hear of it."""
+        if grace_s:
+            await self.wait(grace_s)
+        return bool(grace_s) and self.status == "Succeeded"
+
     async def finish(self) -> None:
         """Until it is done. Raises :class:`ArmError` when it failed."""
         await self.wait()

@@ -1,4 +1,4 @@
-"""The lab's own certificate authority, and the certificate its server shows on loopback.
+"""The lab's own certificate authority, and the certificate its server shows on loopback and where else it listens.
 
 Clients verify strictly (Python 3.13 wants KeyUsage and key identifiers), so the certificates carry them. The bundle
 holds the public roots too: ``REQUESTS_CA_BUNDLE`` is read by every Python program of a shell, not only by ours.
@@ -7,6 +7,7 @@ holds the public roots too: ``REQUESTS_CA_BUNDLE`` is read by every Python progr
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,12 +19,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lazulite.values import IPAddress
+
 _AUTHORITY_LIFE = timedelta(days=3650)
 _SERVER_LIFE = timedelta(days=397)
 """The longest that browsers accept of a server certificate."""
 _RENEW_BEFORE = timedelta(days=30)
 _SKEW = timedelta(days=1)
 _PEM = serialization.Encoding.PEM
+_HERE = (ip_address("127.0.0.1"), ip_address("::1"))
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -37,8 +41,10 @@ class Files(msgspec.Struct, frozen=True):
     """Public roots and ours."""
 
 
-def ensure(directory: Path, now: datetime) -> Files:
+def ensure(directory: Path, now: datetime, address: IPAddress = _HERE[0]) -> Files:
     """The certificates in *directory*: made when there are none, the server's renewed before it ends.
+
+    The server's is for loopback and *address*.
 
     The authority is kept as long as it is valid, so that what a shell was told to trust stays right.
     """
@@ -48,8 +54,9 @@ def ensure(directory: Path, now: datetime) -> Files:
     if not _valid(files.authority, files.authority_key, now):
         _found_authority(files, now)
         files.certificate.unlink(missing_ok=True)
-    if not _valid(files.certificate, files.key, now):
-        _issue(files, now)
+    addresses = list(dict.fromkeys((*_HERE, address)))
+    if not _valid(files.certificate, files.key, now) or not _names(files.certificate, addresses):
+        _issue(files, now, addresses)
     roots = Path(certifi.where()).read_bytes()
     _write(files.bundle, roots + b"\n" + files.authority.read_bytes())
     return files
@@ -66,6 +73,13 @@ def _valid(certificate: Path, key: Path, now: datetime) -> bool:
     return in_time and found.public_key() == own.public_key()
 
 
+def _names(certificate: Path, addresses: Sequence[IPAddress]) -> bool:
+    """Whether it is for these addresses and no others."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(names.get_values_for_type(x509.IPAddress)) == set(addresses)
+
+
 def _found_authority(files: Files, now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Lazulite lab authority")
@@ -80,13 +94,13 @@ def _found_authority(files: Files, now: datetime) -> None:
     _write(files.authority, certificate.public_bytes(_PEM))
 
 
-def _issue(files: Files, now: datetime) -> None:
+def _issue(files: Files, now: datetime, addresses: Sequence[IPAddress]) -> None:
     authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
     signer = serialization.load_pem_private_key(files.authority_key.read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     hosts: list[x509.GeneralName] = [x509.DNSName("localhost")]
-    hosts += [x509.IPAddress(ip_address(a)) for a in ("127.0.0.1", "::1")]
+    hosts += map(x509.IPAddress, addresses)
     certificate = (
         _builder(_name("localhost"), authority.subject, key.public_key(), now, _SERVER_LIFE)
         .add_extension(x509.SubjectAlternativeName(hosts), critical=False)

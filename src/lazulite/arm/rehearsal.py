@@ -50,6 +50,10 @@ class Rehearsal:
         return self._base.base_url
 
     @property
+    def grace_s(self) -> float:
+        return 0.0
+
+    @property
     def tenants(self) -> Sequence[Tenant]:
         return self._base.tenants
 

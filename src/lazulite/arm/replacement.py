@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lazulite.arm.catalogue import Step
+from lazulite.arm.catalogue import Step, child_field
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import ASSIGNED, IMMUTABLE, SECRET, Child, Ref, Violation
 from lazulite.resources.schema import FieldSpec, carry_over, fields
@@ -30,6 +30,18 @@ def carried(sent: P, stored: P | None) -> P:
         value = getattr(sent, spec.attribute)
         if spec.attribute not in kept and value is not None:
             kept[spec.attribute] = _nested(spec, value, getattr(stored, spec.attribute) if same else None)
+    return msgspec.structs.replace(sent, **kept) if kept else sent  # type: ignore[type-var]
+
+
+def with_unmentioned(sent: P, stored: P, body: Mapping[str, Any], since: Mapping[str, str], version: str) -> P:
+    """*sent* with those children of *stored* that *body* says nothing about and *version* keeps then.
+
+    *since*: :attr:`lazulite.resources.model.Kind.children_kept_since`.
+    """
+    said = next((v for k, v in body.items() if k.lower() == "properties"), None) or {}
+    mentioned = {k.lower() for k, v in said.items() if v is not None}
+    wires = [wire for wire, first in since.items() if version >= first and wire.lower() not in mentioned]
+    kept = {spec.attribute: getattr(stored, spec.attribute) for w in wires if (spec := child_field(type(sent), w))}
     return msgspec.structs.replace(sent, **kept) if kept else sent  # type: ignore[type-var]
 
 
@@ -68,9 +80,11 @@ def _holds(spec: FieldSpec) -> bool:
 
 
 def changed_immutables(new: Any, old: Any, path: str = "properties") -> Iterator[Violation]:
-    """A violation for each immutable property of *new* that differs from *old*'s."""
+    """A violation for each immutable property of *new* that differs from *old*'s; what the service assigns may."""
     model: Any = type(new)
     for spec in fields(model).values():
+        if ASSIGNED.name in spec.markers:
+            continue
         value, before, here = getattr(new, spec.attribute), getattr(old, spec.attribute), f"{path}.{spec.wire}"
         if IMMUTABLE.name in spec.markers:
             if _identity(value) != _identity(before):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazulite.arm.access import identities
@@ -12,7 +12,7 @@ from lazulite.arm.operations import Operations
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
 from lazulite.resources.schema import encode
-from lazulite.resources.view import View, children
+from lazulite.resources.view import Snapshot, View, children, family
 
 
 class Representation:
@@ -22,36 +22,33 @@ class Representation:
         self._backend = backend
         self._catalogue = catalogue
         self._operations = operations
-        self._status = {m: f for s in catalogue.services for m, f in s.status.items()}
+        self._status = _by_model(s.status for s in catalogue.services)
+        self._beside = _by_model(s.beside for s in catalogue.services)
 
-    def resource(self, address: Address, root: Resource[Any]) -> dict[str, Any]:
-        """The resource or child at *address*, which must be there, in the document *root*."""
+    def resource(self, address: Address, root: Resource[Any], snapshot: Snapshot | None = None) -> dict[str, Any]:
+        """The resource or child at *address* in the document *root*; both are in *snapshot* (``None``: the newest)."""
+        snapshot = snapshot or self._backend.store.snapshot
         if not address.steps:
-            return self._root(address.kind.name, root)
+            return self._root(address.kind.name, root, snapshot)
         wires = "/".join(s.spec.wire for s in address.steps)
-        part = self._part(root.id, address)
+        part = _part(root.id, address, snapshot)
         shown: dict[str, Any] = {"name": part.id.name}
         self._stamp(shown, part.id, f"{address.kind.name}/{wires}", root)
         if part.zones:
             shown["zones"] = list(part.zones)
-        return shown | {"properties": self._properties(part, shown["type"], root)}
+        shown |= self._found(self._beside, part, snapshot)
+        return shown | {"properties": self._properties(part, shown["type"], root, snapshot)}
 
     def summary(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
         """An entry of the list of all resources: the envelope alone."""
         shown: dict[str, Any] = {"id": resource.id.text, "name": resource.id.name, "type": type_name}
         return shown | self._envelope(resource) | self._identity(resource)
 
-    def _root(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
+    def _root(self, type_name: str, resource: Resource[Any], snapshot: Snapshot) -> dict[str, Any]:
         shown: dict[str, Any] = {"name": resource.id.name}
         self._stamp(shown, resource.id, type_name, resource)
         shown |= self._envelope(resource) | self._identity(resource)
-        return shown | {"properties": self._properties(resource, type_name, resource)}
-
-    def _part(self, root: ResourceId, address: Address) -> Resource[Any]:
-        part = root
-        for step in address.steps:
-            part = part.child(step.spec.wire, step.name)
-        return self._backend.store.snapshot.resources[part.key]
+        return shown | {"properties": self._properties(resource, type_name, resource, snapshot)}
 
     @staticmethod
     def _stamp(shown: dict[str, Any], resource_id: ResourceId, type_name: str, root: Resource[Any]) -> None:
@@ -70,27 +67,45 @@ class Representation:
     def _identity(self, resource: Resource[Any]) -> dict[str, Any]:
         return identities.shown(resource, self._backend.tenants[0].id) if "identity" in resource.envelope else {}
 
-    def _properties(self, part: Resource[Any], type_name: str, root: Resource[Any]) -> dict[str, Any]:
+    def _properties(
+        self, part: Resource[Any], type_name: str, root: Resource[Any], snapshot: Snapshot
+    ) -> dict[str, Any]:
         shown: dict[str, Any] = {"provisioningState": self._operations.state(root.id.key, part.id.key)}
         shown |= encode(part.properties)
         places: dict[str, int] = {}
         for wire, child in children(part.properties):
+            if wire not in shown:
+                continue
             entry = shown[wire][places.get(wire, 0)]
             places[wire] = places.get(wire, 0) + 1
-            self._complete(entry, part.id.child(wire, child.name), f"{type_name}/{wire}", root)
-        shown.update(self._computed(part))
-        return shown
+            held = snapshot.resources[part.id.child(wire, child.name).key]
+            self._stamp(entry, held.id, f"{type_name}/{wire}", root)
+            entry["properties"] = self._properties(held, f"{type_name}/{wire}", root, snapshot)
+        return shown | self._found(self._status, part, snapshot)
 
-    def _complete(self, entry: dict[str, Any], child: ResourceId, type_name: str, root: Resource[Any]) -> None:
-        part = self._backend.store.snapshot.resources[child.key]
-        self._stamp(entry, part.id, type_name, root)
-        entry["properties"] = self._properties(part, type_name, root)
+    def _found(self, functions: Mapping[type, list[Any]], part: Resource[Any], snapshot: Snapshot) -> dict[str, Any]:
+        """What services compute of *part*, one after the other."""
+        view, found = View(snapshot), dict[str, Any]()
+        for function in functions.get(type(part.properties), ()):
+            found |= function(part, view, self._backend.observations)
+        return found
 
-    def _computed(self, part: Resource[Any]) -> Mapping[str, Any]:
-        status = self._status.get(type(part.properties))
-        if status is None:
-            return {}
-        return status(part, View(self._backend.store.snapshot), self._backend.observations)
+
+def _part(root: ResourceId, address: Address, snapshot: Snapshot) -> Resource[Any]:
+    part = root
+    for step in address.steps:
+        part = part.child(step.spec.wire, step.name)
+    return snapshot.resources[part.key]
+
+
+def _by_model(tables: Iterable[Mapping[type, Any]]) -> dict[type, list[Any]]:
+    """The functions of each model, those for what it extends among them."""
+    found: dict[type, list[Any]] = {}
+    for table in tables:
+        for model, function in table.items():
+            for each in family(model):
+                found.setdefault(each, []).append(function)
+    return found
 
 
 def decided(part: Resource[Any], *, child: bool) -> dict[str, Any]:

@@ -125,19 +125,19 @@ class ResourceRequests:
     async def _written(self, request: Request, written: Written) -> Response:
         assert written.resource is not None
         headers = {"ETag": written.resource.etag}
-        if written.address.kind.asynchronous:
+        if not written.address.kind.asynchronous:
+            await written.operation.wait()
+        elif not await written.operation.over(self._backend.grace_s):
             headers |= self._poll_headers(request, written.operation, written.resource.location)
             del headers["Location"]  # what a PUT leads to is the resource itself
-        else:
-            await written.operation.wait()
-        body = self._shown.resource(written.address, written.resource)
+        body = self._shown.resource(written.address, written.resource, written.snapshot)
         created = 201 if written.address.steps else written.address.kind.created_status
         return Response(created if written.created else 200, body, headers)
 
     async def _patched(self, request: Request, written: Written) -> Response:
         if request.body.keys() == {"tags"}:  # no packet depends on them, and clients do not poll
             assert written.resource is not None
-            body = self._shown.resource(written.address, written.resource)
+            body = self._shown.resource(written.address, written.resource, written.snapshot)
             return Response(200, body, {"ETag": written.resource.etag})
         return await self._written(request, written)
 
@@ -148,6 +148,8 @@ class ResourceRequests:
             return Response(204)
         if not written.address.kind.asynchronous:
             await written.operation.finish()
+            return Response(200)
+        if await written.operation.over(self._backend.grace_s):
             return Response(200)
         location = snapshot.resources[written.address.root.key].location
         return Response(202, headers=self._poll_headers(request, written.operation, location))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from lazulite.arm import operation_requests, scopes
+from lazulite.arm import operation_requests, reserved_names, scopes
 from lazulite.arm.access import Access, Caller, current
 from lazulite.arm.access.caller import acting
 from lazulite.arm.access.claims import claims as made
@@ -19,7 +19,7 @@ from lazulite.arm.actions import Actions
 from lazulite.arm.activity import Activity
 from lazulite.arm.activity_requests import PATH as ACTIVITY_LOG
 from lazulite.arm.activity_requests import ActivityRequests
-from lazulite.arm.authority import Authority
+from lazulite.arm.authority import MANAGED_IDENTITY, Authority
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.deployment_requests import DeploymentRequests, records
@@ -119,6 +119,8 @@ class Router:
 
     async def answer(self, request: Request) -> Response:
         path = request.folded
+        if request.plain and path not in MANAGED_IDENTITY:
+            raise ArmError(403, "HttpsRequired", "Without TLS the lab answers for managed identities alone; use https.")
         room = self.mounts.get(path[0])
         if room is None and path[0] not in _SIGNED_IN:
             return self._open(request)
@@ -178,6 +180,8 @@ class Router:
         path = request.folded
         if any(path[i : i + 2] == _DEPLOYMENTS for i in range(1, len(path))):
             raise _no_scope(request)
+        if path == reserved_names.PATH:
+            return reserved_names.answer(request)
         if len(path) < 3:
             return self._discovery.providers(request) if len(path) == 1 else self._discovery.provider(request)
         if path[1:3] == OPERATIONS_METADATA:

@@ -16,21 +16,33 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.errors import ArmError, child_not_found, parent_not_found, refused, resource_not_found
 from lazulite.arm.operations import Operation, Operations
-from lazulite.arm.replacement import carried, changed_immutables, find_child, merged, parts, with_child
+from lazulite.arm.replacement import (
+    carried,
+    changed_immutables,
+    find_child,
+    merged,
+    parts,
+    with_child,
+    with_unmentioned,
+)
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.schema import encode
-from lazulite.resources.view import View
+from lazulite.resources.view import Snapshot, View
 
 NO_CONDITIONS: Mapping[str, str] = {}
 Along = Callable[[str], Mapping[tuple[str, str], None]]
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What a write did. ``resource`` is the document as stored, ``None`` after a delete."""
+    """What a write did. ``resource`` is the document as stored, ``None`` after a delete.
+
+    ``snapshot`` is what was stored then: whoever answers the client has waited, and others may have written since.
+    """
 
     address: Address
     operation: Operation
+    snapshot: Snapshot
     resource: Resource[Any] | None = None
     created: bool = False
 
@@ -59,6 +71,10 @@ class Writes:
         new, violations = envelope.decode(address.kind, address.root, body)
         if new is None or violations:
             raise refused(violations)
+        if old is not None and address.kind.children_kept_since:
+            since = address.kind.children_kept_since
+            kept = with_unmentioned(new.properties, old.properties, body, since, version)
+            new = msgspec.structs.replace(new, properties=kept)
         return self._replace(address, new, old)
 
     def patch(
@@ -81,7 +97,7 @@ class Writes:
         self, resource_id: ResourceId, conditions: Mapping[str, str] = NO_CONDITIONS, version: str = ""
     ) -> Written | None:
         """``None`` when there is nothing to delete."""
-        address = self._address(resource_id, version, parent=False)
+        address = self._address(resource_id, version, removing=True)
         snapshot = self._backend.store.snapshot
         old = snapshot.get(address.root.key)
         if old is None or resource_id.key not in snapshot.resources:
@@ -122,9 +138,9 @@ class Writes:
         snapshot, touched = store.commit(changes, self._operations.records(operation) | dict(documents or {}))
         self._backend.committed(snapshot, touched)
         self._operations.follow(operation)
-        return Written(address, operation, snapshot.get(subject.id.key), created)
+        return Written(address, operation, snapshot, snapshot.get(subject.id.key), created)
 
-    def _address(self, resource_id: ResourceId, version: str, *, parent: bool = True) -> Address:
+    def _address(self, resource_id: ResourceId, version: str, *, removing: bool = False) -> Address:
         """Where *resource_id* can be written; raises the errors of scope, type and missing parent."""
         snapshot = self._backend.store.snapshot
         address = self._catalogue.address(resource_id, version)
@@ -132,10 +148,11 @@ class Writes:
         if resource_id.group is None:
             message = f"A resource of type '{address.kind.name}' must be in a resource group."
             raise ArmError(400, "ResourceGroupNotSpecified", message)
-        if not address.writable:
+        if not (address.removable if removing else address.writable):
             message = f"'{address.type_name}' is written through its parent, not at a path of its own."
             raise ArmError(405, "MethodNotAllowed", message)
-        if parent and "/" in address.kind.name.partition("/")[2] and address.root.parent.key not in snapshot.resources:
+        nested = not removing and "/" in address.kind.name.partition("/")[2]
+        if nested and address.root.parent.key not in snapshot.resources:
             raise parent_not_found(address.root)
         return address
 
@@ -195,7 +212,8 @@ class Writes:
 
     def _put_in_parent(self, address: Address, root: Resource[Any], child: Child[Any] | None) -> Written:
         properties = with_child(root.properties, address.steps[0], child)
-        new = msgspec.structs.replace(root, properties=carried(properties, root.properties))
+        kept = properties if child is None else carried(properties, root.properties)
+        new = msgspec.structs.replace(root, properties=kept)
         return self._store(address, new, root, child)
 
     def _stored_child(self, resource_id: ResourceId, address: Address, root: Resource[Any]) -> dict[str, Any]:

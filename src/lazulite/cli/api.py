@@ -6,7 +6,7 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,19 +46,30 @@ class Client:
     def subscription(self) -> str:
         return f"/subscriptions/{self.connection.subscription}"
 
-    def exchange(self, method: str, path: str, body: Any = None, *, content: bytes | None = None) -> Reply:
-        """One request and its answer, whatever its status. *content* is sent as it is, in the place of *body*."""
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content: bytes | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request and its answer, whatever its status. *content* is sent as it is, in the place of *body*; *more*
+        are headers."""
         headers = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}
+        headers |= more or {}
         content = content if body is None else json.dumps(body).encode()
         target = _versioned(path)
         try:
             self._http.request(method, target, content, headers)
             response = self._http.getresponse()
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             self._http.close()  # the server closed a connection that stood idle
             self._http.request(method, target, content, headers)
             response = self._http.getresponse()
         except OSError as error:
+            self._http.close()
             raise Failure(
                 f"The lab does not answer at {self.connection.endpoint}: {error}.", "lazulite status"
             ) from error
@@ -77,7 +88,7 @@ class Client:
         location = reply.headers.get("location")
         if operation:
             self._await_operation(operation)
-        elif reply.status == 202 and location:
+        if reply.status == 202 and location and (method == "POST" or not operation):
             return self._await_result(location)
         return self.get(path) if operation and method in ("PUT", "PATCH") else reply.body
 

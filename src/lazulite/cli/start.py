@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from ipaddress import ip_address
 from pathlib import Path
 
 import click
@@ -23,8 +24,9 @@ _NOTHING_RAN = 3
 
 @lab_command("up")
 @click.option("--detach", "-d", is_flag=True, help="Return once the lab answers; it keeps running.")
-@click.option("--port", type=int, default=0, help="Port of the API on 127.0.0.1. Default: the last one, or a free one.")
-@click.option("--http-port", type=int, default=0, help="Plain HTTP for metadata and managed identities.")
+@click.option("--bind", default="127.0.0.1", show_default=True, help="The one address of this host the API is at.")
+@click.option("--port", type=int, default=0, help="Port of the API. Default: the last one, or a free one.")
+@click.option("--http-port", type=int, default=0, help="Managed identities over plain HTTP, always on 127.0.0.1.")
 @click.option("--memory", is_flag=True, help="Without packets: the network exists as a model only.")
 @click.option(
     "--templates",
@@ -33,17 +35,19 @@ _NOTHING_RAN = 3
     help="A folder of linked templates, in the place of the addresses that begin with PREFIX. Repeatable.",
 )
 def up_command(
-    session: Session, detach: bool, port: int, http_port: int, memory: bool, templates: tuple[str, ...]
+    session: Session, detach: bool, bind: str, port: int, http_port: int, memory: bool, templates: tuple[str, ...]
 ) -> None:
     """Start a lab, or find that it runs. Its state is as it was.
 
-    In the foreground Ctrl-C stops it again; with --detach it stays until `lazulite down`.
+    In the foreground Ctrl-C stops it again; with --detach it stays until `lazulite down`. With --bind others can
+    reach the API: over TLS, and with a token, which nobody gets there without a secret (docs/threat-model.md).
     """
     running = stored_connection(session.directory)
     if running is not None and running.alive:
         show_started(session, running, "runs already")
         return
-    process = start(session.directory, session.lab, port, http_port, memory, tuple(map(absolute, templates)))
+    folders = tuple(map(absolute, templates))
+    process = start(session.directory, session.lab, port, http_port, memory, folders, bind=address(bind))
     show_started(session, await_answer(session.directory, process), "runs")
     if not detach:
         _attend(session, process)
@@ -57,13 +61,31 @@ def absolute(text: str) -> str:
     return f"{prefix}{equals}{Path(folder).resolve()}"
 
 
+def address(text: str) -> str:
+    """*text*, which is an address the API can be at. Raises :class:`Failure`."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        raise Failure(f"{text!r} is no IP address.", "lazulite up --bind 192.0.2.10", code=2) from None
+    if found.is_unspecified or found.is_multicast:
+        hint = "Name the one address that clients use: links, tokens and the certificate name it."
+        raise Failure(f"{text} is not one address of this host.", hint, code=2)
+    return text
+
+
 def start(
-    where: Path, lab: str, port: int = 0, http_port: int = 0, memory: bool = False, templates: tuple[str, ...] = ()
+    where: Path,
+    lab: str,
+    port: int = 0,
+    http_port: int = 0,
+    memory: bool = False,
+    templates: tuple[str, ...] = (),
+    bind: str = "127.0.0.1",
 ) -> subprocess.Popen[bytes]:
     """Start the controller of *lab*; its output goes to ``controller.log`` in the lab's directory."""
     where.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-m", "lazulite.daemon", "--lab", lab, "--directory", str(where)]
-    command += ["--port", str(port), "--http-port", str(http_port), *(["--memory"] if memory else [])]
+    command += ["--bind", bind, "--port", str(port), "--http-port", str(http_port), *(["--memory"] if memory else [])]
     command += [word for folder in templates for word in ("--templates", folder)]
     with (where / "controller.log").open("ab") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

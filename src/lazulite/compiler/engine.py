@@ -9,7 +9,7 @@ import msgspec
 
 from lazulite.forwarding.model import EntryKey, ForwardingModel
 from lazulite.incremental import Delta, Incremental, Node, Trace
-from lazulite.resources.view import Snapshot, View
+from lazulite.resources.view import Snapshot, View, family
 from lazulite.services.service import Service
 
 
@@ -27,7 +27,8 @@ class Compiler:
         self._functions: dict[type, list[Any]] = {}
         for service in services:
             for model, function in service.compile.items():
-                self._functions.setdefault(model, []).append(function)
+                for each in family(model):
+                    self._functions.setdefault(each, []).append(function)
         self._engine: Incremental[EntryKey, Any] = Incremental()
         self._roots: dict[type, frozenset[str]] = {}
 

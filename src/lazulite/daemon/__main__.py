@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -23,7 +24,8 @@ from lazulite.daemon.memory import MemoryParts
 from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.places import Connection, Places, started_at
-from lazulite.daemon.server import HOST, PortTakenError, Servers, listen
+from lazulite.daemon.progress import Progress
+from lazulite.daemon.server import HOST, PortTakenError, Servers, bindable, host_name, listen
 from lazulite.daemon.surface import PREFIX, Surface
 from lazulite.daemon.templates import Uploads
 from lazulite.services import SERVICES
@@ -51,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lazulite.daemon", description="The controller of one lab.")
     parser.add_argument("--lab", default="default")
     parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--bind", type=bindable, default=HOST, help="address of the API")
     parser.add_argument("--port", type=int, default=0, help="of the API; 0: the last one, or a free one")
     parser.add_argument("--http-port", type=int, default=0, help="of plain HTTP for metadata; 0: the last one, or any")
     parser.add_argument("--memory", action="store_true", help="a model without packets")
@@ -70,16 +73,16 @@ async def _run(asked: argparse.Namespace) -> None:
     parts = _parts(places, memory=asked.memory)
     network = Network(SERVICES, parts.connect)
     controller = Controller(places.database, network, parts)
-    https = listen(asked.port, places.last_port("https"))
+    https = listen(asked.port, places.last_port("https"), asked.bind)
     http = listen(asked.http_port, places.last_port("http"))
     places.keep_ports({"https": https.getsockname()[1], "http": http.getsockname()[1]})
-    controller.base_url = f"https://localhost:{https.getsockname()[1]}"
+    controller.base_url = f"https://{host_name(asked.bind)}:{https.getsockname()[1]}"
     api = Api(controller)
     uploads = Uploads(controller.store.documents, controller.base_url)
     api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
     api.router.surroundings.compare = Foresight(controller).compare
     api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts, uploads).answer
-    files = pki.ensure(places.certificates, datetime.now(UTC))
+    files = pki.ensure(places.certificates, datetime.now(UTC), asked.bind)
     servers = Servers(api)
     servers.https(https, files)
     servers.http(http)
@@ -88,7 +91,7 @@ async def _run(asked: argparse.Namespace) -> None:
     )
     metadata = f"http://{HOST}:{http.getsockname()[1]}"
     connection = _connection(controller, api.router.lab_token(_TOKEN_S), str(files.authority), metadata)
-    await _serve(servers, network, lambda: places.announce(connection))
+    await _serve(servers, network, Progress(controller), lambda: places.announce(connection))
 
 
 def _parts(places: Places, *, memory: bool) -> Parts:
@@ -99,22 +102,24 @@ def _parts(places: Places, *, memory: bool) -> Parts:
     return LinuxParts(places.directory)
 
 
-async def _serve(servers: Servers, network: Network, announce: Callable[[], None]) -> None:
+async def _serve(servers: Servers, network: Network, progress: Progress, announce: Callable[[], None]) -> None:
     """Serve until a signal; *announce* once the network follows what is stored."""
     following = asyncio.create_task(network.follow())
     ready = asyncio.create_task(network.settled(network.wanted))
-    serving = asyncio.create_task(servers.serve())
+    serving, progressing = asyncio.create_task(servers.serve()), asyncio.create_task(progress.follow())
+    vital: set[asyncio.Task[Any]] = {following, serving, progressing}
     try:
-        await asyncio.wait({following, ready, serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(vital | {ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done():
             announce()
-            await asyncio.wait({following, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
+            await asyncio.wait(vital, return_when=asyncio.FIRST_COMPLETED)
+        for task in (following, progressing):
+            if task.done():
+                task.result()
     finally:
-        for task in (following, ready, serving):
+        for task in (*vital, ready):
             task.cancel()
-        await asyncio.gather(following, ready, serving, return_exceptions=True)
+        await asyncio.gather(*vital, ready, return_exceptions=True)
 
 
 def _connection(controller: Controller, token: str, authority: str, metadata: str) -> Connection:

@@ -24,6 +24,7 @@ from lazulite.agent.protocol import (
     LoadWanted,
     Observed,
     Output,
+    ProbeCounts,
     Question,
     Reply,
     Report,
@@ -35,9 +36,11 @@ from lazulite.agent.protocol import (
     reply,
 )
 from lazulite.agent.server import address
+from lazulite.daemon.network import Listener
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux import anchor
 from lazulite.drivers.linux.guests import GuestError, Init
+from lazulite.forwarding.model import Contents
 
 PATIENCE_S = 20.0
 """How long a new agent may take to listen."""
@@ -101,6 +104,14 @@ class AgentLink:
         """Guest to ``running`` or what is wrong with it."""
         self.scripts: dict[str, tuple[int, str, str]] = {}
         """Script to exit code and output, once it has ended."""
+        self.reasons: dict[str, Mapping[str, str]] = {}
+        """Pool to why the last probe of a member failed, by member."""
+        self._contents: dict[str, Contents] = {}
+        self._listener: Listener | None = None
+
+    def report_to(self, listener: Listener) -> None:
+        self._listener = listener
+        listener.filled(self._contents)
 
     async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
         self._epoch, self._revision = uuid.uuid4().hex, revision
@@ -122,6 +133,9 @@ class AgentLink:
 
     async def counters(self) -> Mapping[str, tuple[int, int]]:
         return (await self._asked(Status(next(self._ids)), Report)).counters
+
+    async def probes(self) -> Mapping[str, Mapping[str, ProbeCounts]]:
+        return (await self._asked(Status(next(self._ids)), Report)).probes
 
     async def differences(self) -> list[str]:
         return (await self._asked(Inspect(next(self._ids)), Inspected)).differences
@@ -161,15 +175,28 @@ class AgentLink:
 
     def _take(self, message: Reply) -> None:
         if isinstance(message, Applied):
-            if (message.epoch, message.revision) == (self._epoch, self._revision):
-                _resolve(self._applying, message.refusals)
+            self._take_applied(message)
         elif isinstance(message, LoadWanted):
             self._lose("the agent has lost track of the model")
         elif isinstance(message, Observed):
             _merge(self.guests, message.guests)
             _merge(self.scripts, message.scripts)
+            _merge(self.reasons, message.reasons)
+            self._take_contents(message.contents)
         else:
             _resolve(self._answers.get(message.id), message)
+
+    def _take_applied(self, message: Applied) -> None:
+        if (message.epoch, message.revision) != (self._epoch, self._revision):
+            return
+        if self._applying is not None and self._applying.done() and self._listener is not None:
+            self._listener.refused(message.refusals)
+        _resolve(self._applying, message.refusals)
+
+    def _take_contents(self, news: Mapping[str, Contents | None]) -> None:
+        _merge(self._contents, news)
+        if news and self._listener is not None:
+            self._listener.filled(news)
 
     def _lose(self, why: str) -> None:
         """Fail whoever waits, and whoever comes."""

@@ -40,6 +40,8 @@ class Controller:
     registry = _REGISTRY
     services: Sequence[Service] = SERVICES
     lab = Lab(regions=tuple(REGIONS))
+    grace_s = 0.01
+    """A few times what the kernel needs for the edit of a rule (2 ms)."""
 
     def __init__(self, database: str, network: Network, parts: Parts) -> None:
         """Open (or found) the lab in *database* and compile it. Raises ``StoreError`` when it cannot be read."""
@@ -63,7 +65,8 @@ class Controller:
 
     @property
     def observations(self) -> Observations:
-        return Observations(_GuestStates(self.network, self._parts), self._parts.scripts)
+        guests = _GuestStates(self.network, self._parts)
+        return Observations(guests, self._parts.scripts, self.network.contents, self._parts.reasons)
 
     def committed(self, snapshot: Snapshot, touched: Collection[Any]) -> None:
         self.network.committed(snapshot, touched)

@@ -9,7 +9,7 @@ from lazulite.analysis.answers import Disposition
 from lazulite.analysis.difference import Change, Difference, Outcome, Side, differences
 from lazulite.compiler.engine import compile_model
 from lazulite.daemon.controller import Controller
-from lazulite.forwarding.model import ForwardingModel, Guest, InternetHost, Port
+from lazulite.forwarding.model import Contents, ForwardingModel, Frontend, Guest, InternetHost, Pool, Port
 from lazulite.resources.view import Snapshot
 from lazulite.services import SERVICES
 from lazulite.values import Flow
@@ -26,14 +26,26 @@ class Foresight:
 
     async def compare(self, snapshot: Snapshot) -> dict[str, Any]:
         """Rows of flows that become allowed or denied. Other requests are served meanwhile."""
-        now = ForwardingModel(self._controller.model)
+        network = self._controller.network
+        now = ForwardingModel([*network.model, *network.contents.values()])
         return await asyncio.to_thread(report, now, snapshot)
 
 
 def report(now: ForwardingModel, snapshot: Snapshot) -> dict[str, Any]:
     then = compile_model(SERVICES, snapshot)
+    then.put([foreseen(pool, now) for pool in then.all(Pool).values() if pool.probe is not None])
     rows = [_row(found, (then, now)) for found in differences(now, then)]
     return {"differences": sorted(rows, key=lambda row: (row["from"]["names"], row["to"]["names"]))}
+
+
+def foreseen(pool: Pool, now: ForwardingModel) -> Contents:
+    """Who will be healthy: of the members that are there now those that are now, and all that are new, because what a
+    change opens has to be seen although nobody has asked them yet."""
+    former, contents = now.get(Pool, pool.name), now.get(Contents, pool.name)
+    present = {m.name for m in former.members} if former is not None else set()
+    healthy = set(contents.members) if contents is not None else set()
+    members = tuple(m.name for m in pool.members if m.name in healthy or m.name not in present)
+    return contents if contents is not None and contents.members == members else Contents(pool.name, members)
 
 
 def _row(found: Difference, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
@@ -51,12 +63,15 @@ def _side(side: Side, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
 
 
 def _name(port: str, models: tuple[ForwardingModel, ...]) -> str:
-    """What people call the workload behind a port; everything else is the Internet."""
+    """What people call the workload behind a port, or a frontend; everything else is the Internet."""
     for model in models:
         found = model.get(Port, port)
         if found is not None:
             guest = model.get(Guest, found.guest) if found.guest else None
             return guest.label if guest is not None else found.label
+        frontend = model.get(Frontend, port)
+        if frontend is not None:
+            return frontend.label
     return INTERNET
 
 

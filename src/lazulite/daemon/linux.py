@@ -47,6 +47,10 @@ class LinuxParts:
     def scripts(self) -> Mapping[str, tuple[int, str, str]]:
         return self._running[1].scripts if self._running else {}
 
+    @property
+    def reasons(self) -> Mapping[str, Mapping[str, str]]:
+        return self._running[1].reasons if self._running else {}
+
     def report(self) -> list[dict[str, str]]:
         found = anchor.find(self._directory)
         kind = "without root" if found and found.rootless else "as root"

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+from lazulite.agent.targets import Targets
 from lazulite.daemon.guests import Workload
+from lazulite.daemon.network import Listener
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux.guests import GuestError
 from lazulite.drivers.memory import MemoryDriver
+from lazulite.forwarding.model import Contents
+from lazulite.incremental import Delta
 
 NO_PACKETS = "this lab has no packets (it was started with --memory)"
+ASSUMED = "assumed"
+"""Who says what is healthy in such a lab: nobody has asked."""
 
 
 class MemoryFabric:
@@ -20,18 +27,42 @@ class MemoryFabric:
 
     def __init__(self) -> None:
         self.driver = MemoryDriver()
+        self._targets = Targets()
+        self._listener: Listener | None = None
+
+    def report_to(self, listener: Listener) -> None:
+        self._listener = listener
 
     async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
-        return self.driver.adopt(entries)
+        refusals = self.driver.adopt(entries)
+        gone, self._targets = self._targets.pools.keys(), Targets()
+        self._fill(gone | self._targets.advance(Delta(changed={e.key: e for e in entries})))
+        return refusals
 
     async def apply(self, revision: int, delta: ModelDelta) -> list[Refusal]:
-        return self.driver.apply(delta)
+        refusals = self.driver.apply(delta)
+        self._fill(self._targets.advance(delta))
+        return refusals
+
+    def _fill(self, pools: Iterable[str]) -> None:
+        """No packets, so no probes: members that run are taken for healthy, as they are where their services run."""
+        if self._listener is not None:
+            self._listener.filled({pool: self._contents(pool) for pool in sorted(pools)})
+
+    def _contents(self, pool: str) -> Contents | None:
+        if pool not in self._targets.pools:
+            return None
+        running = tuple(m for m, target in self._targets.members(pool).items() if target is not None)
+        return Contents(pool, running, ASSUMED, datetime.now(UTC).isoformat(timespec="milliseconds"))
 
     async def run(self, guest: str, script: str) -> tuple[int, str, str]:
         return 1, "", NO_PACKETS
 
     async def gone(self) -> None:
         await asyncio.Event().wait()
+
+    async def probes(self) -> dict[str, dict[str, tuple[int, int, str]]]:
+        return {}
 
     async def differences(self) -> list[str]:
         return self.driver.differences()
@@ -46,6 +77,7 @@ class MemoryParts:
     driver = "memory"
     guests: Mapping[str, str] = {}
     scripts: Mapping[str, tuple[int, str, str]] = {}
+    reasons: Mapping[str, Mapping[str, str]] = {}
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[MemoryFabric]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from lazulite.analysis import Index
 from lazulite.compiler.engine import Compiler
 from lazulite.drivers.driver import ModelDelta, Refusal
-from lazulite.forwarding.model import EntryKey, ForwardingModel
+from lazulite.forwarding.model import Contents, EntryKey, ForwardingModel, Pool
 from lazulite.incremental import Delta
 from lazulite.resources.view import Snapshot
 from lazulite.services.service import Service
@@ -25,11 +25,24 @@ PATIENCE_S = 20.0
 """How long those who need the fabric wait for one that is being brought up."""
 
 
+class Listener(Protocol):
+    """Is told what the fabric does with no call under way."""
+
+    def filled(self, contents: Mapping[str, Contents | None]) -> None:
+        """These dynamic sets hold something else by now; ``None``: they are gone."""
+
+    def refused(self, refusals: list[Refusal]) -> None:
+        """The machine refuses something else by now."""
+
+
 class Fabric(Protocol):
     """Whoever makes packets follow the model. Every method raises ``ConnectionError`` once it is lost.
 
     Refusals are everything the machine refuses by then, not only what this call brought.
     """
+
+    def report_to(self, listener: Listener) -> None:
+        """Tell *listener* from now on, and at once all that dynamic sets hold."""
 
     async def adopt(self, revision: int, entries: list[Any]) -> list[Refusal]:
         """Become the model that *entries* are, leaving alone what is right already."""
@@ -42,6 +55,9 @@ class Fabric(Protocol):
         """Return once the fabric is lost."""
 
     async def counters(self) -> Mapping[str, tuple[int, int]]: ...
+
+    async def probes(self) -> Mapping[str, Mapping[str, tuple[int, int, str]]]:
+        """By pool and member: probes sent, probes failed, and why the last one did, or nothing when it did not."""
 
     async def differences(self) -> list[str]:
         """Everything that is not as it was given, in words: a full read-back."""
@@ -73,6 +89,10 @@ class Network:
         self.wanted = 0
         self.applied = -1
         self.refusals: list[Refusal] = []
+        self.news = asyncio.Event()
+        """Set by every commit, and when a dynamic set holds something else."""
+        self._contents: dict[str, Contents] = {}
+        """What dynamic sets hold, as a fabric last said; also of sets that the model does not declare any more."""
 
     @property
     def model(self) -> ForwardingModel:
@@ -80,8 +100,39 @@ class Network:
 
     @cached_property
     def index(self) -> Index:
-        """The model arranged for questions; kept up to date from the first question on."""
-        return Index(self.model)
+        """The model and what its sets hold, arranged for questions; kept up to date from the first question on."""
+        return Index([*self.model, *self.contents.values()])
+
+    @property
+    def contents(self) -> Mapping[str, Contents]:
+        """What the sets that the model declares hold now, by name."""
+        return _Declared(self.model, self._contents)
+
+    def filled(self, contents: Mapping[str, Contents | None]) -> None:
+        for name, found in contents.items():
+            if found is None:
+                self._contents.pop(name, None)
+            else:
+                self._contents[name] = found
+        self._index_contents(contents)
+        self.news.set()
+
+    def refused(self, refusals: list[Refusal]) -> None:
+        self.refusals = refusals
+
+    def _index_contents(self, names: Iterable[str]) -> None:
+        """Have the index hold what the sets of these names do."""
+        if "index" not in self.__dict__:
+            return
+        step: ModelDelta = Delta()
+        for name in names:
+            old, new = self.index.model.get(Contents, name), self.contents.get(name)
+            if new is not None and new != old:
+                step.changed[new.key] = new
+            elif new is None and old is not None:
+                step.removed[old.key] = old
+        if step:
+            self.index.update(step)
 
     def load(self, snapshot: Snapshot) -> None:
         """Compile everything: the first snapshot after a start."""
@@ -93,10 +144,12 @@ class Network:
         delta = self._compiler.advance(snapshot, touched)
         if "index" in self.__dict__:
             self.index.update(delta)
+            self._index_contents(name for kind, name in (*delta.changed, *delta.removed) if kind == Pool.__name__)
         self._pending |= delta.changed
         self._pending |= dict.fromkeys(delta.removed)
         self.wanted = snapshot.revision
         self._wake.set()
+        self.news.set()
 
     async def settled(self, revision: int) -> list[Refusal]:
         """Everything the fabric refuses, once it follows *revision* or a later one."""
@@ -124,6 +177,10 @@ class Network:
         """Packets and bytes by the origin of the deciding rule. Raises ``ConnectionError`` as :meth:`run` does."""
         return await self.asked(lambda fabric: fabric.counters())
 
+    async def probes(self) -> Mapping[str, Mapping[str, tuple[int, int, str]]]:
+        """Probes sent and failed, by pool and member. Raises ``ConnectionError`` as :meth:`run` does."""
+        return await self.asked(lambda fabric: fabric.probes())
+
     async def differences(self) -> list[str]:
         """What the machine has otherwise than the model, in words. Raises ``ConnectionError`` as :meth:`run` does."""
         return await self.asked(lambda fabric: fabric.differences())
@@ -145,6 +202,7 @@ class Network:
         while True:
             try:
                 async with self._connect() as fabric:
+                    fabric.report_to(self)
                     await self._adopt(fabric)
                     await self._push_until_gone(fabric)
             except ConnectionError as error:
@@ -204,3 +262,22 @@ class Network:
         async with self._progress:
             self.applied, self.refusals = revision, refusals
             self._progress.notify_all()
+
+
+class _Declared(Mapping[str, Contents]):
+    """Of *contents* those whose pool is in the model, with a probe: read when asked, not kept."""
+
+    def __init__(self, model: ForwardingModel, contents: Mapping[str, Contents]) -> None:
+        self._model, self._contents = model, contents
+
+    def __getitem__(self, name: str) -> Contents:
+        pool = self._model.get(Pool, name)
+        if pool is None or pool.probe is None:
+            raise KeyError(name)
+        return self._contents[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._contents if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

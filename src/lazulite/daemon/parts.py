@@ -23,6 +23,10 @@ class Parts(Protocol):
     def scripts(self) -> Mapping[str, tuple[int, str, str]]:
         """By name, exit code and output of each script that has ended."""
 
+    @property
+    def reasons(self) -> Mapping[str, Mapping[str, str]]:
+        """By pool and member, why the last probe failed."""
+
     def connect(self) -> AbstractAsyncContextManager[Fabric]:
         """The fabric, brought up where it is down. Raises ``ConnectionError``."""
 

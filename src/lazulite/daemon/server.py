@@ -1,4 +1,4 @@
-"""HTTPS on loopback, and on request plain HTTP for metadata."""
+"""HTTPS on loopback or where one is told to, and plain HTTP on loopback for managed identities."""
 
 from __future__ import annotations
 
@@ -6,33 +6,110 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from lazulite.arm.app import HEAD_LIMIT, NEAR
 from lazulite.arm.pki import Files
+from lazulite.daemon.nearness import is_near
+from lazulite.values import IPAddress
 
-HOST = "127.0.0.1"
+HOST = ip_address("127.0.0.1")
 _GRACE_S = 1
 """For requests under way when the lab ends; a client that stays connected and idle is not waited for longer."""
 
 
 class PortTakenError(Exception):
-    """Another program listens there; the message names the port."""
+    """Another program listens there, or the address is none of this host; the message names both."""
 
 
-def listen(port: int, last: int) -> socket.socket:
+def bindable(text: str) -> IPAddress:
+    """The address of *text*, to listen on. Raises ``ValueError`` saying why it is none.
+
+    Clients are sent back to it by links, tokens and certificates, so it is one address and not all of them.
+    """
+    address = ip_address(text)
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"{text} is not one address of this host: clients are sent back to the address by name")
+    return address
+
+
+def host_name(address: IPAddress) -> str:
+    """How URLs name *address*."""
+    if address == HOST:
+        return "localhost"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def listen(port: int, last: int, address: IPAddress = HOST) -> socket.socket:
     """A listening socket on *port*; without one on the *last* port if it is free, else on any.
 
-    Raises :class:`PortTakenError` when *port* was asked for and is taken.
+    Raises :class:`PortTakenError` when *port* was asked for and is taken, or *address* is not of this host.
     """
-    try:
-        return socket.create_server((HOST, port or last), backlog=1024)
-    except OSError as error:
-        if port:
-            raise PortTakenError(f"port {port} of {HOST}: {error.strerror}") from error
-        return socket.create_server((HOST, 0), backlog=1024)
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    at = partial(socket.create_server, family=family, backlog=1024)
+    for choice in [port] if port else dict.fromkeys((last, 0)):
+        try:
+            return at((str(address), choice))
+        except OSError as error:
+            refused = PortTakenError(f"port {choice} of {address}: {error.strerror}")
+    raise refused
+
+
+class _Protocol(HttpToolsProtocol):
+    """Ends connections whose requests do not end: neither they nor what was read of them is kept for ever."""
+
+    patience_s = 60.0
+    """For a whole request, its body too; what has been answered may stay idle as long as uvicorn lets it."""
+    _deadline: asyncio.TimerHandle | None = None
+    _open = False
+    _read = 0
+    """Bytes since the headers began, without those that came along with their beginning."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        began = self._open
+        super().data_received(data)
+        self._read = self._read + len(data) if began and self._open else 0
+        if self._read > HEAD_LIMIT and not self.transport.is_closing():
+            self.send_400_response(f"The headers have more than {HEAD_LIMIT} bytes.")
+
+    def on_message_begin(self) -> None:
+        self._open = True
+        self._wait()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._open = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(self.patience_s, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -58,16 +135,22 @@ class Servers:
 
     def _add(self, at: socket.socket, **settings: Any) -> None:
         config = uvicorn.Config(
-            self._app,
-            http="httptools",
+            self._answer,
+            http=_Protocol,
+            interface="asgi3",
             ws="none",
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # who asks is decided by who is connected
             timeout_graceful_shutdown=_GRACE_S,
             **settings,
         )
         self._serving.append((_Server(config), at))
+
+    async def _answer(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        scope[NEAR] = partial(is_near, scope)
+        await self._app(scope, receive, send)
 
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT; requests under way are finished."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +16,7 @@ from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.drivers.linux.guests import GuestError
-from lazulite.forwarding.model import ForwardingModel, Guest, InternetHost, Port, Vrf
+from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, Vrf
 
 PREFIX = "/lazulite"
 _COUNTED: dict[str, type[Any]] = {"networks": Vrf, "interfaces": Port, "machines": Guest, "clients": InternetHost}
@@ -52,6 +52,7 @@ class Surface:
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
             ("GET", "counters"): self._counters,
+            ("GET", "probes"): self._probes,
             ("GET", "drift"): self._drift,
             ("POST", "reset"): self._reset,
             ("PUT", "templates"): lambda r: uploads.put(body(r, Files)),
@@ -113,6 +114,15 @@ class Surface:
         counted = await self._controller.network.counters()
         return {"value": [{"origin": o, "packets": p, "bytes": b} for o, (p, b) in sorted(counted.items())]}
 
+    async def _probes(self, request: Request) -> dict[str, Any]:
+        """Each member of each probed pool: whether it is healthy, and how often it was asked."""
+        network = self._controller.network
+        counted = await network.probes()
+        pools = [p for _, p in sorted(network.model.all(Pool).items()) if p.probe is not None]
+        return {
+            "value": [row for p in pools for row in _asked(p, network.contents.get(p.name), counted.get(p.name, {}))]
+        }
+
     async def _drift(self, request: Request) -> dict[str, Any]:
         """A full read-back of the machine: what is not as the model has it."""
         await self._controller.settled(self._controller.store.snapshot.revision)
@@ -135,3 +145,18 @@ def body(request: Request, kind: type[T]) -> T:
         return msgspec.convert(request.body, kind)
     except msgspec.ValidationError as error:
         raise ArmError(400, "InvalidRequestContent", f"The request content is invalid: {error}.") from None
+
+
+def _asked(pool: Pool, held: Contents | None, counted: Mapping[str, tuple[int, int, str]]) -> Iterator[dict[str, Any]]:
+    for member in pool.members:
+        sent, failed, reason = counted.get(member.name, (0, 0, ""))
+        yield {
+            "pool": pool.label,
+            "origin": member.origin,
+            "address": str(member.address),
+            "healthy": held is not None and member.name in held.members,
+            "since": held.since if held is not None else "",
+            "sent": sent,
+            "failed": failed,
+            "reason": reason,
+        }

@@ -7,8 +7,10 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from lazulite.forwarding.model import EntryKey
+from lazulite import values
+from lazulite.forwarding.model import BalancingRule, EntryKey, PortForward, SourceNat
 from lazulite.incremental import Delta
+from lazulite.values import IPAddress
 
 ModelDelta: TypeAlias = Delta[EntryKey, Any]
 
@@ -18,6 +20,26 @@ class Refusal(msgspec.Struct, frozen=True):
 
     origin: str
     message: str
+
+
+class PortUse(msgspec.Struct, frozen=True):
+    """How many ports of a public address flows of a private one hold."""
+
+    vrf: str
+    public: IPAddress
+    protocol: values.Protocol
+    private: IPAddress
+    ports: int
+
+
+COUNTED: Mapping[type[Any], tuple[str, ...]] = {
+    BalancingRule: ("new", "received", "sent"),
+    PortForward: ("new", "received", "sent"),
+    SourceNat: ("tried", "done", "snat-received", "snat-sent"),
+}
+"""What is counted beside verdicts, by entry type: the counter is named by one of these, a colon and the origin.
+``new`` are flows; ``received`` and ``sent`` packets of known ones, as the backends see them. ``tried`` are packets that
+asked for a port, ``done`` those that got one and left: the difference found all ports in use."""
 
 
 class Driver(Protocol):
@@ -38,7 +60,11 @@ class Driver(Protocol):
         """A full read-back: every object that is missing, different or one too many, in words."""
 
     def counters(self) -> Mapping[str, tuple[int, int]]:
-        """Packets and bytes by the origin of the deciding rule, and under ``drop:<reason>`` for the rest."""
+        """Packets and bytes by the origin of the deciding rule, of what :data:`COUNTED` says, and under
+        ``drop:<reason>`` for the rest."""
+
+    def port_use(self) -> list[PortUse]:
+        """Ports in use of public addresses that several private ones share, asked for and told as of now."""
 
     def close(self) -> None:
         """Let go of handles; the machine stays as it is."""

@@ -247,6 +247,150 @@ class InternetHost(Entry, frozen=True):
     origin: str = ""
 
 
+class ProbeProtocol(StrEnum):
+    TCP = "Tcp"
+    HTTP = "Http"
+    HTTPS = "Https"
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """How the health of a backend is found. ``threshold`` equal results in a row turn it, either way."""
+
+    protocol: ProbeProtocol
+    port: int
+    path: str = ""
+    interval_s: int = 15
+    threshold: int = 1
+    origin: str = ""
+
+
+class AdminState(StrEnum):
+    """What the user says of a backend, over its probe. ``DOWN`` takes no new flow."""
+
+    NONE = "None"
+    UP = "Up"
+    DOWN = "Down"
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A backend: an address of the pool's VRF. ``name`` stays the same while the pool changes around it."""
+
+    name: str
+    address: IPAddress
+    admin: AdminState = AdminState.NONE
+    origin: str = ""
+
+
+class Pool(Entry, frozen=True):
+    """Backends that a balancer chooses from.
+
+    With a ``probe``, which members are healthy is a dynamic set: the agent fills the :class:`Contents` of this name,
+    and until it does none is. Without one all are. ``revive`` has flows go on to all members when none is healthy.
+    """
+
+    label: str
+    vrf: str
+    members: tuple[Member, ...]
+    probe: Probe | None = None
+    revive: bool = False
+    origin: str = ""
+
+
+class Contents(Entry, frozen=True):
+    """What a dynamic set holds: names of members, since when (ISO 8601, UTC) and who says so.
+
+    Never compiled: the agent fills it and goes on doing so with no controller. The name is that of the entry that
+    declares the set.
+    """
+
+    members: tuple[str, ...]
+    producer: str = ""
+    since: str = ""
+
+
+class Frontend(Entry, frozen=True):
+    """An address of a balancer: ``public``, or a private one of the VRF. Nothing passes but what rules on it let."""
+
+    label: str
+    vrf: str
+    address: IPAddress
+    public: bool = False
+    origin: str = ""
+
+
+class Distribution(StrEnum):
+    """What of a new flow chooses its backend; see :mod:`lazulite.forwarding.balancing`."""
+
+    FLOW = "Default"
+    SOURCE = "SourceIP"
+    SOURCE_PROTOCOL = "SourceIPProtocol"
+
+
+class BalancingRule(Entry, frozen=True):
+    """New flows to a port of a frontend go to a member of the pool. Port 0 is every port, and so is protocol ``None``
+    (of TCP and UDP); backend port 0 keeps the port. A ``floating`` rule leaves the destination address alone."""
+
+    label: str
+    frontend: str
+    pool: str
+    protocol: Protocol | None
+    port: int
+    backend_port: int
+    distribution: Distribution = Distribution.FLOW
+    floating: bool = False
+    idle_timeout_s: int = 240
+    resets: bool = False
+    """Whether both ends of a TCP flow that idled too long are told so."""
+    origin: str = ""
+
+
+class PortForward(Entry, frozen=True):
+    """One port of a frontend that leads to one port of one backend."""
+
+    label: str
+    frontend: str
+    protocol: Protocol
+    port: int
+    target: IPAddress
+    target_port: int
+    floating: bool = False
+    idle_timeout_s: int = 240
+    resets: bool = False
+    origin: str = ""
+
+
+class PortBlock(msgspec.Struct, frozen=True, order=True):
+    """Ports of a public address that one private address may use."""
+
+    private: IPAddress
+    public: IPAddress
+    ports: PortRange
+
+
+class SourceNat(Entry, frozen=True):
+    """Public addresses that flows of several ports of a VRF leave from, and share.
+
+    A gateway serves whatever comes from its ``prefixes``, before any address of a port's own, and gives out all ports
+    on demand. A balancer serves the private addresses of its ``blocks``, after public addresses of their own, each
+    within its blocks. Other protocols than ``protocols`` are not served.
+    """
+
+    label: str
+    vrf: str
+    addresses: tuple[IPAddress, ...]
+    protocols: tuple[Protocol, ...] = (Protocol.TCP, Protocol.UDP)
+    prefixes: tuple[IPNetwork, ...] = ()
+    blocks: tuple[PortBlock, ...] = ()
+    tcp_idle_s: int = 240
+    udp_idle_s: int = 240
+    resets: bool = True
+    origin: str = ""
+
+    @property
+    def is_gateway(self) -> bool:
+        return bool(self.prefixes)
+
+
 class Zone(Entry, frozen=True):
     """A table of names. ``fqdn`` is lower case, without the last dot; the records are :class:`RecordSet` entries.
 
@@ -396,9 +540,30 @@ class ForwardRuleset(Entry, frozen=True):
 
 
 AnyEntry: TypeAlias = (
-    Vrf | Port | AddressSet | AccessList | RouteTable | Peering | Guest | Script | InternetHost
-    | Zone | RecordSet | AnswerPolicy | ZoneLink | PlatformResolver | NameServer | ResolverEndpoint | ForwardRuleset
-)  # fmt: skip
+    Vrf
+    | Port
+    | AddressSet
+    | AccessList
+    | RouteTable
+    | Peering
+    | Guest
+    | Script
+    | InternetHost
+    | Pool
+    | Contents
+    | Frontend
+    | BalancingRule
+    | PortForward
+    | SourceNat
+    | Zone
+    | RecordSet
+    | AnswerPolicy
+    | ZoneLink
+    | PlatformResolver
+    | NameServer
+    | ResolverEndpoint
+    | ForwardRuleset
+)
 E = TypeVar("E", bound=Entry)
 
 

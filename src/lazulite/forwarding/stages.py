@@ -22,6 +22,8 @@ class Pipeline(StrEnum):
     PORT_OUT = "port-out"
     PEERING_END = "peering-end"
     EDGE = "edge"
+    BALANCER = "balancer"
+    """In the edge for public frontends, in the router of their network for private ones."""
     PORT_IN = "port-in"
 
 
@@ -95,6 +97,15 @@ def _edge_stage(
     return Stage(name, Pipeline.EDGE, order, key, rewrites, state, Side.EDGE, domain, analysis, _realised(linux))
 
 
+def _balancer_stage(
+    order: int, name: str, analysis: str, key: tuple[str, ...], rewrites: tuple[str, ...], linux: str
+) -> Stage:
+    state = State.BINDINGS if rewrites else State.NONE
+    domain = Domain.VRF if rewrites else Domain.STATELESS
+    drivers = _realised(linux)
+    return Stage(name, Pipeline.BALANCER, order, key, rewrites, state, Side.DESTINATION, domain, analysis, drivers)
+
+
 def _realised(linux: str) -> Mapping[str, str]:
     """The memory driver keeps the model itself and answers from it, stage by stage."""
     return {"linux": linux, "memory": "model"}
@@ -153,7 +164,23 @@ STAGES: tuple[Stage, ...] = (
         "routing.peering_filter",
         _realised("peering-link-chain"),
     ),
+    _edge_stage(
+        5,
+        "nat-gateway-snat",
+        "edge.gateway_source",
+        ("vrf", "source", "protocol"),
+        ("source", "source port"),
+        "gateway-prefix-map",
+    ),
     _edge_stage(10, "public-address-snat", "edge.public_source", ("vrf", "source"), ("source",), "public-address-map"),
+    _edge_stage(
+        15,
+        "load-balancer-outbound-snat",
+        "edge.pool_source",
+        ("vrf", "source", "protocol"),
+        ("source", "source port"),
+        "port-block-map",
+    ),
     _edge_stage(
         20,
         "default-outbound-snat",
@@ -166,6 +193,31 @@ STAGES: tuple[Stage, ...] = (
         30, "public-address-dnat", "edge.public_destination", ("destination",), ("destination",), "public-address-map"
     ),
     _edge_stage(40, "internet", "edge.internet", ("destination",), (), "internet-router"),
+    _balancer_stage(10, "frontend", "balancer.frontend", ("vrf", "destination"), (), "marker-route"),
+    _balancer_stage(
+        20,
+        "inbound-nat",
+        "balancer.port_forward",
+        ("frontend", "protocol", "destination port"),
+        ("destination", "destination port"),
+        "port-map",
+    ),
+    _balancer_stage(
+        30,
+        "load-balancer",
+        "balancer.choose",
+        ("frontend", *FIVE_TUPLE),
+        ("destination", "destination port"),
+        "bucket-map",
+    ),
+    _balancer_stage(
+        40,
+        "next-hop-balancing",
+        "balancer.steer",
+        ("frontend", *FIVE_TUPLE),
+        ("destination MAC",),
+        "kept-member-map",
+    ),
     _port_stage(
         Pipeline.PORT_IN,
         10,

@@ -17,6 +17,7 @@ Field types: ``str int float bool``, ``Literal`` (compared without case, canonic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -170,6 +171,11 @@ class Kind(msgspec.Struct, frozen=True):
     creatable_children: frozenset[str] = frozenset()
     """Wire names of the ``Child`` properties that can be written at a path of their own (``subnets`` yes,
     ``ipConfigurations`` no: those are read there, and written through the parent)."""
+    removable_children: frozenset[str] = frozenset()
+    """Wire names of the ``Child`` properties that the service writes, and whose members a client may only delete."""
+    children_kept_since: Mapping[str, str] = {}
+    """The api-version, by wire name, from which on a write that does not mention these children leaves them alone.
+    An older one, like an empty list, deletes them."""
     child_defaults: bool = True
     default_sku: Sku | None = None
     asynchronous: bool = True

@@ -96,7 +96,7 @@ class _Edit:
             (who.add if target in new else who.discard)(part)
             for resource in (was, now):
                 if resource is not None:
-                    self.touched.add(("referrers", target, type(resource.properties)))
+                    self.touched |= {("referrers", target, m) for m in type(resource.properties).__mro__}
 
     def _kind(self, model: type) -> dict[str, Resource[Any]]:
         if model not in self._kinds:
@@ -110,11 +110,12 @@ def _targets(resource: Resource[Any] | None) -> set[str]:
 
 def _parts(resource: Resource[Any]) -> Iterator[tuple[str, Resource[Any]]]:
     """The resource and its children, each under its id key. Children inherit the parent's envelope but not its
-    revision, so that a sibling's edit leaves them equal."""
+    revision, so that a sibling's edit leaves them equal. Those that come and go by themselves have a ``guid``."""
     yield resource.id.key, resource
     for wire, child in children(resource.properties):
         part = resource.id.child(wire, child.name)
-        inner = Resource(part, child.properties, resource.location, {}, None, child.zones, {}, resource.guid)
+        guid = getattr(child.properties, "guid", None) or resource.guid
+        inner = Resource(part, child.properties, resource.location, {}, None, child.zones, {}, guid)
         yield from _parts(inner)
 
 
@@ -216,6 +217,14 @@ class View:
 def snapshot_of(resources: Iterable[Resource[Any]], revision: int = 1) -> Snapshot:
     """A snapshot of exactly *resources*; for tests and for loading."""
     return Snapshot().with_changes(revision, {r.id.key: r for r in resources})[0]
+
+
+def family(model: type) -> Iterator[type]:
+    """*model* and every model that extends it: what a service does for a model it does for those."""
+    yield model
+    extended: list[type] = model.__subclasses__()
+    for each in extended:
+        yield from family(each)
 
 
 class Registry:

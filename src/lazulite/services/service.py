@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from lazulite.forwarding.model import ForwardingModel
+from lazulite.forwarding.model import Contents, ForwardingModel
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Kind, Resource, Violation
 from lazulite.resources.view import View
@@ -29,6 +29,11 @@ class Observations(msgspec.Struct, frozen=True):
     """Guest name to ``running`` or an error sentence."""
     scripts: Mapping[str, tuple[int, str, str]] = {}
     """Script name to exit code, standard output and standard error, once it has ended."""
+    health: Mapping[str, Contents] = {}
+    """Pool name to its healthy members, once its prober has said anything."""
+    reasons: Mapping[str, Mapping[str, str]] = {}
+    """Pool name to why the last probe of a member failed, in a few words; members whose last one succeeded are not
+    there."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -39,9 +44,11 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """An action that stores a new version of the resource and answers when the network follows."""
+    """An action that stores a new version of the resource and answers when the network follows, or at once with a
+    ``body``."""
 
     resource: Resource[Any]
+    body: Any = None
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -91,6 +98,10 @@ class Service(msgspec.Struct, frozen=True):
     closed behaviour, never to an exception."""
     status: Mapping[type, Callable[[Resource[Any], View, Observations], Mapping[str, Any]]] = {}
     """Per model (children too), the read-only properties: wire name to JSON value."""
+    beside: Mapping[type, Callable[[Resource[Any], View, Observations], Mapping[str, Any]]] = {}
+    """Per model of a child, the members that stand beside its ``properties``."""
+    progress: Callable[[View, Observations], Iterable[Write]] | None = None
+    """What the service goes on to write by itself, given what it sees: asked again after whatever changes either."""
     actions: Mapping[str, Action] = {}
     """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded."""
     collection_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}

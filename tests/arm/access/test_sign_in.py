@@ -158,6 +158,28 @@ def test_a_user_signs_in_with_a_password(arm: Client, name: str, secret: str, co
         assert (answer.body["error"], answer.body["error_description"][: len(code)]) == ("invalid_grant", code)
 
 
+def attempt(arm: Client, secret: str, name: str = "ann@x") -> str:
+    """The code of the answer to an attempt, empty when it was right."""
+    said = form(arm, grant_type="password", username=name, password=secret).body
+    return str(said.get("error_description", "")).partition(":")[0]
+
+
+def test_who_guesses_a_password_is_made_to_wait_longer_and_longer(arm: Client) -> None:
+    put(arm, user("ann@x"), user("bob@x"))
+    wrong, locked = "AADSTS50126", "AADSTS50053"
+    assert {attempt(arm, f"guess {n}") for n in range(10)} == {wrong}
+    assert (attempt(arm, "guess"), attempt(arm, "right")) == (locked, locked)
+    assert attempt(arm, "right", "bob@x") == ""
+    arm.backend.pass_time(61)
+    assert (attempt(arm, "guess"), attempt(arm, "right")) == (wrong, locked)
+    arm.backend.pass_time(61)
+    assert attempt(arm, "right") == locked
+    arm.backend.pass_time(60)
+    assert attempt(arm, "right") == ""
+    assert attempt(arm, "guess") == wrong
+    assert attempt(arm, "right") == ""
+
+
 def test_refreshing_ends_with_the_user(arm: Client) -> None:
     ann = user("ann@x")
     put(arm, ann)
@@ -178,6 +200,45 @@ def test_without_its_user_no_device_is_signed_in(arm: Client) -> None:
 def imds(arm: Client, **query: str) -> Answer:
     text = urlencode({"api-version": "2018-02-01", "resource": f"{BASE}/", **query})
     return arm.runner.run(exchange(arm.api, "GET", "/metadata/identity/oauth2/token", text, {"Metadata": "true"}))
+
+
+SECRETLESS = [
+    pytest.param("GET", "/metadata/identity/oauth2/token", "resource=x", b"", id="a managed identity"),
+    pytest.param("GET", "/msi/token", "resource=x", b"", id="a managed identity of App Service"),
+    pytest.param("POST", f"/{TENANT}/oauth2/v2.0/devicecode", "", b"client_id=c", id="a device code"),
+    pytest.param("POST", f"/{TENANT}/oauth2/v2.0/token", "", b"grant_type=device_code&code=x", id="a device's token"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "query", "content"), SECRETLESS)
+def test_nobody_but_the_user_of_the_lab_is_signed_in_without_a_secret(
+    arm: Client, method: str, path: str, query: str, content: bytes
+) -> None:
+    headers = {"Metadata": "true", "X-Identity-Header": "x"}
+    answer = arm.runner.run(exchange(arm.api, method, path, query, headers, content, near=False))
+    assert (answer.status, answer.body["error"]) == (403, "access_denied")
+
+
+PLAIN = {
+    "/metadata/identity/oauth2/token": 200,
+    "/msi/token": 200,
+    "/subscriptions": 403,
+    "/metadata/endpoints": 403,
+    f"/{TENANT}/oauth2/token": 403,
+    f"/{TENANT}/discovery/keys": 403,
+    "/graph/v1.0/users": 403,
+    "/": 403,
+}
+
+
+@pytest.mark.parametrize(("path", "status"), PLAIN.items())
+def test_without_tls_only_managed_identities_are_given(arm: Client, path: str, status: int) -> None:
+    headers = {"Metadata": "true", "X-Identity-Header": "x", "Authorization": f"Bearer {arm.token}"}
+    query = urlencode({"api-version": "2022-12-01", "resource": f"{BASE}/"})
+    answer = arm.runner.run(exchange(arm.api, "GET", path, query, headers, scheme="http"))
+    assert answer.status == status
+    if status == 403:
+        assert answer.error["code"] == "HttpsRequired"
 
 
 def test_a_managed_identity_is_that_of_the_resource_one_names(garden: Client) -> None:

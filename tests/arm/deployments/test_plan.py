@@ -186,7 +186,7 @@ WRONG = [
         id="a condition that is neither",
     ),
     pytest.param(template(resource("natGateways", "n", copy=[])), "'copy'", id="a copy that is a list"),
-    pytest.param(template(resource("natGateways", "n", copy=copies("x"))), "from 0 to 800", id="a count that is text"),
+    pytest.param(template(resource("natGateways", "n", copy=copies("x"))), "cannot exceed '800'", id="text as a count"),
     pytest.param(
         template(resource("natGateways", "n", copy=copies(2, mode="serial", batchSize=3))),
         "The batch size",
@@ -238,20 +238,22 @@ def test_a_template_is_refused(document: Any, sentence: str) -> None:
 LIMITS = [
     pytest.param(
         template(parameters={f"p{i}": {"type": "int", "defaultValue": 1} for i in range(257)}),
-        "257 parameters; the limit is '256'",
+        "number of template parameters limit exceeded. Limit: '256' and actual: '257'",
         id="parameters",
     ),
     pytest.param(
-        template(variables={f"v{i}": 1 for i in range(257)}), "257 variables; the limit is '256'", id="variables"
+        template(variables={f"v{i}": 1 for i in range(257)}),
+        "number of template variables limit exceeded. Limit: '256' and actual: '257'",
+        id="variables",
     ),
     pytest.param(
         template(outputs={f"o{i}": {"type": "int", "value": 1} for i in range(65)}),
-        "65 outputs; the limit is '64'",
+        "number of template outputs limit exceeded. Limit: '64' and actual: '65'",
         id="outputs",
     ),
     pytest.param(
         template(resource("natGateways", "[concat('n', copyIndex())]", copy=copies(800)), resource("natGateways", "m")),
-        "exceeds the limit of '800'",
+        "number of template resources limit exceeded. Limit: '800'",
         id="resources",
     ),
     pytest.param(

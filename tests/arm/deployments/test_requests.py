@@ -249,9 +249,9 @@ BODIES = [
     ),
     pytest.param({"properties": {"mode": "Incremental"}}, "InvalidTemplate", id="no template"),
     pytest.param(
-        request(ONE) | {"properties": {**request(ONE)["properties"], "onErrorDeployment": {"type": "LastSuccessful"}}},
-        "OnErrorDeploymentNotSupported",
-        id="a deployment on error",
+        request(ONE) | {"properties": {**request(ONE)["properties"], "onErrorDeployment": {"type": "Never"}}},
+        "InvalidRequestContent",
+        id="a deployment on error of no type",
     ),
     pytest.param(
         {"properties": {"mode": "Incremental", "template": ONE, "parameters": {"p": "bare"}}},

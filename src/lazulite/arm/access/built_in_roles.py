@@ -1,4 +1,5 @@
-"""Roles that every lab has, with Azure's ids. Source: "Azure built-in roles" (general, networking, monitor)."""
+"""Roles that every lab has, with Azure's ids. Source: "Azure built-in roles" (general, compute, networking, storage,
+monitor)."""
 
 from __future__ import annotations
 
@@ -32,8 +33,15 @@ _RESOURCES = (
 )
 
 
-def _role(guid: str, role_name: str, description: str, *actions: str, less: tuple[str, ...] = ()) -> Role:
-    permission = Permission(actions=actions, not_actions=less)
+def _role(
+    guid: str,
+    role_name: str,
+    description: str,
+    *actions: str,
+    less: tuple[str, ...] = (),
+    data: tuple[str, ...] = (),
+) -> Role:
+    permission = Permission(actions=actions, not_actions=less, data_actions=data)
     return Role(name=guid, role_name=role_name, description=description, permissions=(permission,))
 
 
@@ -41,6 +49,37 @@ def _contributor(guid: str, role_name: str, description: str, *actions: str) -> 
     """A role of one service: its types, and what managing any resource needs."""
     return _role(guid, role_name, description, *_SUPPORT, *actions, *_RESOURCES)
 
+
+_MACHINES = (
+    *(f"Microsoft.Compute/{kind}/*" for kind in ("availabilitySets", "locations", "virtualMachines")),
+    "Microsoft.Compute/virtualMachineScaleSets/*",
+    *(f"Microsoft.Compute/disks/{verb}" for verb in ("write", "read", "delete")),
+    "Microsoft.Network/applicationGateways/backendAddressPools/join/action",
+    *(
+        f"Microsoft.Network/loadBalancers/{part}/join/action"
+        for part in ("backendAddressPools", "inboundNatPools", "inboundNatRules", "probes")
+    ),
+    "Microsoft.Network/loadBalancers/read",
+    "Microsoft.Network/locations/*",
+    "Microsoft.Network/networkInterfaces/*",
+    *(f"Microsoft.Network/{kind}/join/action" for kind in ("networkSecurityGroups", "publicIPAddresses")),
+    *(f"Microsoft.Network/{kind}/read" for kind in ("networkSecurityGroups", "publicIPAddresses")),
+    "Microsoft.Network/virtualNetworks/read",
+    "Microsoft.Network/virtualNetworks/subnets/join/action",
+    "Microsoft.Storage/storageAccounts/listKeys/action",
+    "Microsoft.Storage/storageAccounts/read",
+)
+"""What the manager of virtual machines may do, as far as the lab has types for it."""
+_SEEN_AT_LOGIN = (
+    "Microsoft.Compute/virtualMachines/*/read",
+    *(
+        f"Microsoft.Network/{kind}/read"
+        for kind in ("publicIPAddresses", "virtualNetworks", "loadBalancers", "networkInterfaces")
+    ),
+)
+_LOGIN = "Microsoft.Compute/virtualMachines/login/action"
+_CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+_DELEGATION = "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action"
 
 OWNER = _role(
     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
@@ -102,6 +141,58 @@ _ROLES = (
         "Traffic Manager Contributor",
         "Manages Traffic Manager profiles.",
         "Microsoft.Network/trafficManagerProfiles/*",
+    ),
+    _contributor(
+        "9980e02c-c2be-4d73-94e8-173b1dc7cf3c",
+        "Virtual Machine Contributor",
+        "Manages virtual machines, without access to them, their virtual network or their storage accounts.",
+        *_MACHINES,
+    ),
+    _role(
+        "1c0163c0-47e6-4577-8991-ea5c82e286e4",
+        "Virtual Machine Administrator Login",
+        "Sees virtual machines, and logs in as administrator.",
+        *_SEEN_AT_LOGIN,
+        data=(_LOGIN, "Microsoft.Compute/virtualMachines/loginAsAdmin/action"),
+    ),
+    _role(
+        "fb879df8-f326-4884-b1cf-06f3ad86be52",
+        "Virtual Machine User Login",
+        "Sees virtual machines, and logs in as a user.",
+        *_SEEN_AT_LOGIN,
+        data=(_LOGIN,),
+    ),
+    _contributor(
+        "17d1049b-9a84-46fb-8f53-869881c3d3ab",
+        "Storage Account Contributor",
+        "Manages storage accounts, and so has their keys.",
+        "Microsoft.Insights/diagnosticSettings/*",
+        "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",
+        "Microsoft.Storage/storageAccounts/*",
+    ),
+    _role(
+        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+        "Storage Blob Data Owner",
+        "Full access to containers and blobs.",
+        f"{_CONTAINERS}/*",
+        _DELEGATION,
+        data=(f"{_CONTAINERS}/blobs/*",),
+    ),
+    _role(
+        "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+        "Storage Blob Data Contributor",
+        "Reads, writes and deletes containers and blobs.",
+        *(f"{_CONTAINERS}/{verb}" for verb in ("delete", "read", "write")),
+        _DELEGATION,
+        data=tuple(f"{_CONTAINERS}/blobs/{verb}" for verb in ("delete", "read", "write", "move/action", "add/action")),
+    ),
+    _role(
+        "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+        "Storage Blob Data Reader",
+        "Reads containers and blobs.",
+        f"{_CONTAINERS}/read",
+        _DELEGATION,
+        data=(f"{_CONTAINERS}/blobs/read",),
     ),
     _role(
         "4a9ae827-6dc8-4573-8ac7-8239d42aa03f",

@@ -12,6 +12,8 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.errors import ArmError, method_not_allowed
 from lazulite.arm.message import Request, Response
 
+TYPES = ("roleDefinitions", "roleAssignments", "permissions", "denyAssignments")
+
 
 class AccessRequests:
     """Answers what it knows of ``{scope}/providers/Microsoft.Authorization/{type}[/{name}]``."""
@@ -28,7 +30,7 @@ class AccessRequests:
         scope = "/" + "/".join(request.segments[: namespace - 1])
         kind, *names = request.segments[namespace + 1 :] or [""]
         folded = kind.lower()
-        if folded not in ("roledefinitions", "roleassignments", "permissions", "denyassignments"):
+        if folded not in map(str.lower, TYPES):
             return None
         if len(names) > 1:
             raise ArmError(404, "NotFound", f"'{request.path}' was not found.")

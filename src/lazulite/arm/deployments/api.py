@@ -15,6 +15,7 @@ import msgspec
 
 from lazulite.arm import locations
 from lazulite.arm.deployments.deployment import Order, Prepared, Setting, prepare, require_location
+from lazulite.arm.deployments.fallback import Fallback, fallback
 from lazulite.arm.deployments.forecast import Forecast
 from lazulite.arm.deployments.history import History
 from lazulite.arm.deployments.links import Library, Source
@@ -131,12 +132,17 @@ class Deployments:
         if call.id in self._network.live:
             raise active(call.id)
         prepared = await self._checked(call)
+        otherwise = await self._fallback(call, prepared[0].order)
         if call.id in self._network.live:  # another request of the same name was faster while this one was checked
             raise active(call.id)
         known = self._network.history.get(call.id) is not None
-        run = Run(prepared[0], self._network, self._network.new_id())
+        run = Run(prepared[0], self._network, self._network.new_id(), otherwise)
         run.start()
         return Response(200 if known else 201, run.record.wire(), self._poll_headers(call))
+
+    async def _fallback(self, call: Call, order: Order) -> Fallback | None:
+        asked = call.body["properties"].get("onErrorDeployment")
+        return await fallback(asked, order, self._network.history, self._network.links)
 
     def _poll_headers(self, call: Call) -> dict[str, str]:
         base = str(self._environment.get("resourceManager", "")).rstrip("/")
@@ -193,6 +199,7 @@ class Deployments:
 
     async def _validate(self, call: Call) -> Response:
         family = await self._checked(call)
+        await self._fallback(call, family[0].order)
         now = self._network.clock()
         resources = [{"id": p.id.text} for each in family for _, p in each.deployed]
         properties = fixed_properties(family[0]) | {
@@ -206,6 +213,7 @@ class Deployments:
 
     async def _what_if(self, call: Call) -> Response:
         family = await self._checked(call)
+        await self._fallback(call, family[0].order)
         settings = call.body["properties"].get("whatIfSettings")
         form = settings.get("resultFormat") if isinstance(settings, dict) else None
         ids_only = str(form).lower() == "resourceidonly"
@@ -310,6 +318,4 @@ def _properties(call: Call) -> tuple[Mapping[str, Any], str]:
         raise bad_content(f"The mode '{properties.get('mode')}' is neither 'Incremental' nor 'Complete'.")
     if mode == "Complete" and call.scope.group is None:
         raise bad_content("The mode 'Complete' is for deployments to resource groups; use 'Incremental'.")
-    if properties.get("onErrorDeployment") is not None:
-        raise ArmError(400, "OnErrorDeploymentNotSupported", "Deploying something else on error is not supported.")
     return properties, mode

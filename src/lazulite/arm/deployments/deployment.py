@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from lazulite.arm.deployments.bounds import Budget
 from lazulite.arm.deployments.evaluation import evaluate, invalid_template, located, resolve
 from lazulite.arm.deployments.expressions import Call, ExpressionError, Literal, Member, Node, is_expression, parse
 from lazulite.arm.deployments.frame import Frame, Named, Question, Runtime, Scopes
@@ -54,6 +55,8 @@ class Setting(msgspec.Struct, frozen=True):
     environment: Mapping[str, Any]
     now: datetime
     new_id: Callable[[], str]
+    budget: Budget = msgspec.field(default_factory=Budget)
+    """Of the whole family."""
 
 
 class Outer(msgspec.Struct, frozen=True):
@@ -120,7 +123,7 @@ def prepare(order: Order, setting: Setting, outer: Outer | None = None, level: i
 def _inner(order: Order, template: Template, setting: Setting) -> tuple[Frame, Bound]:
     """The frame of a template that stands for itself."""
     scopes = Scopes(order.group, order.subscription, setting.environment, _described(order))
-    frame = Frame(scopes=scopes, variables=variables(template), functions=template.functions)
+    frame = Frame(scopes=scopes, variables=variables(template), functions=template.functions, budget=setting.budget)
     defaults = msgspec.structs.replace(frame, now=setting.now, new_id=setting.new_id)
     bound = bind(template, order.parameters, defaults)
     return msgspec.structs.replace(frame, parameters=bound.values), bound
@@ -167,6 +170,7 @@ def body_of(planned: Planned, runtime: Runtime) -> dict[str, Any]:
         members["properties"] = {k: v for k, v in _properties(planned).items() if k not in aside}
     with located(planned.where):
         body = resolve(members, planned.frame.asking(runtime))
+        planned.frame.budget.made(body)
     if aside:
         body["properties"] = body["properties"] | aside
     return {name: value for name, value in body.items() if value is not None}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from lazulite.arm.deployments.bounds import MAX_SIZE
 from lazulite.arm.deployments.expressions import (
     Call,
     ExpressionError,
@@ -19,7 +20,6 @@ from lazulite.arm.deployments.expressions import (
 from lazulite.arm.deployments.frame import UNKNOWN, Frame, Lambda, UnknownValue, UserFunction
 from lazulite.arm.deployments.functions import arrays, find
 from lazulite.arm.deployments.functions.signature import invoke, json_type
-from lazulite.arm.deployments.functions.strings import MAX_RESULT
 from lazulite.arm.errors import ArmError
 
 MAX_COPIES = 800
@@ -46,6 +46,7 @@ def located(where: str) -> Iterator[None]:
 
 def evaluate(node: Node, frame: Frame) -> Any:
     """The value of *node*; :data:`UNKNOWN` when it depends on an answer that is not there yet."""
+    frame.budget.spend()
     match node:
         case Literal(value):
             return value
@@ -89,11 +90,18 @@ def _call(name: str, arguments: Sequence[Node], frame: Frame) -> Any:
     if function is None:
         raise ExpressionError(f"The template function '{name}' is not valid.")
     try:
-        result = invoke(name, function, values, frame)
+        return _result(name, function, values, frame)
     except UnknownValue:
         return UNKNOWN
-    if isinstance(result, str | list) and len(result) > MAX_RESULT:
-        raise ExpressionError(f"The template language function '{name}' makes more than {MAX_RESULT} characters.")
+
+
+def _result(name: str, function: Callable[..., Any], values: Sequence[Any], frame: Frame) -> Any:
+    frame.budget.copied(*values)
+    result = invoke(name, function, values, frame)
+    if isinstance(result, str) and len(result) > MAX_SIZE:
+        raise ExpressionError(f"The template language function '{name}' makes more than {MAX_SIZE} characters.")
+    if name.lower() not in _LENT:
+        frame.budget.made(result)
     return result
 
 
@@ -104,6 +112,10 @@ def _user_function(name: str, function: UserFunction, values: Sequence[Any], fra
             f"the expression gives {len(values)}."
         )
     return resolve(function.output, frame.in_function(dict(zip(function.parameters, values, strict=True))))
+
+
+_LENT = frozenset({"parameters", "variables", "reference", "deployment", "first", "last", "tryget"})
+"""Functions that give what is there already, and was weighed then."""
 
 
 def _boolean(name: str, node: Node, frame: Frame) -> Any:
@@ -170,6 +182,7 @@ def resolve(value: Any, frame: Frame) -> Any:
     A string that depends on an answer that is not there yet stays as it is, and the question is noted in the
     frame's runtime. Raises :class:`ExpressionError`.
     """
+    frame.budget.spend()
     if isinstance(value, str):
         return _text(value, frame)
     if isinstance(value, list):
@@ -219,5 +232,8 @@ def count(loop: Mapping[str, Any], frame: Frame) -> int:
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if type(number) is not int or not 0 <= number <= MAX_COPIES:
-        raise ExpressionError(f"The count of a copy loop is a number from 0 to {MAX_COPIES}, not '{number}'.")
+        raise ExpressionError(
+            f"The template 'copy' definition has an invalid copy count '{str(number)[:80]}'. The copy count must be a "
+            f"positive integer value and cannot exceed '{MAX_COPIES}'."
+        )
     return number

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from lazulite.arm.deployments.bounds import Budget
 from lazulite.arm.deployments.expressions import ExpressionError
 from lazulite.resources.ids import ResourceId
 
@@ -117,7 +118,9 @@ class Variables:
         if key not in self._values:
             self._open.add(key)
             try:
-                self._values[key] = self._evaluate(self._sources[key], frame.static())
+                value = self._evaluate(self._sources[key], frame.static())
+                frame.budget.made(value)
+                self._values[key] = value
             finally:
                 self._open.discard(key)
         return self._values[key]
@@ -141,6 +144,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime | None = None
     """Set in defaults of parameters only, the one place where ``utcNow`` is allowed."""
     new_id: Callable[[], str] | None = None
+    budget: Budget = msgspec.field(default_factory=Budget)
 
     def static(self) -> Frame:
         """The frame of a variable: no loops, no lambdas, no network."""

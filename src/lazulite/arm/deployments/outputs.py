@@ -24,6 +24,7 @@ def evaluate_outputs(template: Template, frame: Frame) -> dict[str, Any]:
                 continue
             kind = type_name(declared, f"the template output '{name}'")
             value = _value(declared, frame)
+            frame.budget.made(value)
             asking = frame.runtime is not None and frame.runtime.asked
         if is_secure(declared):
             outputs[name] = {"type": kind}

@@ -105,7 +105,9 @@ class _Values(Mapping[str, Any]):
     def _default(self, name: str, declared: Mapping[str, Any]) -> Any:
         if "defaultValue" in declared:
             with located(f"the default value of the parameter '{name}'"):
-                return resolve(declared["defaultValue"], self._frame)
+                value = resolve(declared["defaultValue"], self._frame)
+                self._frame.budget.made(value)
+                return value
         if declared.get("nullable") is True:
             return None
         raise invalid_template(f"The value for the template parameter '{name}' is not provided.")

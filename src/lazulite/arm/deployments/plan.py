@@ -77,8 +77,10 @@ def expand(template: Template, frame: Frame, group: ResourceId) -> tuple[list[Pl
     planned = []
     for each in _expand(template.resources, frame, group, None, loops):
         planned.append(each)
-        if len(planned) > MAX_RESOURCES:
-            raise invalid_template(f"The number of template resources exceeds the limit of '{MAX_RESOURCES}'.")
+        if len(planned) > MAX_RESOURCES:  # how many there would be is not counted: that is what is bounded
+            raise invalid_template(
+                f"The number of template resources limit exceeded. Limit: '{MAX_RESOURCES}' and actual: more."
+            )
     return planned, loops
 
 

@@ -99,6 +99,9 @@ class Record:
         self._template = prepared.order.template
         self._location = prepared.order.location
         self._secrets = prepared.secrets
+        self._is_root = prepared.level == 0
+        self.on_error: Mapping[str, Any] | None = None
+        """What was to be deployed in its place when it fails, and what became of that."""
         self._fixed = fixed_properties(prepared)
 
     def enter(self, state: str, now: datetime) -> None:
@@ -117,6 +120,8 @@ class Record:
             properties["outputs"] = self.outputs
         if self.state not in ACTIVE:
             properties["outputResources"] = [{"id": r.text} for r in sorted(self.created)]
+        if self.on_error is not None:
+            properties["onErrorDeployment"] = self.on_error
         if self.error is not None:
             properties["error"] = self.error
         return envelope(self.id, properties, self._location)
@@ -129,7 +134,7 @@ class Record:
         kept = hide({"deployment": deployment, "template": self._template, "operations": operations}, self._secrets)
         if outputs is not None:
             kept["deployment"]["properties"]["outputs"] = outputs
-        found: dict[str, Any] = kept
+        found: dict[str, Any] = kept | {"root": self._is_root}
         return found
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from lazulite.arm.deployments.deployment import Prepared, settled
+from lazulite.arm.deployments.deployment import Order, Prepared, Setting, prepare, settled
+from lazulite.arm.deployments.fallback import Fallback
 from lazulite.arm.deployments.frame import DEPLOYMENT_KIND, Question, Runtime
 from lazulite.arm.deployments.history import History
 from lazulite.arm.deployments.links import Library, Links
 from lazulite.arm.deployments.outputs import evaluate_outputs
 from lazulite.arm.deployments.plan import Planned
-from lazulite.arm.deployments.preflight import opened
+from lazulite.arm.deployments.preflight import check, opened
 from lazulite.arm.deployments.record import Operation, Record, failure, located_error
 from lazulite.arm.deployments.secrets import hide
 from lazulite.arm.errors import ArmError, resource_not_found
@@ -58,9 +59,14 @@ class Network(msgspec.Struct, frozen=True):
 class Run:
     """One deployment under way. :attr:`task` ends when the deployment does, and never raises."""
 
-    def __init__(self, prepared: Prepared, network: Network, correlation_id: str) -> None:
+    def __init__(
+        self, prepared: Prepared, network: Network, correlation_id: str, otherwise: Fallback | None = None
+    ) -> None:
+        """*otherwise* is deployed when this fails."""
         self.prepared = prepared
         self.record = Record(prepared, network.clock(), correlation_id)
+        self.record.on_error = otherwise.wire("") if otherwise else None
+        self._otherwise = otherwise
         self.children: list[Run] = []
         self._network = network
         self._cancelled = False
@@ -85,7 +91,35 @@ class Run:
             secrets = self.prepared.secrets
             _LOG.error("deployment=%s state=Failed\n%s", self.record.id, hide(traceback.format_exc(), secrets))
             error = {"code": "InternalServerError", "message": f"The deployment met a defect of the lab: {defect}"}
+        if error and self._otherwise is not None and not self._cancelled:
+            await self._fall_back(self._otherwise)
         self._end(error)
+
+    async def _fall_back(self, otherwise: Fallback) -> None:
+        """Deploy what was to be in this one's place, and note what became of it."""
+        self.record.on_error = otherwise.wire("Running")
+        try:
+            state = await self._redeploy(otherwise.order)
+        except ArmError as error:
+            _LOG.warning("deployment=%s fallback=%s error=%s", self.record.id, otherwise.order.id.name, error.code)
+            state = "Failed"
+        self.record.on_error = otherwise.wire(state)
+
+    async def _redeploy(self, order: Order) -> str:
+        """Run *order* to its end; the state it ended in."""
+        network = self._network
+        if order.id in network.live:
+            raise active(order.id)
+        setting = Setting(self.prepared.setting.environment, network.clock(), network.new_id)
+        family = await check(network.target, network.links, prepare(order, setting))
+        return (await self._ran(Run(family[0], network, self.record.correlation_id))).record.state
+
+    async def _ran(self, child: Run) -> Run:
+        """*child* when it has ended; it is cancelled with this one."""
+        self.children.append(child)
+        child.start()
+        await child.task
+        return child
 
     def _end(self, error: Mapping[str, Any] | None) -> None:
         if self._cancelled:
@@ -174,11 +208,7 @@ class Run:
             raise active(planned.id)
         network = self._network
         prepared = await opened(network.target, network.links, self.prepared, planned, body, {})
-        child = Run(prepared, network, self.record.correlation_id)
-        self.children.append(child)
-        child.start()
-        await child.task
-        return child.record.error
+        return (await self._ran(Run(prepared, network, self.record.correlation_id))).record.error
 
     async def _clean_up(self) -> list[Mapping[str, Any]]:
         """Delete what the group holds and the template does not; the errors."""

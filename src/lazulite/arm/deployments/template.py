@@ -12,6 +12,7 @@ import msgspec
 
 from lazulite.arm.deployments.evaluation import invalid_template, is_loop, iterate, resolve
 from lazulite.arm.deployments.frame import Frame, UserFunction, Variables
+from lazulite.arm.errors import ArmError
 
 _LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}
 """Entries of each section. Source: as above, template limits."""
@@ -63,10 +64,13 @@ def read(document: Any) -> Template:
     for name in document:
         if name.lower() not in _SECTIONS:
             raise invalid_template(f"Could not find member '{name}' on object of type 'Template'.")
+    made = dict(_variables(_section(members, "variables")))
+    if len(made) > _LIMITS["variables"]:
+        raise _too_many("variables", _LIMITS["variables"], len(made))
     return Template(
         document,
         _entries(members, "parameters"),
-        dict(_variables(_section(members, "variables"))),
+        made,
         dict(_functions(members.get("functions") or [])),
         tuple(entries(members["resources"])),
         _entries(members, "outputs"),
@@ -82,8 +86,12 @@ def _section(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         raise invalid_template(f"The template's '{name}' is not an object.")
     limit = _LIMITS.get(name, len(section))
     if len(section) > limit:
-        raise invalid_template(f"The template has {len(section)} {name}; the limit is '{limit}'.")
+        raise _too_many(name, limit, len(section))
     return section
+
+
+def _too_many(name: str, limit: int, actual: int) -> ArmError:
+    return invalid_template(f"The number of template {name} limit exceeded. Limit: '{limit}' and actual: '{actual}'.")
 
 
 def _entries(members: Mapping[str, Any], name: str) -> Mapping[str, Mapping[str, Any]]:

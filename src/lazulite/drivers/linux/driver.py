@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeVar
 
-from lazulite.drivers.driver import ModelDelta, Refusal
-from lazulite.drivers.linux import conntrack, flows, names, namespaces, readback
+from lazulite.drivers.driver import COUNTED, ModelDelta, PortUse, Refusal
+from lazulite.drivers.linux import conntrack, departed, flows, forgetting, names, namespaces, readback
 from lazulite.drivers.linux.handles import Handles, raise_limit
 from lazulite.drivers.linux.kernel import Change, Kernel
 from lazulite.drivers.linux.realise import Realiser
 from lazulite.drivers.linux.state import Chain, Item, Key, Veth
-from lazulite.forwarding.model import AccessList, Port
+from lazulite.forwarding.model import AccessList, Port, SourceNat, Vrf
 from lazulite.forwarding.stages import STAGES
 from lazulite.incremental import Delta
-from lazulite.values import IPAddress
+from lazulite.values import IPAddress, Protocol
 
-_TRANSLATIONS = ("to_private", "to_public", "default_outbound")
-"""Sets and maps of an edge by which addresses are translated."""
+T = TypeVar("T")
+PROTOCOLS = {conntrack.TCP: Protocol.TCP, conntrack.UDP: Protocol.UDP}
 
 
 class LinuxDriver:
@@ -69,11 +70,27 @@ class LinuxDriver:
 
     def counters(self) -> Mapping[str, tuple[int, int]]:
         """Packets and bytes, by the origin of a rule or by ``drop:`` and the reason of the fixed ruleset."""
-        origins = {
-            names.counter(r.origin): r.origin for a in self._realiser.model.all(AccessList).values() for r in a.rules
-        }
+        model = self._realiser.model
+        origins = {names.counter(r.origin): r.origin for a in model.all(AccessList).values() for r in a.rules}
+        for kind, prefixes in COUNTED.items():
+            for entry in model.all(kind).values():
+                origins |= {names.flow_counter(p, entry.origin): f"{p}:{entry.origin}" for p in prefixes}
         found = readback.counters(self._handles).items()
-        return {origins.get(name, name.replace("drop_", "drop:", 1)): value for name, value in found}
+        return {origins.get(name, names.told(name)): value for name, value in found}
+
+    def port_use(self) -> list[PortUse]:
+        """From the bindings of every edge whose flows share public addresses."""
+        model, found = self._realiser.model, []
+        sharing = {n.vrf for n in model.all(SourceNat).values()}
+        sharing |= {v.name for v in model.all(Vrf).values() if v.default_snat is not None}
+        for vrf in sorted(sharing):
+            ports: dict[tuple[IPAddress, int, IPAddress], set[int]] = defaultdict(set)
+            for binding in self._inside(names.edge(vrf), conntrack.bindings, 4) or ():
+                if binding.source_translated and binding.protocol in PROTOCOLS:
+                    used = binding.reply.destination, binding.protocol, binding.original.source
+                    ports[used].add(binding.reply.destination_port)
+            found += [PortUse(vrf, a, PROTOCOLS[n], p, len(used)) for (a, n, p), used in sorted(ports.items())]
+        return found
 
     def descriptor(self, guest: str) -> int:
         """The namespace of a guest, open until the next change."""
@@ -141,16 +158,31 @@ class LinuxDriver:
                     flows.forget(self._handles.netfilter(router), index, [ip_address(address)])
 
     def _forget_bindings(self, changes: list[Change]) -> None:
-        """An address whose translation changed keeps no binding of the old one."""
-        addresses: dict[str, set[IPAddress]] = {}
-        for (namespace, kind, name), old, _ in changes:
-            _, _, element = name.partition("|")
-            place, _, address = element.partition("|")
-            if kind == "Element" and old is not None and place in _TRANSLATIONS and self._handles.exists(namespace):
-                addresses.setdefault(namespace, set()).add(ip_address(address))
-        for namespace, gone in addresses.items():
-            with namespaces.inside(self._handles.descriptor(namespace)):
-                conntrack.forget(gone)
+        """What changed its owner keeps no binding of the former one, and no datagram goes on to an unfit member."""
+        model = self._realiser.model
+        for namespace, gone in forgetting.retranslated(changes).items():
+            self._inside(namespace, conntrack.forget, gone)
+        for namespace, gone in forgetting.moved(changes, self._edges(), model).items():
+            self._inside(namespace, conntrack.forget_translated, gone)
+        for namespace, pool, gone in forgetting.unfit(changes, model):
+            marks = departed.marks(pool, gone, model)
+            self._inside(namespace, forgetting.end_datagrams, forgetting.datagram_ports(pool, model), gone, marks)
+            for pins in departed.datagram_pins(pool, model):
+                departed.unpin(self._handles.netfilter(namespace), pins, marks)
+        for namespace, address in departed.frontends(changes):
+            self._inside(namespace, conntrack.forget_translated, {address})
+
+    def _edges(self) -> dict[str, str]:
+        """The edge behind each interface of the Internet; both names end with the same digest."""
+        found = (n for n in self._handles.names() if n.startswith("edge."))
+        return {names.uplink_of(n): n for n in found}
+
+    def _inside(self, namespace: str, function: Callable[..., T], *arguments: Any) -> T | None:
+        """What the function returns in a namespace, if there is that."""
+        if not self._handles.exists(namespace):
+            return None
+        with namespaces.inside(self._handles.descriptor(namespace)):
+            return function(*arguments)
 
 
 def _differ(now: Item | None, wanted: Item | None) -> bool:

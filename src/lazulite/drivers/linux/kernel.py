@@ -20,6 +20,7 @@ from lazulite.drivers.linux.state import (
     Chain,
     Declared,
     Element,
+    FilledMap,
     Item,
     KernelRoute,
     Key,
@@ -35,7 +36,7 @@ Change: TypeAlias = tuple[Key, Item | None, Item | None]
 """What, as it is now, as it shall be."""
 _LINK_UP_S = 5.0
 """Bound of what takes the kernel microseconds."""
-_NFT = (Declared, Element, Chain, ListBody)
+_NFT = (Declared, Element, FilledMap, Chain, ListBody)
 _ROUTING = (Address, Neighbour, KernelRoute, MarkRule)
 _ALREADY_SO = {3, 19, 2, 17, 99, 22}
 """Removing what is gone (ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL) is done: a link takes what hangs on it along."""
@@ -197,9 +198,21 @@ class Kernel:
     def _filters(self, name: str, changes: list[Change]) -> None:
         self._transact(name, nftext.ordered(changes))
 
+    def _refilled(self, name: str, changes: list[Change]) -> bool:
+        """Whether *changes* were nothing but contents of maps that stand, and are made: a pool's health changes, and
+        nft would look at all other maps first."""
+        if not all(isinstance(c[2].spec, FilledMap) if c[1] and c[2] else False for c in changes):
+            return False
+        try:
+            self._handles.netfilter(name).change_elements(map(nftext.refilling, changes))
+        except OSError:  # nft says what about
+            return False
+        return True
+
     def _transact(self, name: str, changes: list[Change]) -> None:
         try:
-            self._handles.nft(name).run(nftext.transaction(changes))
+            if not self._refilled(name, changes):
+                self._handles.nft(name).run(nftext.transaction(changes))
         except NftError as error:
             if len(changes) == 1:
                 key, old, new = changes[0]

@@ -14,10 +14,18 @@ INTERNET = "internet"
 EDGE_LINK = "edge"
 """In a router: the link to its edge. In an edge: ``inside`` and ``outside``."""
 INSIDE, OUTSIDE = "inside", "outside"
+LOOP_OUT, LOOP_IN = "loopout", "loopin"
+"""In a router with private frontends: a link to itself. What takes a frontend for its next hop leaves by the one end
+and comes back by the other; a frontend's own route leads to the latter, as a sign and never as a way."""
+BALANCED = 0x40000000
+"""Of a binding's mark in an edge: a rule or a source translation made it."""
 GATEWAY_MAC = "12:34:56:78:9a:bc"
 """The one MAC address that Azure's fabric answers every ARP request with."""
 GATEWAY_6 = "fe80::1234:5678:9abc"
 """First hop of every subnet for IPv6: Azure's router advertises itself under this link-local address."""
+PLATFORM = "168.63.129.16"
+"""Where platform services of every network answer, and where health probes come from.
+Source: facts/load-balancer.md, "Probes" (what-is-ip-address-168-63-129-16)."""
 ARP_TABLE = 2
 """Route table in which every address lies elsewhere, so that proxy ARP answers for all of them."""
 
@@ -63,6 +71,11 @@ def uplink(vrf: str) -> str:
     return f"e{digest(vrf)}"
 
 
+def uplink_of(edge_namespace: str) -> str:
+    """The same from the name of the edge."""
+    return f"e{edge_namespace.rpartition('.')[2]}"
+
+
 def client(guid: str) -> str:
     """Interface of the Internet towards a host on it."""
     return f"c{digest(guid)}"
@@ -90,9 +103,30 @@ def access_list(name: str) -> str:
     return f"a{digest(name)}"
 
 
+def filled_map(shape: str, name: str) -> str:
+    """A map of that shape (see :mod:`filled`), which its name tells."""
+    return f"{shape}{digest(name)}"
+
+
 def address_set(name: str) -> str:
     return f"s{digest(name)}"
 
 
 def counter(origin: str) -> str:
     return f"k{digest(origin, 16)}"
+
+
+def told(counter_name: str) -> str:
+    """What a counter of the fixed rulesets is told as."""
+    return re.sub(r"^(drop_|lb_)", lambda m: "drop:" if m[1] == "drop_" else "drop:balancer_", counter_name)
+
+
+def flow_counter(what: str, origin: str) -> str:
+    """Of the flows of a rule or a source translation: ``what`` is the prefix they are told under."""
+    return counter(f"{what}:{origin}")
+
+
+@lru_cache(maxsize=1 << 16)
+def flow_mark(name: str) -> int:
+    """Mark of the bindings that a rule or a source translation made: odd, in 31 bits, and no small number."""
+    return BALANCED | int(digest(name, 8), 16) & 0x3FFFFFFF | 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -17,22 +17,30 @@ from lazulite.drivers.linux.nfnetlink import zero_ended
 
 _NETFILTER = 12
 _SUBSYSTEM = 10 << 8
-_GETTABLE, _GETCHAIN, _NEWRULE, _GETRULE, _GETSET, _GETSETELEM, _DELSETELEM, _GETOBJ = 1, 4, 6, 7, 10, 13, 14, 19
+_GETTABLE, _GETCHAIN, _NEWRULE, _GETRULE, _GETSET, _GETOBJ = 1, 4, 6, 7, 10, 19
+_NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
+_CREATE = 0x400
+_MOST_ELEMENTS = 1000
+"""In one message: the length of a list of attributes has 16 bits."""
 _BATCH_BEGIN, _BATCH_END = 16, 17
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
 _APPEND = 0xC00
 _ERROR, _DONE = 2, 3
+_COUNTER, _TIMEOUT = 1, 7
 FAMILIES = {"ip": 2, "ip6": 10, "arp": 3, "netdev": 5}
+_INTERVAL_END = 1
 _VERDICTS = {0: "drop", 1: "accept"}
 _JUMPS = {-3: "jump", -4: "goto"}
 
 
 class RawElement(msgspec.Struct, frozen=True):
-    """An element as the kernel holds it; ``value`` is a map's data, ``verdict`` a verdict map's, in nft's words."""
+    """An element as the kernel holds it; ``value`` is a map's data, ``verdict`` a verdict map's, in nft's words, or the
+    name of what an object map holds. ``ends`` says that the key is the first one past an interval."""
 
     key: bytes
     value: bytes = b""
     verdict: str = ""
+    ends: bool = False
 
 
 class NetfilterSocket:
@@ -65,12 +73,20 @@ class NetfilterSocket:
     def counters(self, family: int, table: str) -> dict[str, tuple[int, int]]:
         """Named counters: packets and bytes."""
         found = {}
+        for name, content in self._objects(family, table, _COUNTER):
+            values = attributes(content, 0)
+            found[name] = _big(values[2]), _big(values[1])
+        return found
+
+    def timeouts(self, family: int, table: str) -> list[str]:
+        """Names of the policies of how long flows stay tracked."""
+        return [name for name, _ in self._objects(family, table, _TIMEOUT)]
+
+    def _objects(self, family: int, table: str, kind: int) -> Iterator[tuple[str, bytes]]:
         for payload in self._dump(_GETOBJ, family):
             parts = attributes(payload, 4)
-            if _text(parts[1]) == table:
-                values = attributes(parts[4], 0)
-                found[_text(parts[2])] = _big(values[2]), _big(values[1])
-        return found
+            if _text(parts[1]) == table and _big(parts[3]) == kind:
+                yield _text(parts[2]), parts[4]
 
     def elements(self, family: int, table: str, set_name: str) -> list[RawElement]:
         """The elements of a set or map. Raises ``OSError`` (ENOENT) when there is none of that name."""
@@ -95,6 +111,39 @@ class NetfilterSocket:
                 if kind != _ERROR:
                     found += [_element(part) for part in _nested(attributes(payload, 4)[3])]
         return found
+
+    def has_chain(self, family: int, table: str, name: str) -> bool:
+        return self._has(_GETCHAIN, family, attribute(1, zero_ended(table)) + attribute(3, zero_ended(name)))
+
+    def has_set(self, family: int, table: str, name: str) -> bool:
+        return self._has(_GETSET, family, attribute(1, zero_ended(table)) + attribute(2, zero_ended(name)))
+
+    def has_counter(self, family: int, table: str, name: str) -> bool:
+        return self._has_object(family, table, name, _COUNTER)
+
+    def has_timeout(self, family: int, table: str, name: str) -> bool:
+        return self._has_object(family, table, name, _TIMEOUT)
+
+    def _has_object(self, family: int, table: str, name: str, kind: int) -> bool:
+        named = attribute(1, zero_ended(table)) + attribute(2, zero_ended(name))
+        return self._has(_GETOBJ, family, named + attribute(3, struct.pack(">I", kind)))
+
+    def _has(self, kind: int, family: int, body: bytes) -> bool:
+        self._socket.send(_message(_SUBSYSTEM | kind, _REQUEST, struct.pack(">BBH", family, 0, 0) + body, 1))
+        return next(_split(self._socket.recv(1 << 16)))[0] != _ERROR
+
+    def change_elements(self, changes: Iterable[tuple[int, str, str, Sequence[bytes], Mapping[bytes, bytes]]]) -> None:
+        """Of each family, table and map: take keys out and put elements in; all or none. Raises ``OSError``."""
+        messages: list[tuple[int, int, bytes]] = []
+        for family, table, name, gone, come in changes:
+            head = struct.pack(">BBH", family, 0, 0) + attribute(1, zero_ended(table)) + attribute(2, zero_ended(name))
+            out = [nest(1, nest(1, attribute(1, k))) for k in gone]
+            into = [nest(1, nest(1, attribute(1, k)), nest(2, attribute(1, v))) for k, v in come.items()]
+            for kind, flags, elements in ((_DELSETELEM, 0, out), (_NEWSETELEM, _CREATE, into)):
+                for start in range(0, len(elements), _MOST_ELEMENTS):
+                    part = head + nest(3, *elements[start : start + _MOST_ELEMENTS])
+                    messages.append((kind, _REQUEST | _ACK | flags, part))
+        self._batch(messages)
 
     def delete_elements(self, family: int, table: str, set_name: str, keys: list[bytes]) -> None:
         """Remove elements by raw key; ones that have gone meanwhile are no error."""
@@ -164,7 +213,8 @@ def _element(payload: bytes) -> RawElement:
     parts = attributes(payload, 0)
     key = attributes(parts[1], 0)[1] if 1 in parts else b""
     data = attributes(parts[2], 0) if 2 in parts else {}
-    return RawElement(key, data.get(1, b""), _verdict(data[2]) if 2 in data else "")
+    verdict = _verdict(data[2]) if 2 in data else _text(parts.get(9, b""))
+    return RawElement(key, data.get(1, b""), verdict, bool(_big(parts.get(3, b"")) & _INTERVAL_END))
 
 
 def _verdict(payload: bytes) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lazulite.drivers.linux import filled
+from lazulite.drivers.linux.netfilter import FAMILIES
 from lazulite.drivers.linux.skeleton import TABLE
-from lazulite.drivers.linux.state import Chain, Declared, Element, Item, Key, ListBody
+from lazulite.drivers.linux.state import Chain, Declared, Element, FilledMap, Item, Key, ListBody
 
 Change = tuple[Key, Item | None, Item | None]
-_ORDER = {"Declared": 0, "ListBody": 1, "Chain": 2, "Element": 3}
+_ORDER = {"Declared": 0, "FilledMap": 1, "ListBody": 2, "Chain": 3, "Element": 4}
 FILLED = {"default_snat"}
 """Chains of the fixed ruleset that an item fills; they are emptied, never deleted."""
 
@@ -21,12 +23,17 @@ def ordered(changes: Iterable[Change]) -> list[Change]:
 
 
 def transaction(changes: Iterable[Change]) -> str:
-    """The nft commands of *changes*, in the order given; adjacent elements of one set share a command."""
+    """The nft commands of *changes*, in the order given; but chains, which may jump to each other, are all there before
+    one is filled, and go when all that go are empty."""
+    first: list[str] = []
     lines: list[str] = []
+    last: list[str] = []
     for change in changes:
         for command in _commands(change):
-            lines.append(command)
-    return "\n".join(lines) + "\n"
+            is_chain = change[0][1] == "Chain"
+            made, gone = is_chain and command.startswith("add chain"), is_chain and command.startswith("delete chain")
+            (first if made else last if gone else lines).append(command)
+    return "\n".join((*first, *lines, *last)) + "\n"
 
 
 def _commands(change: Change) -> Iterable[str]:
@@ -39,6 +46,8 @@ def _commands(change: Change) -> Iterable[str]:
             yield _declared(table, name, spec, new is not None)
         case Element():
             yield from _element(table, name, old, new)
+        case FilledMap():
+            yield from _filled(family, name, old, new)
         case Chain():
             yield from _chain(table, name, old, new)
         case ListBody():
@@ -46,10 +55,13 @@ def _commands(change: Change) -> Iterable[str]:
 
 
 def _declared(table: str, name: str, spec: Declared, wanted: bool) -> str:
-    kind, _, element = spec.declaration.partition(" ")
+    kind, brace, body = spec.declaration.partition(" {")
+    if not brace:
+        kind, _, element = spec.declaration.partition(" ")
+        body = f" type {element}; }}" if element else ""
     if not wanted:
         return f"delete {kind} {table} {name}"
-    return f"add {kind} {table} {name}" + (f" {{ type {element}; }}" if element else "")
+    return f"add {kind} {table} {name}" + (f" {{{body}" if body else "")
 
 
 def _element(table: str, name: str, old: Item | None, new: Item | None) -> Iterable[str]:
@@ -62,6 +74,42 @@ def _element(table: str, name: str, old: Item | None, new: Item | None) -> Itera
         assert isinstance(new.spec, Element)
         value = f" : {new.spec.value}" if new.spec.value else ""
         yield f"add element {table} {where} {{ {quoted}{value} }}"
+
+
+def _filled(family: str, name: str, old: Item | None, new: Item | None) -> Iterable[str]:
+    """Only what differs is sent; the map stays, because rules look into it."""
+    table = f"{family} {TABLE}"
+    if new is None:
+        yield f"delete map {table} {name}"
+        return
+    assert isinstance(new.spec, FilledMap)
+    shape = filled.SHAPES[new.spec.shape]
+    gone, come = _moved(family, old, new)
+    if old is None:
+        yield f"add map {table} {name} {{ {shape.declaration(family)}; }}"
+    if gone:
+        yield f"delete element {table} {name} {{ {', '.join(shape.key(k) for k in gone)} }}"
+    if come:
+        elements = ", ".join(f"{shape.key(k)} : {shape.value(v)}" for k, v in come.items())
+        yield f"add element {table} {name} {{ {elements} }}"
+
+
+def refilling(change: Change) -> tuple[int, str, str, list[bytes], dict[bytes, bytes]]:
+    """Family, table and name of a map that stands, the keys to take out and the elements to put in."""
+    key, old, new = change
+    assert new is not None
+    family, _, name = key[2].partition("|")
+    return FAMILIES[family], TABLE, name, *_moved(family, old, new)
+
+
+def _moved(family: str, old: Item | None, new: Item) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Keys whose value is gone or another, and what is to be there now and was not."""
+    assert isinstance(new.spec, FilledMap)
+    shape = filled.SHAPES[new.spec.shape]
+    before = shape.elements(family, old.spec.content) if old is not None and isinstance(old.spec, FilledMap) else {}
+    after = shape.elements(family, new.spec.content)
+    gone = [k for k, value in before.items() if after.get(k) != value]
+    return gone, {k: value for k, value in after.items() if before.get(k) != value}
 
 
 def _quoted(element: str) -> str:

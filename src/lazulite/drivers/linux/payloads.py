@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TypeAlias
 
@@ -33,10 +33,16 @@ def link(payload: bytes, name: str, _: Links) -> Found:
 
 
 def address(payload: bytes, name: str, links: Links) -> Found:
+    """An address of ours: what a guest adds to its loopback is its own affair."""
     _, length, _, _, index = struct.unpack_from("BBBBI", payload)
     parts = netlink.attributes(payload, 8)
-    where, spec = ip_address(parts.get(2, parts[1])), Address(links.get(index, ""))
-    return None if where.is_loopback else (key(name, spec, f"{where}/{length}"), Item(spec))
+    found = ip_address(parts.get(2, parts[1]))
+    if links.get(index) == "lo" and (found.is_loopback or not name.startswith("router.")):
+        return None
+    spec = Address(links.get(index, ""))
+    # One link-local address may be on many links, any other one is in a namespace once.
+    where = (spec.interface,) if found.is_link_local else ()
+    return key(name, spec, f"{found}/{length}", *where), Item(spec)
 
 
 def neighbour(payload: bytes, name: str, links: Links) -> Found:
@@ -82,22 +88,64 @@ READERS: Mapping[str, tuple[int, Callable[[bytes, str, Links], Found]]] = {
 """What dumps the objects of a kind, and what reads one."""
 
 
+_BY_MARK = {"lb_hops", "floating", "opened", "received", "sent", "done"}
+"""Maps whose keys are packet marks, which look like addresses of version 4."""
+_BY_PORT, _BY_PROTOCOL = {"late_member", "late_frontend"}, {"port_blocks"}
+"""Maps whose keys are an address and a port, or an address and a protocol."""
+BY_PREFIX = {"gateways", "late_network"}
+"""Maps whose keys are prefixes."""
+
+
 def element(raw: RawElement, name: str, family: str, set_name: str) -> tuple[Key, Item]:
-    spec = Element(raw.verdict or _value(raw))
-    return key(name, spec, family, set_name, element_text(raw.key)), Item(spec)
+    spec = Element(raw.verdict or _value(raw, set_name))
+    return key(name, spec, family, set_name, _key_text(raw.key, set_name)), Item(spec)
 
 
-def _value(raw: RawElement) -> str:
-    """A mark in hexadecimal, or an address."""
+def _key_text(raw: bytes, set_name: str) -> str:
+    """By set, where the length does not tell."""
+    if set_name in _BY_MARK:
+        return hex(struct.unpack("I", raw)[0])
+    if set_name in _BY_PORT:
+        return _address_and_port(raw)
+    if set_name in _BY_PROTOCOL:
+        return f"{ip_address(raw[:-4])} . {raw[-4]}"
+    return element_text(raw)
+
+
+def _address_and_port(raw: bytes) -> str:
+    return f"{ip_address(raw[:-4])} . {struct.unpack_from('>H', raw, len(raw) - 4)[0]}"
+
+
+def prefixes(raws: Iterable[RawElement], name: str, family: str, set_name: str) -> Iterator[tuple[Key, Item]]:
+    """The elements of a map keyed by prefixes: the kernel tells the first of each and the first one past it."""
+    start: RawElement | None = None
+    for raw in (*sorted(raws, key=lambda r: (r.key, not r.ends)), None):
+        if start is not None:
+            past = raw.key if raw is not None else b"\1" + bytes(len(start.key))
+            size = int.from_bytes(past) - int.from_bytes(start.key)
+            prefix = f"{ip_address(start.key)}/{len(start.key) * 8 - size.bit_length() + 1}"
+            spec = Element(start.verdict)
+            yield key(name, spec, family, set_name, prefix), Item(spec)
+        start = None if raw is None or raw.ends else raw
+
+
+def _value(raw: RawElement, set_name: str) -> str:
+    """A mark in hexadecimal, or an address, with a port or without."""
     if not raw.value:
         return ""
+    if set_name in ("forward_marks", "floating"):
+        return hex(struct.unpack("I", raw.value)[0])
+    if set_name == "forwards":
+        return _address_and_port(raw.value)
     if len(raw.value) == 4 and len(raw.key) in (6, _IFNAME):
         return hex(struct.unpack("I", raw.value)[0])
     return str(ip_address(raw.value))
 
 
 def element_text(raw: bytes) -> str:
-    """By length: an address, a MAC, an interface name, or an interface name and an address."""
+    """By length: an address, a MAC, an interface name, that and an address, or an address, a protocol and a port."""
+    if len(raw) in (12, 24):
+        return f"{ip_address(raw[:-8])} . {raw[-8]} . {struct.unpack_from('>H', raw, len(raw) - 4)[0]}"
     if len(raw) == 6 or (len(raw) == 8 and not any(raw[6:])):
         return _mac(raw[:6])
     if len(raw) == 4 or (len(raw) == _IFNAME and not _is_name(raw)):
@@ -106,11 +154,20 @@ def element_text(raw: bytes) -> str:
     return f"{text} . {ip_address(raw[_IFNAME:])}" if len(raw) > _IFNAME else text
 
 
-def element_key(text: str) -> bytes:
-    """The inverse of :func:`element_text`."""
+def element_key(text: str, set_name: str = "") -> bytes:
+    """The inverse of what :func:`element` makes of a key."""
     first, dot, rest = text.partition(" . ")
+    if set_name in _BY_PORT:
+        return ip_address(first).packed + struct.pack(">HH", int(rest), 0)
+    if set_name in _BY_PROTOCOL:
+        return ip_address(first).packed + bytes((int(rest), 0, 0, 0))
+    if " . " in rest:
+        protocol, port = map(int, rest.split(" . "))
+        return ip_address(first).packed + bytes((protocol, 0, 0, 0)) + struct.pack(">HH", port, 0)
     if dot:
         return _interface(first) + ip_address(rest).packed
+    if text.startswith("0x"):
+        return struct.pack("I", int(text, 16))
     if text.count(":") == 5 and len(text) == 17:
         return netlink.mac_bytes(text)
     return ip_address(text).packed if text[0].isdigit() or ":" in text else _interface(text)

@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import netlink, nftext, payloads, single
+from lazulite.drivers.linux import filled, netlink, nftext, payloads, single, skeleton_internal
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.kernel import Change
 from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket
 from lazulite.drivers.linux.skeleton import DYNAMIC_SETS, FIXED_CHAINS, FIXED_SETS, TABLE, VERSION
-from lazulite.drivers.linux.state import Chain, Declared, Item, Key, ListBody, Namespace, Skeleton, key
+from lazulite.drivers.linux.state import Chain, Declared, FilledMap, Item, Key, ListBody, Namespace, Skeleton, key
 
 Found = Iterator[tuple[Key, Item]]
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
-_RULESET = {"Chain", "ListBody", "Declared", "Skeleton", "Element"}
+_RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element"}
 
 
 def missing(handles: Handles, changes: Iterable[Change]) -> dict[Key, Refusal]:
@@ -86,11 +86,14 @@ def _touched(handles: Handles, name: str, keys: Collection[Key]) -> Found:
 
 def _filters(netfilter: NetfilterSocket, name: str, alone: Collection[Key], keys: Collection[Key]) -> Found:
     """The same of the ruleset."""
-    found = dict(single.elements(netfilter, name, alone))
+    found = dict(single.elements(netfilter, name, alone)) | dict(single.objects(netfilter, name, alone))
     yield from found.items()
     rest = [what for what in keys if what[1] in _RULESET and what not in found]
-    if any(what[1] != "Element" for what in rest):
+    if any(what[1] not in ("Element", "FilledMap") for what in rest):
         yield from _objects(netfilter, name)
+    for what in rest:
+        if what[1] == "FilledMap":
+            yield from _filled(netfilter, name, *what[2].split("|"))
     sets = {tuple(what[2].split("|")[:2]) for what in rest if what[1] == "Element"}
     for family, set_name in sorted(sets):
         yield from _elements(netfilter, name, family, set_name)
@@ -110,7 +113,8 @@ def _routing(route: netlink.Socket, name: str, kinds: Collection[str]) -> Found:
 def _ruleset(handles: Handles, name: str, role: str) -> Found:
     netfilter = handles.netfilter(name)
     tables = {family: netfilter.tables(number).get(TABLE) for family, number in FAMILIES.items()}
-    if any(VERSION.encode() not in (tables[family] or b"") for family in ("ip", "ip6")):
+    outdated = any(VERSION.encode() not in (tables[family] or b"") for family in ("ip", "ip6"))
+    if outdated or tables["netdev"] is None:
         present = [family for family, comment in tables.items() if comment is not None]
         handles.nft(name).run("".join(f"delete table {family} {TABLE}\n" for family in present))
         return
@@ -118,7 +122,9 @@ def _ruleset(handles: Handles, name: str, role: str) -> Found:
     yield from _objects(netfilter, name)
     for family, number in FAMILIES.items():
         for set_name in netfilter.sets(number, TABLE):
-            if set_name not in DYNAMIC_SETS and not _BODY.fullmatch(set_name):
+            if filled.shape_of(set_name):
+                yield from _filled(netfilter, name, family, set_name)
+            elif not _filled_by_packets(set_name) and not _BODY.fullmatch(set_name):
                 yield from _elements(netfilter, name, family, set_name)
 
 
@@ -132,10 +138,15 @@ def _objects(netfilter: NetfilterSocket, name: str) -> Found:
             own = [c for c in chains if c not in FIXED_CHAINS or c in nftext.FILLED]
             yield from ((key(name, Chain(()), family, c), Item(Chain(()))) for c in own if not _BODY.fullmatch(c))
             yield from _bodies(name, family, chains, sets)
-            own = [s for s in sets if s not in FIXED_SETS and not _BODY.fullmatch(s)]
+            own = [s for s in sets if s not in FIXED_SETS and not _BODY.fullmatch(s) and not filled.shape_of(s)]
             yield from (_declared(name, family, s, "set") for s in own)
             counters = netfilter.counters(number, TABLE)
             yield from (_declared(name, family, c, "counter") for c in counters if not c.startswith("drop_"))
+            yield from (_declared(name, family, t, "ct timeout {") for t in netfilter.timeouts(number, TABLE))
+
+
+def _filled_by_packets(set_name: str) -> bool:
+    return set_name in DYNAMIC_SETS or skeleton_internal.FILLED_BY_PACKETS.fullmatch(set_name) is not None
 
 
 def _declared(name: str, family: str, object_name: str, kind: str) -> tuple[Key, Item]:
@@ -158,12 +169,25 @@ def _bodies(name: str, family: str, chains: list[str], sets: list[str]) -> Found
         yield key(name, spec, family, body), Item(spec)
 
 
+def _filled(netfilter: NetfilterSocket, name: str, family: str, map_name: str) -> Found:
+    shape = filled.shape_of(map_name)
+    try:
+        raw = netfilter.elements(FAMILIES[family], TABLE, map_name)
+    except FileNotFoundError:
+        return
+    spec = FilledMap(shape, filled.joined((e.key, e.value) for e in raw))
+    yield key(name, spec, family, map_name), Item(spec)
+
+
 def _elements(netfilter: NetfilterSocket, name: str, family: str, set_name: str) -> Found:
     try:
         raw = netfilter.elements(FAMILIES[family], TABLE, set_name)
     except FileNotFoundError:
         return
-    yield from (payloads.element(element, name, family, set_name) for element in raw)
+    if set_name in payloads.BY_PREFIX:
+        yield from payloads.prefixes(raw, name, family, set_name)
+    else:
+        yield from (payloads.element(element, name, family, set_name) for element in raw)
 
 
 def counters(handles: Handles) -> dict[str, tuple[int, int]]:
@@ -171,7 +195,7 @@ def counters(handles: Handles) -> dict[str, tuple[int, int]]:
     total: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for name in handles.names():
         if name.partition(".")[0] in ("router", "edge"):
-            for family in ("ip", "ip6"):
+            for family in ("ip", "ip6", "netdev"):
                 for counter, (packets, octets) in handles.netfilter(name).counters(FAMILIES[family], TABLE).items():
                     total[counter] = total[counter][0] + packets, total[counter][1] + octets
     return dict(total)

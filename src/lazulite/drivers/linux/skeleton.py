@@ -15,10 +15,11 @@ from __future__ import annotations
 import re
 
 from lazulite.drivers.linux import nfnetlink
-from lazulite.drivers.linux.names import ARP_TABLE, INSIDE, OUTSIDE
+from lazulite.drivers.linux.names import ARP_TABLE, BALANCED, INSIDE, OUTSIDE
+from lazulite.drivers.linux.skeleton_edge import COUNTING, EDGE
 
 TABLE = "lz"
-VERSION = "1"
+VERSION = "2"
 """Part of what is read back: a restarted agent of another version rebuilds the table."""
 CLOSING_TIMEOUT_S = 30
 """How long a TCP flow stays known after a FIN or RST; long enough for the last acknowledgements."""
@@ -36,13 +37,14 @@ DYNAMIC_SETS = frozenset(
 )
 """Filled by packets (and, for ``hops``, by this file)."""
 
-_FAMILIES = {
+WORDS = {
     4: {
         "ip": "ip",
         "type": "ipv4_addr",
         "icmp": "icmp",
         "fragment": "ip frag-off & 0x1fff != 0",
         "first": "ip frag-off & 0x3fff == 0x2000",
+        "any_fragment": "ip frag-off & 0x3fff != 0",
         "fragment_key": "ip id",  # with a fifth field nft 1.0.6 aborts when it lists the set; reassembly compares protocols
         "errors": "destination-unreachable, time-exceeded, parameter-problem",
         "hop": "ip ttl",
@@ -53,6 +55,7 @@ _FAMILIES = {
         "icmp": "icmpv6",
         "fragment": "frag frag-off != 0",
         "first": "frag frag-off 0 frag more-fragments 1",
+        "any_fragment": "exthdr frag exists",
         "fragment_key": "frag id",
         "errors": "destination-unreachable, packet-too-big, time-exceeded, parameter-problem",
         "hop": "ip6 hoplimit",
@@ -198,44 +201,6 @@ table arp lz {{
 }}
 """
 
-_EDGE = """\
-table {ip} lz {{
-  comment "{version}"
-  map to_private {{ type {type} : {type}; }}
-  map to_public {{ type {type} : {type}; }}
-  set default_outbound {{ type {type}; }}
-  map hops {{ typeof {hop} : {hop}; elements = {{ {hops} }}; }}
-  counter drop_untranslated {{ }}
-  counter drop_unsolicited {{ }}
-  chain raise_hops {{ }}
-  chain default_snat {{ }}
-  chain first {{
-    type filter hook prerouting priority -450; policy accept;
-    jump raise_hops
-  }}
-  chain prerouting {{
-    type nat hook prerouting priority dstnat; policy accept;
-    iifname "{outside}" dnat to {ip} daddr map @to_private
-  }}
-  chain forward {{
-    type filter hook forward priority 0; policy drop;
-    ct state invalid drop
-    iifname "{inside}" oifname "{outside}" accept
-    iifname "{outside}" oifname "{inside}" ct status snat,dnat accept
-    counter name drop_unsolicited drop
-  }}
-  chain postrouting {{
-    type nat hook postrouting priority srcnat; policy accept;
-    oifname "{outside}" snat to {ip} saddr map @to_public
-    oifname "{outside}" {ip} saddr @default_outbound goto default_snat
-  }}
-  chain last {{
-    type filter hook postrouting priority 300; policy accept;
-    oifname "{outside}" ct status & (snat | dnat) == 0 counter name drop_untranslated drop
-  }}
-}}
-"""
-
 
 def _hops() -> str:
     """Each TTL to the next one; 255 stays, so a loop through routers still ends."""
@@ -244,7 +209,7 @@ def _hops() -> str:
 
 def router(version: int, idle_s: int) -> str:
     """The table of one IP version in a router; *idle_s* is the flow timeout of the virtual network."""
-    words = _FAMILIES[version]
+    words = WORDS[version]
     sizes = {"closing": CLOSING_TIMEOUT_S, "fragments": FRAGMENT_TIMEOUT_S, "flows": FLOWS}
     return _ROUTER.format(
         **words,
@@ -265,7 +230,7 @@ def _flow(ip: str, protocol: str, way: str) -> str:
 
 
 def _direction(version: int, idle_s: int, way: str) -> str:
-    words, sent = _FAMILIES[version], way == "out"
+    words, sent = WORDS[version], way == "out"
     ip, icmp = words["ip"], words["icmp"]
     local, remote = ("saddr", "daddr") if sent else ("daddr", "saddr")
     interface = "meta iif" if sent else "meta oif"
@@ -294,14 +259,16 @@ def _direction(version: int, idle_s: int, way: str) -> str:
 def router_again(version: int, idle_s: int) -> str:
     """The same for a router that stands: its rules are replaced at once, its sets and their elements stay."""
     text = router(version, idle_s)
-    ip = _FAMILIES[version]["ip"]
+    ip = WORDS[version]["ip"]
     chains = [c for c in re.findall(r"^  chain (\w+) \{", text, re.MULTILINE) if c not in _RAW_CHAINS]
     return "\n".join(f"flush chain {ip} {TABLE} {c}" for c in chains) + "\n" + text
 
 
 def edge(version: int) -> str:
     """The table of one IP version in an edge."""
-    return _EDGE.format(**_FAMILIES[version], version=VERSION, hops=_hops(), inside=INSIDE, outside=OUTSIDE)
+    return EDGE.format(
+        **WORDS[version], balanced=hex(BALANCED), version=VERSION, hops=_hops(), inside=INSIDE, outside=OUTSIDE
+    )
 
 
 def arp() -> str:
@@ -312,6 +279,11 @@ def arp() -> str:
 def steering() -> str:
     """Where a packet on a peering link that names an appliance gets the mark of that appliance."""
     return "table netdev lz {\n  map steer { type ether_addr : mark; }\n}\n"
+
+
+def counting() -> str:
+    """Where an edge counts what really left: after the kernel has confirmed a flow, or refused to."""
+    return COUNTING
 
 
 def router_rules(version: int) -> list[bytes]:
@@ -333,7 +305,7 @@ def edge_rules(version: int) -> list[bytes]:
 
 
 def _declared(word: str) -> frozenset[str]:
-    texts = [router(4, 240), edge(4), arp(), steering()]
+    texts = [router(4, 240), edge(4), arp(), steering(), counting()]
     return frozenset(n for text in texts for n in re.findall(rf"^  {word} (\w+) \{{", text, re.MULTILINE))
 
 

@@ -82,7 +82,8 @@ class Element(msgspec.Struct, frozen=True):
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """A named nft object without content of its own that others hang on: a counter or a set."""
+    """A named nft object without content of its own that others hang on: ``counter``, ``set ipv4_addr``, or with a body
+    in braces."""
 
     declaration: str
 
@@ -94,6 +95,14 @@ class Chain(msgspec.Struct, frozen=True):
     hook: str = ""
 
 
+class FilledMap(msgspec.Struct, frozen=True):
+    """A map with all that is in it, one object however many elements. ``shape`` is one of :mod:`filled`; ``content``
+    every key and value as the kernel holds them, sorted."""
+
+    shape: str
+    content: bytes = b""
+
+
 class ListBody(msgspec.Struct, frozen=True):
     """A rendered access list."""
 
@@ -102,7 +111,18 @@ class ListBody(msgspec.Struct, frozen=True):
 
 
 Spec: TypeAlias = (
-    Namespace | Skeleton | Veth | Address | Neighbour | KernelRoute | MarkRule | Element | Declared | Chain | ListBody
+    Namespace
+    | Skeleton
+    | Veth
+    | Address
+    | Neighbour
+    | KernelRoute
+    | MarkRule
+    | Element
+    | Declared
+    | FilledMap
+    | Chain
+    | ListBody
 )
 
 

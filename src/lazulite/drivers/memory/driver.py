@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.drivers.driver import ModelDelta, PortUse, Refusal
 from lazulite.forwarding.model import Entry, EntryKey, ForwardingModel
 from lazulite.forwarding.stages import STAGES
 
@@ -38,6 +38,9 @@ class MemoryDriver:
 
     def counters(self) -> Mapping[str, tuple[int, int]]:
         return {}
+
+    def port_use(self) -> list[PortUse]:
+        return []
 
     def close(self) -> None:
         """Nothing is held."""

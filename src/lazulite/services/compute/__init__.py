@@ -9,6 +9,7 @@ from lazulite.services.compute.validate import validate
 from lazulite.services.service import Service
 
 _MACHINE = "microsoft.compute/virtualmachines"
+_INSTANCE = "microsoft.compute/virtualmachinescalesets/virtualmachines"
 _REGION = "Microsoft.Compute/locations/{location}"
 _EXTENSIONS = f"{_REGION}/publishers/{{publisher}}/artifacttypes/vmextension/types"
 _IMAGES = f"{_REGION}/publishers/{{publisher}}/artifacttypes/vmimage/offers/{{offer}}/skus/{{sku}}/versions"
@@ -33,6 +34,8 @@ SERVICE = Service(
         f"{_MACHINE}/redeploy": actions.restart,
         f"{_MACHINE}/runcommand": actions.run_command,
         f"{_MACHINE}/instanceview": actions.instance_view,
+        f"{_INSTANCE}/runcommand": actions.run_command,
+        f"{_INSTANCE}/instanceview": actions.instance_view,
     },
     collection_actions={
         f"{_REGION}/vmSizes": catalogue.sizes,

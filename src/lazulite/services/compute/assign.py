@@ -16,16 +16,18 @@ def assign(new: Resource[Any], old: Resource[Any] | None, view: View, lab: Lab) 
     if not isinstance(new.properties, VirtualMachine):
         return new
     machine = new.properties
-    storage = replace(machine.storage_profile, os_disk=_os_disk(new, machine))
+    storage = replace(machine.storage_profile, os_disk=_os_disk(new, old))
     profile = machine.os_profile and replace(
         machine.os_profile, computer_name=machine.os_profile.computer_name or new.id.name
     )
     return replace(new, properties=replace(machine, storage_profile=storage, os_profile=profile))
 
 
-def _os_disk(new: Resource[Any], machine: VirtualMachine) -> OSDisk:
+def _os_disk(new: Resource[Any], old: Resource[Any] | None) -> OSDisk:
+    machine: VirtualMachine = new.properties
     disk = machine.storage_profile.os_disk or OSDisk()
-    name = disk.name or f"{new.id.name}_OsDisk_1_{new.guid.replace('-', '')}"
+    before = old.properties.storage_profile.os_disk if old is not None else None
+    name = disk.name or (before and before.name) or f"{new.id.name}_OsDisk_1_{new.guid.replace('-', '')}"
     return replace(disk, name=name, os_type=disk.os_type or ("Windows" if is_windows(machine) else "Linux"))
 
 

@@ -11,7 +11,7 @@ from lazulite.forwarding.model import Guest, Script
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.compute.custom_script import shell_script
-from lazulite.services.compute.model import Extension, VirtualMachine
+from lazulite.services.compute.model import Extension, VirtualMachine, label
 from lazulite.services.virtual_network.model import NetworkInterface, VirtualNetwork, internal_domain
 from lazulite.values import IPAddress
 
@@ -27,7 +27,7 @@ def guest(machine: Resource[VirtualMachine], view: View) -> Iterator[Guest]:
     profile = said.os_profile
     yield Guest(
         machine.id.key,
-        machine.id.name,
+        label(machine.id),
         (profile.computer_name if profile is not None else None) or machine.id.name,
         servers := nameservers(machine, view),
         search(machine, servers, view),

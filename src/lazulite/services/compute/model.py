@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import (
     ASSIGNED,
     IMMUTABLE,
@@ -46,7 +47,8 @@ class ImageReference(Properties, frozen=True):
 class OSDisk(Properties, frozen=True):
     create_option: Annotated[Literal["FromImage", "Attach", "Empty", "Copy", "Restore"], INERT] = "FromImage"
     os_type: Annotated[Literal["Linux", "Windows"] | None, INERT] = None
-    name: Annotated[str | None, ASSIGNED, INERT] = None
+    name: Annotated[str | None, INERT] = None
+    """Chosen by the service where the client does not."""
     caching: Annotated[Literal["None", "ReadOnly", "ReadWrite"] | None, INERT] = None
     write_accelerator_enabled: Annotated[bool | None, INERT] = None
     disk_size: Annotated[int | None, INERT] = msgspec.field(default=None, name="diskSizeGB")
@@ -198,6 +200,16 @@ class SshPublicKey(Properties, frozen=True):
     public_key: Annotated[str | None, INERT] = None
 
 
+def label(part: ResourceId) -> str:
+    """What people call a machine or its interface: one of a scale set is called after the set, ``web_0``.
+
+    Source: "Understand instance IDs for Azure virtual machine scale sets".
+    """
+    _, *types = part.kind.split("/")
+    nested = types[0].lower() == "virtualmachinescalesets"
+    return "_".join(part.text.split("/")[1 - 2 * len(types) :: 2]) if nested else part.name
+
+
 _VM_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?"
 """At most 64 characters (Linux). Source: "Naming rules and restrictions for Azure resources"."""
 
@@ -220,7 +232,14 @@ KINDS = (
         envelope=frozenset({"sku"}),
         default_sku=Sku("Classic"),
         asynchronous=False,
+        created_status=200,  # the SDKs know no other
     ),
-    Kind("Microsoft.Compute/disks", Disk, envelope=frozenset({"sku", "zones"}), default_sku=Sku("Premium_LRS")),
+    Kind(
+        "Microsoft.Compute/disks",
+        Disk,
+        envelope=frozenset({"sku", "zones"}),
+        default_sku=Sku("Premium_LRS"),
+        created_status=200,  # azure-cli and the SDKs know no other that has a body
+    ),
     Kind("Microsoft.Compute/sshPublicKeys", SshPublicKey, asynchronous=False),
 )

@@ -11,6 +11,7 @@ from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.compute import custom_script
 from lazulite.services.compute.model import AvailabilitySet, Extension, OSProfile, VirtualMachine
+from lazulite.services.load_balancer.availability import apart
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.model import NetworkInterface
 
@@ -39,9 +40,19 @@ def _machine(machine: Resource[VirtualMachine], view: View) -> Iterator[Violatio
     yield from _one_primary(machine)
     yield from _unchanged_while_running(machine, view)
     yield from _interfaces(machine, view)
+    yield from _balanced(machine, view)
     placed = view.get(said.availability_set, AvailabilitySet)
     if placed is not None and placed.location != machine.location:
         yield _elsewhere(placed.id.text, machine, "properties.availabilitySet.id")
+
+
+def _balanced(machine: Resource[VirtualMachine], view: View) -> Iterator[Violation]:
+    """Machines behind one load balancer have something to do with each other."""
+    for index, attached in enumerate(machine.properties.network_profile.network_interfaces):
+        nic = view.get(attached.id, NetworkInterface)
+        configurations = nic.properties.ip_configurations if nic is not None else ()
+        pools = [p for c in configurations for p in c.properties.load_balancer_backend_address_pools]
+        yield from apart(machine, attached.id.target, pools, view, f"{_NICS}[{index}]")
 
 
 def _profile(profile: OSProfile) -> Iterator[Violation]:

@@ -31,6 +31,9 @@ VIRTUAL_NETWORK, INTERNET = "VirtualNetwork", "Internet"
 
 WIRE_SERVER = IPv4Network("168.63.129.16/32")
 """DNS, health probes, DHCP and the guest agent's host. Source: "What is IP address 168.63.129.16?"."""
+GATEWAY_6 = IPv6Network("fe80::1234:5678:9abc/128")
+"""Where health probes over IPv6 come from: the link-local address of every subnet's router.
+Source: facts/load-balancer.md, "Probes"."""
 METADATA = IPv4Network("169.254.169.254/32")
 """The instance metadata service. Source: "Azure Instance Metadata Service"."""
 
@@ -96,7 +99,7 @@ def _spellings() -> dict[str, str]:
 @cache
 def _table() -> dict[str, tuple[IPNetwork, ...]]:
     table: dict[str, tuple[IPNetwork, ...]] = {
-        "AzureLoadBalancer": (WIRE_SERVER,),
+        "AzureLoadBalancer": (WIRE_SERVER, GATEWAY_6),
         "AzurePlatformDNS": (WIRE_SERVER,),
         "AzurePlatformIMDS": (METADATA,),
         "AzureCloud": (SERVICES_4, SERVICES_6),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
+from lazulite.services.load_balancer.model import FrontendIPConfiguration
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.virtual_network.attachment import attachment
 from lazulite.services.virtual_network.model import IpConfiguration
@@ -16,12 +17,14 @@ def user(resource: Resource[PublicIPAddress], view: View) -> Resource[IpConfigur
 
 
 def answered_address(resource: Resource[PublicIPAddress], view: View) -> IPAddress | None:
-    """A dynamic address is had while it is used by an interface of a running machine.
+    """A dynamic address is had while it is used by an interface of a running machine, or by a load balancer.
 
     Source: "Public IP addresses", IP address assignment.
     """
     held = resource.properties.held_address
     if held is None or resource.properties.public_ip_allocation_method == "Static":
+        return held
+    if next(iter(view.referrers(resource.id, FrontendIPConfiguration)), None) is not None:
         return held
     configuration = user(resource, view)
     running = configuration is not None and attachment(configuration.id.parent, view) is not None

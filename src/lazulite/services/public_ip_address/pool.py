@@ -22,15 +22,15 @@ _Range: TypeAlias = tuple[int, int]
 """First and last address, as numbers."""
 
 
-def free_address(lab: Lab, view: View, version: int) -> IPAddress | None:
-    """The lowest public address nobody holds; ``None`` when the pool is used up."""
-    block = free_prefix(lab, view, version, 32 if version == 4 else 128)
+def free_address(lab: Lab, view: View, version: int, beside: Iterable[IPAddress] = ()) -> IPAddress | None:
+    """The lowest public address that nobody holds and is not in *beside*; ``None`` when the pool is used up."""
+    block = free_prefix(lab, view, version, 32 if version == 4 else 128, beside)
     return block.network_address if block is not None else None
 
 
-def free_prefix(lab: Lab, view: View, version: int, length: int) -> IPNetwork | None:
-    """The lowest aligned prefix of *length* in which nobody holds an address."""
-    taken = sorted(_range(p) for p in _held(view) if p.version == version)
+def free_prefix(lab: Lab, view: View, version: int, length: int, beside: Iterable[IPAddress] = ()) -> IPNetwork | None:
+    """The lowest aligned prefix of *length* in which nobody holds an address and none of *beside* is."""
+    taken = sorted(_range(p) for p in (*_held(view), *map(host_prefix, beside)) if p.version == version)
     for space in (p for p in map(ip_network, lab.public_pool) if p.version == version):
         edges = [(int(e), int(e)) for e in (space.network_address, space.broadcast_address)]
         found = _gap(space, sorted([*taken, *edges]), length)

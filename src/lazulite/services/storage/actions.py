@@ -12,9 +12,15 @@ from lazulite.services.service import Context, Reply
 from lazulite.services.storage.model import StorageAccount
 from lazulite.services.storage.validate import refusal
 
+_NAMED_KEYS_BEFORE = "2016-01-01"
+"""Older versions answer ``{"key1": …, "key2": …}``. Source: Azure REST API, "List Keys" of version 2015-06-15."""
+
 
 def list_keys(account: Resource[StorageAccount], context: Context) -> Reply:
-    return Reply({"keys": [_key(account, name) for name in ("key1", "key2")]})
+    keys = [_key(account, name) for name in ("key1", "key2")]
+    if context.query.get("api-version", _NAMED_KEYS_BEFORE) < _NAMED_KEYS_BEFORE:
+        return Reply({key["keyName"]: key["value"] for key in keys})
+    return Reply({"keys": keys})
 
 
 def _key(account: Resource[StorageAccount], name: str) -> dict[str, Any]:

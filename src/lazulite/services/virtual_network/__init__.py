@@ -4,6 +4,7 @@ from lazulite.services.service import Service
 from lazulite.services.virtual_network import actions, assign, compile, status, validate
 from lazulite.services.virtual_network.model import (
     KINDS,
+    IpConfiguration,
     NetworkInterface,
     Subnet,
     VirtualNetwork,
@@ -21,6 +22,7 @@ SERVICE = Service(
         Subnet: status.subnet,
         VirtualNetworkPeering: status.link,
         NetworkInterface: status.interface,
+        IpConfiguration: status.configuration,
     },
     actions={
         "microsoft.network/virtualnetworks/checkipaddressavailability": actions.check_address,

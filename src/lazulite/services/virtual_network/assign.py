@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from lazulite.resources.model import Child, Resource
 from lazulite.resources.view import View
+from lazulite.services.load_balancer.slots import placed
 from lazulite.services.public_ip_address import pool
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.addresses import free, occupants
@@ -104,7 +105,8 @@ def interface(
             properties = replace(properties, private_ip_address=address)
             own |= {address} if address is not None else set()
         configurations.append(Child(child.name, properties, child.zones))
-    return replace(new, properties=replace(new.properties, ip_configurations=tuple(configurations)))
+    found = placed(new.id, configurations, view)
+    return replace(new, properties=replace(new.properties, ip_configurations=found))
 
 
 def _with_primary(every: tuple[Child[IpConfiguration], ...]) -> list[Child[IpConfiguration]]:

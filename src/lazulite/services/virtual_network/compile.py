@@ -8,6 +8,8 @@ from ipaddress import IPv4Network
 from lazulite.forwarding.model import AccessList, Action, Peering, Port, PublicAddress, Rule, Vrf
 from lazulite.resources.model import Child, Resource
 from lazulite.resources.view import View
+from lazulite.services.compute.model import label
+from lazulite.services.load_balancer.model import BackendAddressPool
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.route_table.model import table_name
 from lazulite.services.virtual_network.attachment import attachment
@@ -65,13 +67,15 @@ def port(nic: Resource[NetworkInterface], view: View) -> Iterable[Port]:
     vnet, attached = subnet.id.parent.key, attachment(nic.id, view)
     pairs, table = _addresses(nic, subnet), subnet.properties.route_table
     public, closed = _public(nic, view, running=attached is not None)
+    pools = _pools(nic, view)
+    closed = closed or any(p.closes for p in pools)
     ingress = _lists(nic, subnet, Direction.INGRESS)
     if closed and not ingress:
         view.demand(closed_to_internet, vnet)
         ingress = (_closed_name(vnet),)
     yield Port(
         nic.id.key,
-        label=nic.id.name,
+        label=label(nic.id),
         guid=nic.guid,
         vrf=vnet,
         mac=mac_address(nic),
@@ -85,9 +89,25 @@ def port(nic: Resource[NetworkInterface], view: View) -> Iterable[Port]:
         own_list=nic.properties.network_security_group is not None,
         routes=table_name(vnet, table.id.lower() if table is not None else None),
         public=public,
-        default_outbound=subnet.properties.default_outbound_access is not False,
+        default_outbound=subnet.properties.default_outbound_access is not False
+        and subnet.properties.nat_gateway is None
+        and not any(p.takes_default for p in pools),
         origin=nic.id.text,
     )
+
+
+def _pools(nic: Resource[NetworkInterface], view: View) -> list[BackendAddressPool]:
+    """The pools that the interface is in. Those that list its address do not count.
+
+    One of a Standard load balancer takes the default way out from it, and when that is public the interface is closed
+    until a security group opens it.
+    Source: "Default outbound access in Azure", when is it provided; "What is Azure Load Balancer?", secure by default.
+    """
+    found = []
+    for child in nic.properties.ip_configurations:
+        pools = (view.get(r, BackendAddressPool) for r in child.properties.load_balancer_backend_address_pools)
+        found += [p.properties for p in pools if p is not None and p.properties.incarnation in child.properties.places]
+    return found
 
 
 def _addresses(nic: Resource[NetworkInterface], subnet: Resource[Subnet]) -> list[tuple[IPAddress, IPNetwork]]:

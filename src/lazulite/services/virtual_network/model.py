@@ -211,8 +211,15 @@ class IpConfiguration(Properties, frozen=True):
         Targets("Microsoft.Network/applicationSecurityGroups"),
         OMITTED_WHEN_EMPTY,
     ] = ()
-    load_balancer_backend_address_pools: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
-    load_balancer_inbound_nat_rules: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
+    load_balancer_backend_address_pools: Annotated[
+        tuple[Ref, ...], WeakRef(), Targets("Microsoft.Network/loadBalancers/backendAddressPools"), OMITTED_WHEN_EMPTY
+    ] = ()
+    load_balancer_inbound_nat_rules: Annotated[
+        tuple[Ref, ...], WeakRef(), Targets("Microsoft.Network/loadBalancers/inboundNatRules"), OMITTED_WHEN_EMPTY
+    ] = ()
+    places: Annotated[dict[str, int], ASSIGNED, SECRET] = msgspec.field(default_factory=dict)
+    """Its place in each pool and NAT rule of a load balancer that it is in, by their incarnations: a reference that
+    has none here leads to something that was deleted."""
     application_gateway_backend_address_pools: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
     gateway_load_balancer: Annotated[Ref | None, UNSUPPORTED] = None
     virtual_network_taps: Annotated[tuple[Ref, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
@@ -271,6 +278,8 @@ KINDS = (
         ),
         name_pattern=r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?",
         creatable_children=frozenset({"subnets", "virtualNetworkPeerings"}),
+        # Source: "Azure Virtual Network now supports updates without subnet property".
+        children_kept_since={"subnets": "2023-09-01"},
     ),
     Kind(
         "Microsoft.Network/networkInterfaces",

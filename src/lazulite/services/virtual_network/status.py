@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazulite.resources.model import Child, Resource
+from lazulite.resources.model import Child, Ref, Resource
 from lazulite.resources.schema import encode
 from lazulite.resources.view import View
 from lazulite.services.compute.model import VirtualMachine
+from lazulite.services.load_balancer.model import BackendAddressPool, InboundNatRule
 from lazulite.services.service import Observations
 from lazulite.services.virtual_network.addresses import in_subnet
 from lazulite.services.virtual_network.model import (
+    IpConfiguration,
     NetworkInterface,
     Subnet,
     VirtualNetwork,
@@ -96,6 +98,24 @@ def interface(nic: Resource[NetworkInterface], view: View, observations: Observa
         found["primary"] = primary is not None and primary.id.target == nic.id
         found["dnsSettings"]["appliedDnsServers"] = _dns_servers(nic, view)
     return found
+
+
+def configuration(child: Resource[IpConfiguration], view: View, observations: Observations) -> Status:
+    """Without pools and rules of load balancers that are no longer there: who was in them left with them."""
+    shown: dict[str, Any] = {}
+    for wire, refs in (
+        ("loadBalancerBackendAddressPools", child.properties.load_balancer_backend_address_pools),
+        ("loadBalancerInboundNatRules", child.properties.load_balancer_inbound_nat_rules),
+    ):
+        there = [{"id": r.id} for r in refs if _is_in(child.properties, r, view)]
+        if len(there) < len(refs):
+            shown[wire] = there
+    return shown
+
+
+def _is_in(configuration: IpConfiguration, ref: Ref, view: View) -> bool:
+    found: Resource[Any] | None = view.get(ref, BackendAddressPool) or view.get(ref, InboundNatRule)
+    return found is not None and found.properties.incarnation in configuration.places
 
 
 def _network(nic: Resource[NetworkInterface], view: View) -> Resource[VirtualNetwork] | None:

@@ -12,7 +12,7 @@ from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.route_table.model import RouteTable
 from lazulite.services.service import Lab
-from lazulite.services.virtual_network import validate_interface, validate_peering
+from lazulite.services.virtual_network import validate_interface, validate_outbound, validate_peering
 from lazulite.services.virtual_network.addresses import occupants
 from lazulite.services.virtual_network.model import (
     GATEWAY_SUBNET,
@@ -111,6 +111,7 @@ def _subnet(vnet: Resource[VirtualNetwork], child: Child[Subnet], view: View, pa
             message = f"{where} An IPv6 prefix of a subnet is a /{V6_SUBNET_LENGTH}, not {prefix}."
             yield Violation("NetcfgInvalidSubnet", message, f"{path}.addressPrefix")
     yield from _attached(vnet, subnet, view, path)
+    yield from validate_outbound.subnet(vnet, child, view, path)
     if child.name.lower() == GATEWAY_SUBNET:
         yield from _gateway_subnet(subnet, view, path)
 

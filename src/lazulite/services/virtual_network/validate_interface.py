@@ -8,6 +8,7 @@ from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.public_ip_address.model import PublicIPAddress
+from lazulite.services.virtual_network import validate_outbound
 from lazulite.services.virtual_network.addresses import occupants, reserved
 from lazulite.services.virtual_network.model import (
     MAX_ADDRESSES_PER_NIC,
@@ -16,6 +17,7 @@ from lazulite.services.virtual_network.model import (
     Subnet,
 )
 from lazulite.services.virtual_network.references import elsewhere
+from lazulite.services.virtual_network.validate_balancing import Joining, joining
 from lazulite.values import IPAddress
 
 _PATH = "properties.ipConfigurations"
@@ -24,6 +26,8 @@ _PATH = "properties.ipConfigurations"
 def interface(nic: Resource[NetworkInterface], view: View) -> Iterator[Violation]:
     every = nic.properties.ip_configurations
     yield from _shape(nic)
+    joins = [Joining(_id(nic, c), c.properties, f"{_PATH}[{i}].properties") for i, c in enumerate(every)]
+    yield from joining(nic, joins, view)
     yield from _placement(nic, view)
     own: dict[IPAddress, str] = {}
     for index, child in enumerate(every):
@@ -35,6 +39,7 @@ def interface(nic: Resource[NetworkInterface], view: View) -> Iterator[Violation
         yield from _address(nic, child, own, view, path)
         yield from _public(nic, child, view, path)
         yield from _groups(nic, child, view, path)
+        yield from validate_outbound.configuration(child, view, path)
 
 
 def _id(nic: Resource[NetworkInterface], child: Child[IpConfiguration]) -> ResourceId:

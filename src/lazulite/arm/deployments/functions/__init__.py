@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from lazulite.arm.deployments.functions import (
@@ -26,7 +26,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-@cache
+@lru_cache(maxsize=4096)
 def find(name: str) -> Callable[..., Any] | None:
     """The function of that name; any ``list…`` is an action of the resource it names."""
     folded = name.lower()

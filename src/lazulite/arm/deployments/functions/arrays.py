@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lazulite.arm.deployments.expressions import ExpressionError
-from lazulite.arm.deployments.functions.logic import same
+from lazulite.arm.deployments.functions.logic import identity, same
 from lazulite.arm.deployments.functions.texts import text
 
 _RANGE_LIMIT = 10_000
@@ -101,17 +101,21 @@ def union(one: list[Any] | dict[str, Any], *more: list[Any] | dict[str, Any]) ->
     """Arrays without their duplicates; objects merged to every depth, later values winning."""
     if isinstance(one, dict):
         return _fold(one, more, _merged, dict)
-    distinct: list[Any] = []
+    distinct: dict[Any, Any] = {}
     for value in _fold(one, more, lambda a, b: a + b, list):
-        if not any(same(value, seen) for seen in distinct):
-            distinct.append(value)
-    return distinct
+        distinct.setdefault(identity(value), value)
+    return list(distinct.values())
 
 
 def intersection(one: list[Any] | dict[str, Any], *more: list[Any] | dict[str, Any]) -> Any:
     if isinstance(one, dict):
         return _fold(one, more, lambda a, b: {k: v for k, v in a.items() if k in b and same(v, b[k])}, dict)
-    return _fold(one, more, lambda a, b: [v for v in a if any(same(v, w) for w in b)], list)
+    return _fold(one, more, _common, list)
+
+
+def _common(one: list[Any], other: list[Any]) -> list[Any]:
+    known = set(map(identity, other))
+    return [value for value in one if identity(value) in known]
 
 
 def _fold(one: Any, more: tuple[Any, ...], step: Callable[[Any, Any], Any], kind: type) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+from lazulite.arm.deployments.bounds import MAX_SIZE
 from lazulite.arm.deployments.expressions import ExpressionError
 from lazulite.arm.deployments.functions.texts import text
 
@@ -23,6 +24,7 @@ _CUSTOM = re.compile(r"(?P<before>[^0#.,]*)(?P<digits>[0#,]*)(?:\.(?P<fraction>[
 
 def compose(pattern: str, values: Sequence[Any]) -> str:
     """*pattern* with its items filled in. Raises :class:`ExpressionError` for a stray brace or a missing value."""
+    left = MAX_SIZE
 
     def fill(match: re.Match[str]) -> str:
         if match["index"] is None:
@@ -32,7 +34,12 @@ def compose(pattern: str, values: Sequence[Any]) -> str:
         index = int(match["index"])
         if index >= len(values):
             raise ExpressionError(f"The format '{pattern[:80]}' names value {index} of {len(values)}.")
-        return _aligned(written(values[index], match["spec"] or ""), int(match["width"] or 0))
+        nonlocal left
+        filled = _aligned(written(values[index], match["spec"] or ""), int(match["width"] or 0))
+        left -= len(filled)
+        if left < 0:
+            raise ExpressionError(f"The template language function 'format' makes at most {MAX_SIZE} characters.")
+        return filled
 
     return _ITEM.sub(fill, pattern)
 

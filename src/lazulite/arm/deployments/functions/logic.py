@@ -23,6 +23,15 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def identity(value: Any) -> Any:
+    """Hashable, and equal for values that are the same."""
+    if isinstance(value, list):
+        return "list", tuple(map(identity, value))
+    if isinstance(value, dict):
+        return "dict", frozenset((k, identity(v)) for k, v in value.items())
+    return ("bool" if isinstance(value, bool) else "value"), value
+
+
 def bool_(value: str | int | bool) -> bool:
     if not isinstance(value, str):
         return bool(value)

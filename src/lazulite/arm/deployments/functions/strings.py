@@ -10,13 +10,10 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
 from lazulite.arm import jsonc
+from lazulite.arm.deployments.bounds import MAX_SIZE
 from lazulite.arm.deployments.expressions import ExpressionError
 from lazulite.arm.deployments.functions.formats import compose
 from lazulite.arm.deployments.functions.texts import text
-
-MAX_RESULT = 4 * 1024 * 1024
-"""Characters that one function may return: nothing larger fits into a template.
-Source: "Understand the structure and syntax of ARM templates", template limits."""
 
 
 def concat(first: Any, *more: Any) -> Any:
@@ -79,16 +76,16 @@ def ends_with(value: str, part: str) -> bool:
 def pad_left(value: str | int, width: int, fill: str = " ") -> str:
     if len(fill) != 1:
         raise ExpressionError("The template language function 'padLeft' takes one character to fill with.")
-    if width > MAX_RESULT:
-        raise ExpressionError(f"The template language function 'padLeft' makes at most {MAX_RESULT} characters.")
+    if width > MAX_SIZE:
+        raise ExpressionError(f"The template language function 'padLeft' makes at most {MAX_SIZE} characters.")
     return text(value).rjust(width, fill)
 
 
 def replace(value: str, old: str, new: str) -> str:
     if not old:
         raise ExpressionError("The template language function 'replace' can not replace an empty string.")
-    if len(value) + value.count(old) * len(new) > MAX_RESULT:
-        raise ExpressionError(f"The template language function 'replace' makes at most {MAX_RESULT} characters.")
+    if len(value) + value.count(old) * len(new) > MAX_SIZE:
+        raise ExpressionError(f"The template language function 'replace' makes at most {MAX_SIZE} characters.")
     return value.replace(old, new)
 
 
