@@ -105,7 +105,9 @@ class Lab:
         found += service.validate(new, self.view, self.configuration)
         if found:
             raise Refused(found)
-        self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, {new.id.key: new})[0]
+        born = service.companions(new, self.view, self.configuration) if old is None else ()
+        changes = {new.id.key: new} | {r.id.key: r for r in born}
+        self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, changes)[0]
         return new
 
     def _in_use(self, gone: list[ResourceId], owner: Resource[Any]) -> list[Violation]:
@@ -118,7 +120,13 @@ class Lab:
         found += _ROWS[old.id.kind.lower()][0].deletable(old, self.view)
         if found:
             raise Refused(found)
-        self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, {old.id.key: None})[0]
+        below = [k for k in self.snapshot.resources if k.startswith(old.id.key + "/")]
+        documents = {k: None for k in below if k.count("/") % 2 == 0 and self._is_document(k)}
+        self.snapshot = self.snapshot.with_changes(self.snapshot.revision + 1, {old.id.key: None} | documents)[0]
+
+    @staticmethod
+    def _is_document(key: str) -> bool:
+        return ResourceId(key).kind in _ROWS
 
     def edit(self, kind: str, name: str, **properties: Any) -> Resource[Any]:
         """Write a resource again with some typed properties replaced."""

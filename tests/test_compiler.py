@@ -161,18 +161,18 @@ COSTS: list[tuple[str, str, Any, int, int]] = [
     # what                       path                                        body      compiles, and for each machine
     ("a rule", "networkSecurityGroups/g/securityRules/r", {"properties": rule(300)}, 2, 0),
     ("a route", "routeTables/t/routes/r", {"properties": APPLIANCE}, 3, 0),
-    ("an interface", "networkInterfaces/new", interface(IN_CROWD), 2, 0),
-    ("a machine", "virtualMachines/new", machine("networkInterfaces/new"), 2, 0),
-    ("a group of an interface", "networkInterfaces/new", interface(IN_CROWD, more=OWN_GROUP), 3, 0),
-    ("a membership", "networkInterfaces/new", interface(IN_CROWD, **MEMBER), 3, 0),
-    ("forwarding", "networkInterfaces/n1", interface(IN_CROWD, more={"enableIPForwarding": True}), 3, 0),
-    ("a client", "clients/c", {"properties": {"country": "DE"}}, 1, 0),
-    ("a public address", "publicIPAddresses/p", here(sku="Standard", publicIPAllocationMethod="Static"), 0, 0),
-    ("its use", "networkInterfaces/new", interface(IN_CROWD, publicIPAddress=ref("publicIPAddresses/p")), 3, 0),
-    ("tags of a machine", "virtualMachines/n1", machine("networkInterfaces/n1") | {"tags": {"a": "b"}}, 2, 0),
-    ("a subnet", "virtualNetworks/v/subnets/b", subnet("b", "10.0.1.0/24"), 8, 1),  # machines read the network's DNS
-    ("a peering", "virtualNetworks/v/virtualNetworkPeerings/p", peering("virtualNetworks/beside"), 8, 1),
-    ("its other side", "virtualNetworks/beside/virtualNetworkPeerings/p", peering("virtualNetworks/v"), 8, 0),
+    ("an interface", "networkInterfaces/new", interface(IN_CROWD), 3, 0),
+    ("a machine", "virtualMachines/new", machine("networkInterfaces/new"), 3, 0),
+    ("a group of an interface", "networkInterfaces/new", interface(IN_CROWD, more=OWN_GROUP), 4, 0),
+    ("a membership", "networkInterfaces/new", interface(IN_CROWD, **MEMBER), 4, 0),
+    ("forwarding", "networkInterfaces/n1", interface(IN_CROWD, more={"enableIPForwarding": True}), 4, 0),
+    ("a client", "clients/c", {"properties": {"country": "DE"}}, 2, 0),
+    ("a public address", "publicIPAddresses/p", here(sku="Standard", publicIPAllocationMethod="Static"), 1, 0),
+    ("its use", "networkInterfaces/new", interface(IN_CROWD, publicIPAddress=ref("publicIPAddresses/p")), 5, 0),
+    ("tags of a machine", "virtualMachines/n1", machine("networkInterfaces/n1") | {"tags": {"a": "b"}}, 3, 0),
+    ("a subnet", "virtualNetworks/v/subnets/b", subnet("b", "10.0.1.0/24"), 9, 1),  # machines read the network's DNS
+    ("a peering", "virtualNetworks/v/virtualNetworkPeerings/p", peering("virtualNetworks/beside"), 9, 1),
+    ("its other side", "virtualNetworks/beside/virtualNetworkPeerings/p", peering("virtualNetworks/v"), 9, 0),
 ]
 
 

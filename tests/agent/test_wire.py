@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from lazulite.agent import protocol
 from lazulite.agent.protocol import Change, Load, Observed, Report
-from lazulite.forwarding.model import AnyEntry, Contents, Member, PortBlock, Probe, PublicAddress, Route, Rule
+from lazulite.forwarding.model import (
+    AnyEntry,
+    Choice,
+    Contents,
+    ForwardRule,
+    Member,
+    PortBlock,
+    Probe,
+    PublicAddress,
+    Route,
+    Rule,
+    Upstream,
+)
 from lazulite.values import PortRange
 
 NUMBERS = st.integers(0, 1 << 32)
@@ -23,7 +35,7 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: NUMBERS if hints[f.name] is int else ... for f in msgspec.structs.fields(kind)})
 
 
-for nested in (PublicAddress, PortRange, Rule, Route, Probe, Member, PortBlock):
+for nested in (PublicAddress, PortRange, Rule, Route, Probe, Member, PortBlock, Choice, Upstream, ForwardRule):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

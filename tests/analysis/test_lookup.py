@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -17,15 +18,23 @@ from lazulite.forwarding.model import (
     AccessList,
     Action,
     AddressSet,
+    AnswerPolicy,
     AnyEntry,
     Contents,
     ForwardingModel,
+    ForwardRuleset,
+    NameServer,
     Peering,
+    PlatformResolver,
     PortForward,
+    RecordSet,
+    ResolverEndpoint,
     Route,
     RouteSource,
     RouteTable,
     Script,
+    Zone,
+    ZoneLink,
 )
 from lazulite.incremental import Delta
 from lazulite.values import Flow, IPAddress, Protocol
@@ -173,6 +182,14 @@ EXAMPLES: list[Any] = [
     balance("rule fe pool tcp 80>8080"),
     PortForward("nat", "nat", "fe", Protocol.TCP, 22, PRIVATE[0], 22),
     gateway("nat", "10.0.0.0/24", "198.18.0.7"),
+    Zone("z", "contoso.com", 1),
+    RecordSet("z|www|A", "z", "www", "A", 300, (b"\x0a\0\0\4",)),
+    AnswerPolicy("p", "p", "priority", 60, ()),
+    ZoneLink("l", "net", "z"),
+    PlatformResolver("net", "net", ip_address("168.63.129.16")),
+    NameServer("root", "visitor", "root", ()),
+    ResolverEndpoint("in", "a", "net", inbound=True),
+    ForwardRuleset("r", (), (), ()),
 ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from lazulite.analysis import Disposition, Index, round_trip, trace
 from lazulite.analysis.routing import guest_exit
-from lazulite.forwarding.model import Vrf
+from lazulite.forwarding.model import PlatformResolver, Vrf
 from lazulite.forwarding.stages import STAGES
 from tests.analysis.build import access_list, flow, host, index, peered, port, route, table, vrf
 
@@ -78,6 +79,14 @@ CASES = [
     pytest.param(small(), "a", TCP, "delivered", "10.0.0.0/16 local", id="an address of the network is reached"),
     pytest.param(small(), "a", "udp fd00::4 > fd00::14", "delivered", "fd00::/64 local", id="and so is one of IPv6"),
     pytest.param(small(), "a", "tcp 10.0.0.4 > 10.0.0.4:1", "delivered", "", id="a guest reaches itself alone"),
+    pytest.param(
+        small(PlatformResolver("net", "net", ip_address("168.63.129.16"), origin="net")),
+        "a",
+        "udp 10.0.0.4 > 168.63.129.16:53",
+        "platform",
+        "",
+        id="the platform's resolver is in every network",
+    ),
     pytest.param(
         small(access_list("l", *OPEN), ingress=("l",)), "a", TCP, "delivered", "rule 100", id="the last list explains"
     ),

@@ -37,6 +37,13 @@ SOUND: dict[str, dict[str, Any]] = {
         "subnets": [
             {"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}},
             {"name": "b", "properties": {"addressPrefix": "10.0.1.0/24"}},
+            {
+                "name": "dns",
+                "properties": {
+                    "addressPrefix": "10.0.2.0/24",
+                    "delegations": [{"name": "d", "properties": {"serviceName": "Microsoft.Network/dnsResolvers"}}],
+                },
+            },
         ],
     },
     "Microsoft.Network/networkInterfaces": {"ipConfigurations": [{"name": "a", "properties": {"subnet": SUBNET}}]},
@@ -60,8 +67,15 @@ SOUND: dict[str, dict[str, Any]] = {
     },
     "Microsoft.Compute/disks": {"creationData": {"createOption": "Empty"}, "diskSizeGB": 4},
     "Lazulite.Lab/clients": {"country": "DE"},
+    "Microsoft.Network/dnsResolvers": {"virtualNetwork": {"id": f"{NETWORK}/virtualNetworks/aaa"}},
+    "Microsoft.Network/dnsForwardingRulesets": {
+        "dnsResolverOutboundEndpoints": [{"id": f"{NETWORK}/dnsResolvers/aaa/outboundEndpoints/aaa"}]
+    },
 }
 """Properties that are accepted, where none are not; in an order in which they can be created."""
+ZONES = {"Microsoft.Network/dnszones", "Microsoft.Network/privateDnsZones"}
+"""Types whose names are domains, and which are nowhere in particular."""
+OUTBOUND = f"{NETWORK}/dnsResolvers/aaa/outboundEndpoints/aaa"
 TARGETS = [f"{GROUP}/providers/{k.name}/aaa" for k in KINDS] + [
     f"{NETWORK}/virtualNetworks/aaa/subnets/{n}" for n in ("a", "b")
 ]
@@ -121,7 +135,11 @@ class Everything(Garden):
 
 
 def path(kind: Kind) -> str:
-    return f"{GROUP}/providers/{kind.name}/aaa"
+    return f"{GROUP}/providers/{kind.name}/aaa" + (".test" if kind.name in ZONES else "")
+
+
+def location(kind: Kind) -> str:
+    return "global" if kind.name in ZONES else "local"
 
 
 def overlaid(kind: Kind) -> st.SearchStrategy[Any]:
@@ -142,7 +160,11 @@ def furnish(arm: Client) -> None:
     put(arm, GROUP, {"location": "local"})
     order = sorted(KINDS, key=lambda k: [*SOUND].index(k.name) if k.name in SOUND else -1)
     for kind in order:
-        assert put(arm, path(kind), {"location": "local", "properties": SOUND.get(kind.name, {})}) < 300, kind.name
+        if kind.name == "Microsoft.Network/dnsForwardingRulesets":
+            subnet = {"id": f"{NETWORK}/virtualNetworks/aaa/subnets/dns"}
+            assert put(arm, OUTBOUND, {"location": "local", "properties": {"subnet": subnet}}) < 300
+        sound = {"location": location(kind), "properties": SOUND.get(kind.name, {})}
+        assert put(arm, path(kind), sound) < 300, kind.name
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.name)
@@ -155,7 +177,7 @@ def test_whatever_is_sent_to_a_type_is_answered(kind: Kind) -> None:
         @given(overlaid(kind))
         def check(properties: Any) -> None:
             before = arm.backend.store.snapshot
-            status = put(arm, path(kind), {"location": "local", "properties": properties})
+            status = put(arm, path(kind), {"location": location(kind), "properties": properties})
             if status >= 400:
                 assert arm.backend.store.snapshot is before
             assert arm.delete(path(kind)).status < 500
@@ -171,7 +193,7 @@ def test_what_a_type_shows_it_accepts_back_and_shows_again(kind: Kind) -> None:
         @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
         @given(overlaid(kind))
         def check(properties: Any) -> None:
-            put(arm, path(kind), {"location": "local", "properties": properties})
+            put(arm, path(kind), {"location": location(kind), "properties": properties})
             shown = arm.get(path(kind)).body
             answer = arm.call("PUT", path(kind), shown)
             assert answer.status == 200, answer.content

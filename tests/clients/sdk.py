@@ -14,8 +14,11 @@ from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute import models as compute
+from azure.mgmt.dns import DnsManagementClient
+from azure.mgmt.dnsresolver import DnsResolverManagementClient
 from azure.mgmt.network import NetworkManagementClient
 from azure.mgmt.network import models as network
+from azure.mgmt.privatedns import PrivateDnsManagementClient
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.locks import ManagementLockClient
 from azure.mgmt.resource.resources import ResourceManagementClient
@@ -61,9 +64,8 @@ class _Notes(SansIOHTTPPolicy):  # type: ignore[type-arg]
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         asked, answer = request.http_request, response.http_response
         headers = {k.lower(): v for k, v in answer.headers.items()}
-        # Some of the clients still get the answers of azure-core's former kind.
-        content = answer.read() if hasattr(answer, "read") else answer.body()
-        body = json.loads(content) if content else None
+        held = getattr(answer, "internal_response", None) or answer._internal_response
+        body = json.loads(held.content) if held.content else None  # kept by requests for whoever streams it later
         self._note(Exchange(asked.method, asked.url, answer.status_code, headers, body))
 
 
@@ -107,6 +109,9 @@ class Sdk:
         self.compute = made(ComputeManagementClient)
         self.resources = made(ResourceManagementClient)
         self.deployments = made(DeploymentsMgmtClient).deployments
+        self.dns = made(DnsManagementClient)
+        self.private_dns = made(PrivateDnsManagementClient)
+        self.resolver = made(DnsResolverManagementClient)
         self.authorization = made(AuthorizationManagementClient)
         self.locks = made(ManagementLockClient).management_locks
 
@@ -215,4 +220,6 @@ class Sdk:
 
     def close(self) -> None:
         for client in (self.network, self.compute, self.resources, self.authorization):
+            client.close()
+        for client in (self.dns, self.private_dns, self.resolver):
             client.close()

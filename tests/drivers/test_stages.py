@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 
 from lazulite.drivers.linux import LinuxDriver, names, skeleton, skeleton_internal
-from lazulite.drivers.linux.state import Chain
+from lazulite.drivers.linux.realise import Realiser
+from lazulite.drivers.linux.state import Address, Chain, Item, Key
 from lazulite.drivers.memory import MemoryDriver
+from lazulite.forwarding.model import PlatformResolver, Vrf
 from lazulite.forwarding.stages import STAGES, UNSUPPORTED
+
+
+def resolver() -> dict[Key, Item]:
+    """What a network with the platform's resolver wants."""
+    realiser = Realiser()
+    realiser.advance([Vrf("net", "net", ()), PlatformResolver("net", "net", ip_address("168.63.129.16"))], ())
+    return realiser.wanted
+
 
 ROUTER, EDGE = skeleton.router(4, 240) + skeleton.steering(), skeleton.edge(4)
 BALANCER = "\n".join(r for _, spec in skeleton_internal.ruleset(4) if isinstance(spec, Chain) for r in spec.rules)
@@ -16,6 +28,7 @@ REALISED = {
     "fragment-set": "set fragments_out " in ROUTER and "set fragments_in " in ROUTER,
     "interface-flow-set": all(f"set {n} " in ROUTER for n in ("tcp_flows", "udp_flows", "echo_sent", "other_flows")),
     "access-list-chain": all(f"vmap @{w}" in ROUTER for w in ("egress_nic", "egress_subnet", "ingress_nic")),
+    "router-address": any(isinstance(i.spec, Address) and i.spec.interface == "lo" for i in resolver().values()),
     "marked-route-table": "meta mark set iifname map @marks" in ROUTER,
     "steering-mac": "map steer " in ROUTER,
     "peering-link-chain": "iifname vmap @links" in ROUTER,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lazulite.agent.health import Health
 from lazulite.agent.loop import Loop
+from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
 from lazulite.agent.workloads import LinuxWorkloads
 from lazulite.drivers.driver import Driver
@@ -52,7 +53,8 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
         life = isolation.start_time(1) or ""  # of the lab's first process, and so of its guests
         health = Health(directory, make_members, outbox.tell, life)
-        loop = Loop(driver, workloads, health, thread, outbox.tell)
+        names = DnsNames(directory) if make_driver is LinuxDriver else None
+        loop = Loop(driver, workloads, health, thread, outbox.tell, names)
         serving = Server(driver, loop, workloads, health, outbox)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
@@ -60,6 +62,8 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         server.close()
         following.cancel()
         health.close()
+        if names is not None:
+            names.engine.close()
         await loop.in_driver(driver.close)
 
 

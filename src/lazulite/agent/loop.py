@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar
 
 from lazulite.agent.desired import Desired
+from lazulite.agent.names import Names, NoNames
 from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Observed, Reply
 from lazulite.agent.workloads import Workloads
 from lazulite.drivers.driver import Driver, ModelDelta, Refusal
@@ -52,12 +53,16 @@ class Loop:
         sets: DynamicSets,
         thread: Executor,
         tell: Callable[[Reply], None],
+        names: Names | None = None,
     ) -> None:
         self._driver, self._workloads, self._thread, self._tell = driver, workloads, thread, tell
+        self._names = names or NoNames()
         self._desired = Desired()
         self._desired.fill(sets.known)
         self._sets = sets
         self._refusals: list[Refusal] = []
+        self._unnamed: list[Refusal] = []
+        """What the name service refuses."""
         self._adopted = False
         """Whether driver and machine are known to agree with what was given."""
         self._wake = asyncio.Event()
@@ -96,7 +101,7 @@ class Loop:
         self.applied = revision
         if contents:
             self._tell(Observed(contents=contents))
-        self._tell(Applied(epoch, revision or 0, self._refusals))
+        self._tell(Applied(epoch, revision or 0, [*self._refusals, *self._unnamed]))
 
     async def _follow(self) -> None:
         """Bring the machine to the latest revision. A driver that fails is given everything again, as after a start."""
@@ -115,17 +120,20 @@ class Loop:
         given = {e.key: e for e in entries}
         await self._workloads.retire(given)
         self._refusals = await self.in_driver(self._driver.adopt, entries)
+        self._unnamed = await self._names.load(entries)
         self._workloads.settle(Delta(changed=given))
         self._sets.replace(entries)
 
     async def _apply(self) -> None:
         delta = self._desired.take()
         suspects = [*delta.changed.values(), *delta.removed.values()]
+        await self._names.release(delta)
         again = await self._workloads.retire(self._desired.given, suspects)
         if again:  # another guest of the same name: it must not find the namespace of the first
             gone: ModelDelta = Delta(removed={e.key: delta.before.get(e.key, e) for e in again})
             await self.in_driver(self._driver.apply, gone)
         if delta:
             self._refusals = await self.in_driver(self._driver.apply, delta)
+            self._unnamed = await self._names.follow(delta)
         self._workloads.settle(delta)
         self._sets.settle(delta)

@@ -60,7 +60,7 @@ def _reader(hint: Any) -> Read:
         return lambda values: tuple(map(item, values))
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return _struct(hint)
-    return hint if hint not in (str, int, bool) else _same
+    return hint if hint not in (str, int, bool, bytes) else _same
 
 
 def _alternatives(kinds: set[Any]) -> Read:

@@ -15,6 +15,7 @@ class Disposition(StrEnum):
 
     DELIVERED = "delivered"
     EXITS_NETWORK = "exits network"
+    PLATFORM = "platform"
     DENIED_OUT = "denied out"
     DENIED_IN = "denied in"
     SOURCE_REFUSED = "source refused"
@@ -43,7 +44,14 @@ class Disposition(StrEnum):
         return self.arrives + (self.arrives and self is not Disposition.DEPENDS_ON_BACKEND)
 
 
-_ARRIVES = frozenset({Disposition.DELIVERED, Disposition.EXITS_NETWORK, Disposition.DEPENDS_ON_BACKEND})
+_ARRIVES = frozenset(
+    {
+        Disposition.DELIVERED,
+        Disposition.EXITS_NETWORK,
+        Disposition.PLATFORM,
+        Disposition.DEPENDS_ON_BACKEND,
+    }
+)
 
 
 class StepAction(StrEnum):

@@ -24,6 +24,7 @@ from lazulite.forwarding.model import (
     Guest,
     InternetHost,
     Peering,
+    PlatformResolver,
     Pool,
     Port,
     PortForward,
@@ -123,6 +124,11 @@ class Index:
         """The host on the Internet that has *address*."""
         names = self._claims.get(("host", address))
         return self.model.get(InternetHost, names[0]) if names else None
+
+    def resolver(self, vrf: str, address: IPAddress) -> PlatformResolver | None:
+        """The platform's resolver in *vrf*, where it has *address*."""
+        names = self._claims.get(("resolver", vrf, address))
+        return self.model.get(PlatformResolver, names[0]) if names else None
 
     def peering(self, vrf: str, remote: str) -> Peering | None:
         """The end in *vrf* of its link to *remote*."""
@@ -264,6 +270,10 @@ def _peering_claims(peering: Peering) -> Iterator[Hashable]:
     yield "peering", peering.vrf, peering.remote
 
 
+def _resolver_claims(resolver: PlatformResolver) -> Iterator[Hashable]:
+    yield "resolver", resolver.vrf, resolver.address
+
+
 def _frontend_claims(frontend: Frontend) -> Iterator[Hashable]:
     yield "frontend", None if frontend.public else frontend.vrf, frontend.address
 
@@ -280,6 +290,7 @@ _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     Port: _port_claims,
     InternetHost: _host_claims,
     Peering: _peering_claims,
+    PlatformResolver: _resolver_claims,
     Frontend: _frontend_claims,
     BalancingRule: _service_claims,
     PortForward: _service_claims,

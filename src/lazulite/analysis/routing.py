@@ -13,6 +13,15 @@ _NOWHERE = {
 }
 
 
+def platform_resolver(index: Index, port: Port, dst: IPAddress) -> Step | None:
+    """The platform's own resolver is in every network, whatever its routes say. Source: "What is IP address
+    168.63.129.16?"."""
+    found = index.resolver(port.vrf, dst)
+    if found is None:
+        return None
+    return Step("platform-resolver", StepAction.PASSES, found.origin, f"resolver {dst}", Disposition.PLATFORM)
+
+
 def look_up(index: Index, port: Port, dst: IPAddress) -> Step:
     """The longest active prefix of the port's own table. Source: "Virtual network", R2."""
     route = index.routes(port.routes).find(dst)

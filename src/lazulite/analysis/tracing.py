@@ -105,6 +105,9 @@ class Walk:
         return None
 
     def _route(self, port: Port) -> Disposition | Port:
+        platform = routing.platform_resolver(self._index, port, self.dst)
+        if platform is not None:
+            return self._end(platform)
         self._answer(port.vrf, public=False)
         step = routing.look_up(self._index, port, self.dst)
         route = step.route
@@ -268,6 +271,8 @@ def round_trip(index: Index, source: str, flow: Flow, pick: Pick = first) -> Rou
     forward = _trace(index, source, flow, flows, bindings, pick, reply=False)
     if forward.arrived is None:
         return RoundTrip(forward, None, established=False)
+    if forward.disposition is Disposition.PLATFORM:  # it answers over the state that the question left
+        return RoundTrip(forward, None, established=True)
     bindings.answering = True
     answer, sender = reverse(forward.arrived), _answers_from(index, forward)
     reply = _trace(index, sender, answer, flows, bindings, pick, reply=True) if sender else None

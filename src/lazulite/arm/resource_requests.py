@@ -24,6 +24,7 @@ from lazulite.arm.representation import Representation
 from lazulite.arm.writes import Writes, Written
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import READ_ONLY, Kind, Resource
+from lazulite.resources.view import View
 from lazulite.services.service import Reply
 
 _SUBSCRIPTION_PROVIDER = 3
@@ -85,7 +86,7 @@ class ResourceRequests:
         return self._act(request, holder, address, verb)
 
     def _get(self, request: Request, resource_id: ResourceId) -> Response:
-        computed = self._computed(resource_id, request.api_version)
+        computed = self._computed(resource_id, request.api_version) or self._derived(resource_id, request.api_version)
         if computed is not None:
             return Response(200, computed)
         address, root = self._found(resource_id, request.api_version)
@@ -101,6 +102,15 @@ class ResourceRequests:
         root_address, root = self._found(address.root, version)
         held = self._shown.resource(root_address, root)["properties"].get(address.steps[0].spec.wire, ())
         return next((c for c in held if c["name"].lower() == resource_id.name.lower()), None)
+
+    def _derived(self, resource_id: ResourceId, version: str) -> Any | None:
+        """What stands below a resource without a document of its own."""
+        address, snapshot = self._catalogue.address(resource_id, version), self._backend.store.snapshot
+        if address.steps or resource_id.key in snapshot.resources:
+            return None
+        holder, service = resource_id.parent, self._catalogue.service(address.kind)
+        found = service.derived(holder, address.kind.name, View(snapshot))
+        return next((d for d in found if d["name"].lower() == resource_id.name.lower()), None)
 
     def _found(self, resource_id: ResourceId, version: str) -> tuple[Address, Resource[Any]]:
         """The address and the document of what must be there."""
@@ -156,7 +166,11 @@ class ResourceRequests:
 
     def _list_nested(self, request: Request, holder: ResourceId, kind: Kind) -> Response:
         self._found(holder, request.api_version)
-        return self._page(request, kind, holder)
+        response = self._page(request, kind, holder)
+        if "nextLink" not in response.body:
+            service, view = self._catalogue.service(kind), View(self._backend.store.snapshot)
+            response.body["value"] += list(service.derived(holder, kind.name, view))
+        return response
 
     def _list_children(self, request: Request, holder: ResourceId, address: Address, wire: str) -> Response:
         _, root = self._found(holder, request.api_version)

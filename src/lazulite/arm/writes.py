@@ -182,7 +182,9 @@ class Writes:
         violations += service.validate(new, view, lab)
         if violations:
             raise refused(_as_sent(violations, address, new, sent))
-        return self.commit(address, {new.id.key: new}, new)
+        born = service.companions(new, view, lab) if old is None else ()
+        stamped = {r.id.key: msgspec.structs.replace(r, guid=self._backend.new_id()) for r in born}
+        return self.commit(address, {new.id.key: new} | stamped, new)
 
     def _removals(self, address: Address, new: Resource[Any], old: Resource[Any]) -> list[Violation]:
         """What speaks against the children that *new* leaves out."""

@@ -25,6 +25,7 @@ COMMANDS = {
     "shell": "guest",
     "forward": "relay",
     "proxy": "relay",
+    "dig": "dig",
     "trace": "trace",
     "logs": "logs",
     "reset": "status",

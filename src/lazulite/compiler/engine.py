@@ -53,7 +53,7 @@ class Compiler:
             self._roots[model] = now
 
         def run(node: Node, trace: Trace) -> Iterator[tuple[EntryKey, Any]]:
-            view, first = View(snapshot, trace), node.arguments[0]
+            view, first = View(snapshot, trace), next(iter(node.arguments), None)
             if isinstance(first, _Root):
                 trace.reads.add(("resource", first.key))
                 entries: Iterable[Any] = node.function(snapshot.resources[first.key], view)

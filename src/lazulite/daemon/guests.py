@@ -63,13 +63,13 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 def machines(model: ForwardingModel) -> Iterator[Machine]:
-    """Every workload, in name order, clients last."""
+    """Every workload of the user's, in name order, clients last."""
     ports: dict[str, list[Port]] = {}
     for port in model.all(Port).values():
         ports.setdefault(port.guest or "", []).append(port)
-    for name, guest in sorted(model.all(Guest).items()):
+    for name, guest in sorted((n, g) for n, g in model.all(Guest).items() if not g.platform):
         yield Machine(guest, tuple(sorted(ports.get(name, ()), key=lambda p: p.slot)))
-    yield from (Machine(host) for _, host in sorted(model.all(InternetHost).items()))
+    yield from (Machine(host) for _, host in sorted(model.all(InternetHost).items()) if not host.platform)
 
 
 def find(model: ForwardingModel, name: str) -> Machine:

@@ -16,11 +16,16 @@ from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.drivers.linux.guests import GuestError
-from lazulite.forwarding.model import Contents, Guest, InternetHost, Pool, Port, Vrf
+from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, Vrf
 
 PREFIX = "/lazulite"
 _COUNTED: dict[str, type[Any]] = {"networks": Vrf, "interfaces": Port, "machines": Guest, "clients": InternetHost}
 T = TypeVar("T")
+
+
+def _count(model: ForwardingModel, kind: type[Any]) -> int:
+    """Entries of a type that are the user's own."""
+    return sum(not getattr(entry, "platform", False) for entry in model.all(kind).values())
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -82,7 +87,7 @@ class Surface:
             "revision": {"stored": network.wanted, "applied": network.applied},
             "parts": self._parts.report(),
             "refusals": [{"origin": r.origin, "message": r.message} for r in network.refusals],
-            "counts": {name: len(model.all(kind)) for name, kind in _COUNTED.items()},
+            "counts": {name: _count(model, kind) for name, kind in _COUNTED.items()},
         }
 
     def _guests(self, request: Request) -> dict[str, Any]:

@@ -130,6 +130,14 @@ STAGES: tuple[Stage, ...] = (
     _port_stage(Pipeline.PORT_OUT, 40, "nic-access-list-out", "ports.access_lists", FIVE_TUPLE, "access-list-chain"),
     _port_stage(Pipeline.PORT_OUT, 50, "subnet-access-list-out", "ports.access_lists", FIVE_TUPLE, "access-list-chain"),
     _port_stage(
+        Pipeline.PORT_OUT,
+        55,
+        "platform-resolver",
+        "routing.platform_resolver",
+        ("vrf", "destination"),
+        "router-address",
+    ),
+    _port_stage(
         Pipeline.PORT_OUT, 60, "route", "routing.look_up", ("route table", "destination"), "marked-route-table"
     ),
     Stage(

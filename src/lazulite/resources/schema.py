@@ -328,7 +328,12 @@ class Decoder:
 
 
 def _blank(spec: FieldSpec, item: Any) -> bool:
-    """An address or prefix that is written as an empty text is left out: exported templates are full of them."""
+    """What some clients write for nothing: ``""`` for an address or prefix, ``{}`` or ``{"id": null}`` for a reference.
+
+    Exported templates are full of the first.
+    """
+    if spec.shape.kind == "ref" and isinstance(item, dict):
+        return not spec.required and all(k.lower() == "id" and v is None for k, v in item.items())
     return item == "" and spec.shape.kind in ("address", "network")
 
 

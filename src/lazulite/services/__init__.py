@@ -1,10 +1,13 @@
 """The table of services: a room each, a row each."""
 
 from lazulite.services.compute import SERVICE as COMPUTE
+from lazulite.services.dns import SERVICE as DNS
+from lazulite.services.dns_resolver import SERVICE as DNS_RESOLVER
 from lazulite.services.lab import SERVICE as LAB
 from lazulite.services.load_balancer import SERVICE as LOAD_BALANCER
 from lazulite.services.nat_gateway import SERVICE as NAT_GATEWAY
 from lazulite.services.network_security_group import SERVICE as NETWORK_SECURITY_GROUP
+from lazulite.services.private_dns import SERVICE as PRIVATE_DNS
 from lazulite.services.public_ip_address import SERVICE as PUBLIC_IP_ADDRESS
 from lazulite.services.route_table import SERVICE as ROUTE_TABLE
 from lazulite.services.scale_set import SERVICE as SCALE_SET
@@ -25,4 +28,7 @@ SERVICES: tuple[Service, ...] = (
     STORAGE,
     TEMPLATE_SPEC,
     LAB,
+    DNS,
+    PRIVATE_DNS,
+    DNS_RESOLVER,
 )

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from lazulite.forwarding.model import Contents, ForwardingModel
+from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Kind, Resource, Violation
 from lazulite.resources.view import View
 
@@ -85,6 +86,11 @@ class Service(msgspec.Struct, frozen=True):
     validate: Callable[[Resource[Any], View, Lab], Iterable[Violation]] = lambda resource, view, lab: ()
     """Refuse a write before anything is stored. Yields every violation, never raises. References that dangle and
     immutable properties are checked by the protocol layer, from the declarations."""
+    companions: Callable[[Resource[Any], View, Lab], Iterable[Resource[Any]]] = lambda resource, view, lab: ()
+    """What is born with a new resource: documents below its id, which go when it does."""
+    derived: Callable[[ResourceId, str, View], Iterable[dict[str, Any]]] = lambda holder, kind, view: ()
+    """What clients find below a resource although no document holds it, by the holder's id and the full type: bodies
+    with ``id`` and ``name``, shown in lists and on their own until somebody writes a document there."""
     deletable: Callable[[Resource[Any], View], Iterable[Violation]] = lambda resource, view: ()
     """Refuse a delete for reasons beyond being referenced."""
     compile: Mapping[type, Callable[[Resource[Any], View], Iterable[Any]]] = {}

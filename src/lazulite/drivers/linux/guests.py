@@ -157,9 +157,8 @@ def files(workload: Workload) -> dict[str, str]:
 
 def resolver(workload: Workload) -> str:
     """Text of the guest's ``/etc/resolv.conf``."""
-    if not isinstance(workload, Guest):
-        return ""
-    search = [f"search {workload.search}"] if workload.search else []
+    searched = workload.search if isinstance(workload, Guest) else ""
+    search = [f"search {searched}"] if searched else []
     return "".join(f"{line}\n" for line in [*(f"nameserver {n}" for n in workload.nameservers), *search])
 
 

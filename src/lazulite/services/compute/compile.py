@@ -12,7 +12,7 @@ from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.compute.custom_script import shell_script
 from lazulite.services.compute.model import Extension, VirtualMachine, label
-from lazulite.services.virtual_network.model import NetworkInterface, VirtualNetwork
+from lazulite.services.virtual_network.model import NetworkInterface, VirtualNetwork, internal_domain
 from lazulite.values import IPAddress
 
 AZURE_DNS = ip_address("168.63.129.16")
@@ -29,7 +29,8 @@ def guest(machine: Resource[VirtualMachine], view: View) -> Iterator[Guest]:
         machine.id.key,
         label(machine.id),
         (profile.computer_name if profile is not None else None) or machine.id.name,
-        nameservers(machine, view),
+        servers := nameservers(machine, view),
+        search(machine, servers, view),
         startup=startup((profile.custom_data if profile is not None else None) or ""),
         guid=f"{machine.guid}.{said.boots}",
         origin=machine.id.text,
@@ -49,6 +50,20 @@ def script(extension: Resource[Extension], view: View) -> Iterator[Script]:
             f"{extension.guid}.{machine.properties.boots}.{sha256(tag.encode()).hexdigest()[:16]}",
             extension.id.text,
         )
+
+
+def search(machine: Resource[VirtualMachine], servers: tuple[IPAddress, ...], view: View) -> str:
+    """The domain that short names are looked for in: none of use where the user's own servers answer.
+
+    Source: "Name resolution for resources in Azure virtual networks", name resolution that uses your own DNS server.
+    """
+    if servers != (AZURE_DNS,):
+        return "reddog.microsoft.com"
+    primary = machine.properties.network_profile.primary
+    nic = view.get(primary.id, NetworkInterface) if primary is not None else None
+    first = nic.properties.primary_configuration if nic is not None else None
+    network = view.get(first.subnet.target.parent, VirtualNetwork) if first is not None and first.subnet else None
+    return internal_domain(network.guid) if network is not None else ""
 
 
 def nameservers(machine: Resource[VirtualMachine], view: View) -> tuple[IPAddress, ...]:

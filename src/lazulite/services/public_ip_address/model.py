@@ -35,7 +35,7 @@ class DnsSettings(Properties, frozen=True):
     domain_name_label_scope: Annotated[
         Literal["TenantReuse", "SubscriptionReuse", "ResourceGroupReuse", "NoReuse"] | None, UNSUPPORTED
     ] = None
-    reverse_fqdn: Annotated[str | None, INERT] = None
+    reverse_fqdn: str | None = None
     fqdn: Annotated[str | None, ASSIGNED] = None
 
 

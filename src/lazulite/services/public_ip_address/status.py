@@ -9,35 +9,22 @@ from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.load_balancer.model import FrontendIPConfiguration
 from lazulite.services.nat_gateway.model import NatGateway
+from lazulite.services.public_ip_address.answered import answered_address, user
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Observations
-from lazulite.services.virtual_network.attachment import attachment
-from lazulite.services.virtual_network.model import IpConfiguration
 
 
 def address(resource: Resource[PublicIPAddress], view: View, observations: Observations) -> Mapping[str, Any]:
     found: dict[str, Any] = {"resourceGuid": resource.guid}
-    user = next(iter(view.referrers(resource.id, IpConfiguration)), None)
     place = next(iter(view.referrers(resource.id, FrontendIPConfiguration)), None)
-    for holder in (user, place):
+    for holder in (user(resource, view), place):
         if holder is not None:
             found["ipConfiguration"] = {"id": holder.id.text}
     found |= _gateway(resource, view)
-    if (place is not None and resource.properties.held_address) or _has_address(resource, user, view):
-        found["ipAddress"] = str(resource.properties.held_address)
+    held = answered_address(resource, view)
+    if held is not None:
+        found["ipAddress"] = str(held)
     return found
-
-
-def _has_address(resource: Resource[PublicIPAddress], user: Resource[IpConfiguration] | None, view: View) -> bool:
-    """A dynamic address is had while it is used by an interface of a running machine, or by a load balancer.
-
-    Source: "Public IP addresses", IP address assignment.
-    """
-    if resource.properties.held_address is None:
-        return False
-    if resource.properties.public_ip_allocation_method == "Static":
-        return True
-    return user is not None and attachment(user.id.parent, view) is not None
 
 
 def prefix(resource: Resource[PublicIPPrefix], view: View, observations: Observations) -> Mapping[str, Any]:

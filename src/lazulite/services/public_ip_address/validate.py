@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lazulite.forwarding.domain import encode
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
@@ -26,6 +27,7 @@ def resource(new: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
         yield from _method(new)
         yield from _from_prefix(new, view)
         yield from _label(new, view, lab)
+        yield from _reverse(new)
         if new.properties.held_address is None and new.properties.public_ip_prefix is None:
             yield Violation("PublicIPAddressPoolExhausted", "No address of the lab's public pool is free.")
 
@@ -82,6 +84,19 @@ def _from_prefix(new: Resource[PublicIPAddress], view: View) -> Iterator[Violati
     elif new.properties.held_address is None:
         message = f"Public IP prefix {ref.id} ({prefix.properties.held_prefix}) has no available address."
         yield Violation("PublicIPPrefixHasNoAvailableAddress", message, target)
+
+
+def _reverse(new: Resource[PublicIPAddress]) -> Iterator[Violation]:
+    """Source: "Configure services hosted in Azure with reverse DNS lookup": a fully qualified name."""
+    settings = new.properties.dns_settings
+    name = settings.reverse_fqdn if settings is not None else None
+    if name is None:
+        return
+    try:
+        encode(name)
+    except ValueError as error:
+        message = f"The reverse FQDN {name} is invalid: {error}."
+        yield Violation("InvalidReverseFqdn", message, "properties.dnsSettings.reverseFqdn")
 
 
 def _label(new: Resource[PublicIPAddress], view: View, lab: Lab) -> Iterator[Violation]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b32encode
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
 
 import msgspec
 
@@ -290,6 +292,15 @@ KINDS = (
         ),
     ),
 )
+
+
+def internal_domain(guid: str) -> str:
+    """Where Azure names the machines of a network: 26 characters that stand for its guid, in a zone of the platform.
+
+    Source: "Name resolution for resources in Azure virtual networks", Azure-provided name resolution.
+    """
+    label = b32encode(UUID(guid).bytes).decode().rstrip("=").lower() if guid else "lab"
+    return f"{label}.bx.internal.cloudapp.net"
 
 
 def mac_address(nic: Resource[NetworkInterface]) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b32encode
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from lazulite.resources.model import Child, Ref, Resource
 from lazulite.resources.schema import encode
@@ -20,6 +18,7 @@ from lazulite.services.virtual_network.model import (
     Subnet,
     VirtualNetwork,
     VirtualNetworkPeering,
+    internal_domain,
     mac_address,
 )
 from lazulite.services.virtual_network.peering import Peer, agreed, peer, remote_of, state
@@ -135,7 +134,5 @@ def _dns_servers(nic: Resource[NetworkInterface], view: View) -> list[str]:
 
 
 def _domain(nic: Resource[NetworkInterface], view: View) -> str:
-    """26 characters that stand for the network's guid, in the platform's own zone."""
     vnet = _network(nic, view)
-    label = b32encode(UUID(vnet.guid).bytes).decode().rstrip("=").lower() if vnet is not None and vnet.guid else "lab"
-    return f"{label}.bx.internal.cloudapp.net"
+    return internal_domain(vnet.guid if vnet is not None else "")

@@ -1,0 +1,1 @@
+"""The name server: our own, at wire level."""
