@@ -34,6 +34,12 @@ def internal() -> Iterator[Result]:
     for kind in ("udp", "tcp"):
         pairs = paired(figures, kind, "balanced", "plain")
         yield against(f"internal-balancer-round-trip-{kind}", pairs, "µs", plain, Goal(1.15))
+    past = "past the frontend, in the same network"
+    pairs = paired(figures, "connect", "balanced", "beside")
+    yield against("internal-balancer-connections, same network", pairs, "a second", past, goal)
+    for kind in ("udp", "tcp"):
+        pairs = paired(figures, kind, "balanced", "beside")
+        yield against(f"internal-balancer-round-trip-{kind}, same network", pairs, "µs", past, Goal(1.15))
     seconds: float = sandbox.run(sample_programming)
     note = f"{BALANCERS:,} balancers of 2 rules, 3 backends each, in one network; read back"
     yield alone("internal-balancer-programming", [seconds], "s", Goal(20, "ours"), note)
