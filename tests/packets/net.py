@@ -45,13 +45,8 @@ class Net:
 
     def _settle(self, guest: str, addresses: Iterable[IPv6Address]) -> None:
         """Until the guest knows these addresses for local: the kernel makes the route in its own time."""
-        waiting, end = {a.packed.hex() for a in addresses}, time.monotonic() + DEADLINE_S
         with self.inside(guest):
-            while waiting:
-                assert time.monotonic() < end, f"{waiting} are not local in {guest}"
-                with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as file:
-                    rows = [line.split() for line in file]
-                waiting -= {row[0] for row in rows if int(row[8], 16) & _LOCAL}
+            wait_until_local(addresses)
 
     def put(self, *entries: Any) -> None:
         self.become({**self.entries, **{e.key: e for e in entries}}.values())
@@ -130,6 +125,16 @@ class Net:
     def count(self, origin: str) -> int:
         """Packets that the rule (or ``drop:<reason>``) decided."""
         return self.driver.counters().get(origin, (0, 0))[0]
+
+
+def wait_until_local(addresses: Iterable[IPv6Address]) -> None:
+    """Until this thread's namespace has these addresses as its own: the kernel makes the routes in its own time."""
+    waiting, end = {a.packed.hex() for a in addresses}, time.monotonic() + DEADLINE_S
+    while waiting:
+        assert time.monotonic() < end, f"{waiting} are not local"
+        with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as file:
+            rows = [line.split() for line in file]
+        waiting -= {row[0] for row in rows if int(row[8], 16) & _LOCAL}
 
 
 def _write(path: str, value: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import random
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 import msgspec
 import pytest
@@ -21,6 +21,7 @@ from lazulite.incremental import Delta
 from lazulite.services import SERVICES
 from lazulite.values import Flow, IPAddress, Protocol, host_prefix
 from tests.packets.balancers import Balancers, floating, services
+from tests.packets.net import wait_until_local
 from tests.packets.prober import Outcome, Prober
 from tests.packets.topology import PORTS, World
 
@@ -49,13 +50,24 @@ class Machine:
         for guest in (*model.all(Guest), *model.all(InternetHost)):
             with namespaces.inside(self.driver.descriptor(guest)):
                 self._be_a_router()
-        self._give(floating(model))
+        self._give(model, floating(model))
 
-    def _give(self, addresses: dict[str, list[IPAddress]]) -> None:
+    def _give(self, model: ForwardingModel, addresses: dict[str, list[IPAddress]]) -> None:
         """Addresses of frontends to the loopbacks of their backends, as an administrator has to."""
         self._given = [(guest, address) for guest, found in addresses.items() for address in found]
         for guest, address in self._given:
             assert self._tell(guest, netlink.address(1, str(host_prefix(address)))) == [None]
+        self._settle([*self._given, *((p.guest or "", a) for p in model.all(Port).values() for a in p.addresses)])
+
+    def _settle(self, given: list[tuple[str, IPAddress]]) -> None:
+        """Until every guest has its addresses as its own."""
+        for name in dict.fromkeys(guest for guest, _ in given):
+            descriptor = namespaces.open(names.guest(name))
+            try:
+                with namespaces.inside(descriptor):
+                    wait_until_local(a for guest, a in given if guest == name and isinstance(a, IPv6Address))
+            finally:
+                os.close(descriptor)
 
     def _take_back(self) -> None:
         for guest, address in self._given:
