@@ -13,7 +13,6 @@ from ipaddress import IPv6Address
 from typing import Any
 
 from lazulite.drivers.linux import LinuxDriver, names, namespaces
-from lazulite.forwarding.model import Port
 from lazulite.incremental import Delta
 
 _LOCAL = 0x80000000
@@ -39,14 +38,6 @@ class Net:
         refusals = self.driver.apply(Delta(changed, removed))
         assert not refusals, [(r.origin, r.message) for r in refusals]
         assert self.driver.differences() == []
-        for entry in changed.values():
-            if isinstance(entry, Port) and ("Guest", entry.guest) in wanted and entry.guest is not None:
-                self._settle(entry.guest, [a for a in entry.addresses if isinstance(a, IPv6Address)])
-
-    def _settle(self, guest: str, addresses: Iterable[IPv6Address]) -> None:
-        """Until the guest knows these addresses for local: the kernel makes the route in its own time."""
-        with self.inside(guest):
-            wait_until_local(addresses)
 
     def put(self, *entries: Any) -> None:
         self.become({**self.entries, **{e.key: e for e in entries}}.values())
