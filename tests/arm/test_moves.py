@@ -166,7 +166,7 @@ def shown(model: ForwardingModel, *moved_ids: str) -> list[str]:
     return sorted(text)
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k.tracked], ids=lambda k: k.name)
+@pytest.mark.parametrize("kind", [k for k in KINDS if k.tracked and k.name.lower() not in FIXED], ids=lambda k: k.name)
 def test_the_network_is_the_same_but_for_names(kind: Any) -> None:
     """Whatever type moves out of a furnished group: nobody names its old place, and every packet goes the same way."""
     old = path(kind)
@@ -188,7 +188,7 @@ def test_a_move_is_compiled_incrementally_as_in_full() -> None:
         compiler.advance(arm.backend.store.snapshot)
         touched: list[Any] = []
         arm.backend.committed = lambda snapshot, keys: touched.extend(keys)  # type: ignore[method-assign]
-        assert move(arm, *(path(k) for k in KINDS if k.tracked)).status == 202
+        assert move(arm, *(path(k) for k in KINDS if k.tracked and k.name.lower() not in FIXED)).status == 202
         compiler.advance(arm.backend.store.snapshot, touched)
         full = compile_model(SERVICES, arm.backend.store.snapshot)
         assert sorted(map(repr, compiler.model)) == sorted(map(repr, full))

@@ -22,6 +22,8 @@ ACTIVITY = "Microsoft.Insights/eventtypes"
 FEATURE = "Microsoft.Features/features"
 NSG = "Microsoft.Network/networkSecurityGroups"
 TABLE = "Microsoft.Network/routeTables"
+IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
+VM = "Microsoft.Compute/virtualMachines"
 
 TEMPLATE = Path(__file__).with_name("network.json")
 OF_A_SUBSCRIPTION = Path(__file__).with_name("subscription.json")
@@ -696,3 +698,76 @@ SUBSCRIPTION: Rows = [
     ),
 ]
 """What changes the subscription for every other story, and so comes after them."""
+
+IDENTITIES: Rows = [
+    (
+        covers(IDENTITY, "create", client="az"),
+        "identity create -g {g} -n keeper --tags a=b",
+        {"name": "keeper", "location": "westeurope", "tags": {"a": "b"}, "type": IDENTITY},
+        "an identity is made",
+    ),
+    (
+        covers(IDENTITY, "create", client="az"),
+        "identity create -g {g} -n a.b",
+        Fails(1, "(InvalidResourceName)", "a.b"),
+        "an identity whose name has a point is refused",
+    ),
+    (
+        covers(IDENTITY, "show", client="az"),
+        """identity show -g {g} -n keeper --query "[length(clientId), length(principalId), length(tenantId)]" """,
+        [36, 36, 36],
+        "an identity says who it is",
+    ),
+    (
+        covers(IDENTITY, "list", client="az"),
+        "identity list -g {g} --query [].name",
+        ["keeper"],
+        "identities are listed",
+    ),
+    (
+        covers("Microsoft Graph servicePrincipals", "list", client="az"),
+        "ad sp list --display-name keeper --query [].servicePrincipalType",
+        ["ManagedIdentity"],
+        "the directory knows an identity",
+    ),
+    (
+        covers(VM, "create", client="az"),
+        "vm create -g {g} -n one --image Ubuntu2204 --size Standard_B1s --assign-identity keeper "
+        "--public-ip-address '' --admin-username azureuser --admin-password Lazulite-1234 "
+        "--authentication-type password --query powerState",
+        "VM running",
+        "a machine is made with an identity",
+    ),
+    (
+        covers(VM, "identity-show", client="az"),
+        "vm identity show -g {g} -n one --query length(userAssignedIdentities.*.clientId)",
+        1,
+        "a machine says which identities it has",
+    ),
+    (
+        covers(IDENTITY, "delete", client="az"),
+        "identity delete -g {g} -n keeper",
+        Fails(1, "(CannotDeleteResource)", "/virtualMachines/one"),
+        "an identity that a machine has is not deleted",
+    ),
+    (
+        covers(VM, "identity-assign", client="az"),
+        "vm identity assign -g {g} -n one --identities [system] --query length(systemAssignedIdentity)",
+        36,
+        "a machine gets an identity of its own beside",
+    ),
+    (
+        covers(VM, "identity-remove", client="az"),
+        "vm identity remove -g {g} -n one --identities keeper --query type",
+        "SystemAssigned",
+        "an identity is taken from a machine",
+    ),
+    (covers(IDENTITY, "delete", client="az"), "identity delete -g {g} -n keeper", None, "an identity is deleted"),
+    (
+        covers(IDENTITY, "show", client="az"),
+        "identity show -g {g} -n keeper",
+        Fails(3, "(ResourceNotFound)", "keeper"),
+        "an identity that was deleted is not found",
+    ),
+]
+"""Identities that are given to machines."""

@@ -425,6 +425,7 @@ STORIES: dict[str, list[tuple[Any, ...]]] = {
     "groups": management.GROUPS,
     "access": management.ACCESS,
     "templates": management.TEMPLATES,
+    "identities": management.IDENTITIES,
     LAST: management.SUBSCRIPTION,
 }
 """The rows of a story: a marker, a command, what must come back of it, and a sentence (the command, without one)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,6 +102,38 @@ def test_programs_may_borrow_the_sign_in_of_az(lab: Lab, az: Az, environment: py
     environment.setenv("AZURE_CONFIG_DIR", lab.environment["AZURE_CONFIG_DIR"])
     environment.setenv("PATH", f"{Path(__file__).parents[2] / '.venv-az' / 'bin'}:{os.environ['PATH']}")
     assert "test" in _groups(lab, AzureCliCredential(process_timeout=60))
+
+
+@pytest.fixture(scope="module")
+def keeper(lab: Lab) -> Iterator[dict[str, str]]:
+    """The names of a user-assigned identity that may read a group and nothing else."""
+    group = f"{lab.client.subscription}/resourceGroups/keepers"
+    path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/keeper"
+    lab.client.put(group, {"location": "westeurope"})
+    who = lab.client.put(path, {"location": "westeurope"})["properties"]
+    role = f"{group}/providers/Microsoft.Authorization/roleAssignments/{who['clientId']}"
+    reader = "/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    lab.client.put(role, {"properties": {"roleDefinitionId": reader, "principalId": who["principalId"]}})
+    yield {"resource_id": path, "client_id": who["clientId"], "object_id": who["principalId"]}
+    lab.client.delete(role)
+    lab.client.delete(group)
+
+
+@pytest.mark.parametrize("name", ["client_id", "object_id", "resource_id"])
+def test_a_machine_signs_in_as_the_identity_it_names(
+    lab: Lab, environment: pytest.MonkeyPatch, keeper: dict[str, str], name: str
+) -> None:
+    environment.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", lab.connection.metadata)
+    one = {"identity_config": {name: keeper[name]}} if name != "client_id" else {"client_id": keeper[name]}
+    assert _groups(lab, ManagedIdentityCredential(**one)) == {"keepers"}
+
+
+@pytest.mark.parametrize("name", ["client_id", "object_id"])
+def test_az_shows_the_principal_of_an_identity(az: Az, keeper: dict[str, str], name: str) -> None:
+    found = az.run(["ad", "sp", "show", "--id", keeper[name]])
+    assert (found["displayName"], found["servicePrincipalType"]) == ("keeper", "ManagedIdentity")
+    assert (found["id"], found["appId"]) == (keeper["object_id"], keeper["client_id"])
+    assert keeper["resource_id"] in found["alternativeNames"]
 
 
 class _Stranger:

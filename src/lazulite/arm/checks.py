@@ -8,7 +8,7 @@ from typing import Any
 from lazulite.arm.errors import ArmError
 from lazulite.arm.replacement import parts
 from lazulite.resources.ids import ResourceId
-from lazulite.resources.model import ASSIGNED, Kind, Ref, Resource, Violation
+from lazulite.resources.model import ASSIGNED, Kind, Principal, Ref, Resource, Violation
 from lazulite.resources.schema import FieldSpec, fields
 from lazulite.resources.view import Snapshot, references
 
@@ -31,6 +31,19 @@ def dangling(new: Resource[Any], old: Resource[Any] | None, snapshot: Snapshot) 
                 "referenced resource exists, and that both resources are in the same region."
             )
             yield Violation("InvalidResourceReference", message, path)
+    yield from _unknown_identities(new, snapshot)
+
+
+def _unknown_identities(new: Resource[Any], snapshot: Snapshot) -> Iterator[Violation]:
+    """A violation for each identity of *new* that is none. Source of the code: what Microsoft.Compute answers."""
+    for ref in new.assigned:
+        found = snapshot.get(ref.target.key)
+        if found is None or not isinstance(found.properties, Principal):
+            message = (
+                f"Identity operation for resource '{new.id}' failed with error 'Failed to perform resource identity "
+                f"operation. Status: 'BadRequest'. Resource '{ref.id}' was not found.'."
+            )
+            yield Violation("FailedIdentityOperation", message, "identity.userAssignedIdentities")
 
 
 def _weak_targets(resource: Resource[Any]) -> set[str]:
@@ -76,7 +89,8 @@ def in_use(
 
 
 def _strongly(holder: Resource[Any], key: str) -> bool:
-    return any(ref.target.key == key and not weak for ref, weak in references(holder.properties))
+    named = any(ref.target.key == key and not weak for ref, weak in references(holder.properties))
+    return named or any(ref.target.key == key for ref in holder.assigned)
 
 
 def quota(kind: Kind, new: Resource[Any], snapshot: Snapshot) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lazulite.arm import locations
+from lazulite.arm import identity_member, locations
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Kind, Resource, Sku, Violation
 from lazulite.resources.schema import Decoder, invalid_name
@@ -39,6 +39,8 @@ def decode(kind: Kind, resource_id: ResourceId, body: Any) -> tuple[Resource[Any
     sku = decoder.model(Sku, members["sku"], "sku") if "sku" in members and "sku" in allowed else kind.default_sku
     zones = _zones(members.get("zones", []), found) if "zones" in allowed else ()
     extra = {allowed[m]: v for m, v in members.items() if m in allowed.keys() - _TYPED - _EVERYWHERE}
+    if "identity" in extra:
+        extra["identity"] = identity_member.decode(extra["identity"], found)
     properties = decoder.model(kind.model, members.get("properties", {}), "properties")
     if properties is None:
         return None, found

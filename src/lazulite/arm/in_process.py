@@ -144,6 +144,7 @@ class InProcessTarget:
 def _uses(resource: Resource[Any], tracked: Mapping[str, ResourceId]) -> set[str]:
     """The tracked documents that *resource* refers to, or stands below."""
     targets = [r.target.key for _, p in parts(resource.id, resource.properties) for r, _ in references(p)]
+    targets += [r.target.key for r in resource.assigned]
     found = {_root(t, tracked) for t in [*targets, resource.id.key.rpartition("/")[0]]}
     return {key for key in found if key is not None}
 

@@ -21,6 +21,7 @@ V = TypeVar("V")
 
 FIXED = frozenset(
     {
+        "microsoft.managedidentity/userassignedidentities",
         "microsoft.network/applicationgateways",
         "microsoft.network/azurefirewalls",
         "microsoft.network/expressroutecircuits",

@@ -10,7 +10,7 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.operations import Operations
 from lazulite.resources.ids import ResourceId
-from lazulite.resources.model import Resource
+from lazulite.resources.model import Principal, Resource
 from lazulite.resources.schema import encode
 from lazulite.resources.view import Snapshot, View, children, family
 
@@ -42,12 +42,12 @@ class Representation:
     def summary(self, type_name: str, resource: Resource[Any]) -> dict[str, Any]:
         """An entry of the list of all resources: the envelope alone."""
         shown: dict[str, Any] = {"id": resource.id.text, "name": resource.id.name, "type": type_name}
-        return shown | self._envelope(resource) | self._identity(resource)
+        return shown | self._envelope(resource) | self._identity(resource, self._backend.store.snapshot)
 
     def _root(self, type_name: str, resource: Resource[Any], snapshot: Snapshot) -> dict[str, Any]:
         shown: dict[str, Any] = {"name": resource.id.name}
         self._stamp(shown, resource.id, type_name, resource)
-        shown |= self._envelope(resource) | self._identity(resource)
+        shown |= self._envelope(resource) | self._identity(resource, snapshot)
         return shown | {"properties": self._properties(resource, type_name, resource, snapshot)}
 
     @staticmethod
@@ -64,8 +64,10 @@ class Representation:
         }
         return {k: v for k, v in members.items() if v is not None} | resource.envelope
 
-    def _identity(self, resource: Resource[Any]) -> dict[str, Any]:
-        return identities.shown(resource, self._backend.tenants[0].id) if "identity" in resource.envelope else {}
+    def _identity(self, resource: Resource[Any], snapshot: Snapshot) -> dict[str, Any]:
+        if "identity" not in resource.envelope:
+            return {}
+        return identities.shown(resource, snapshot, self._backend.tenants[0].id)
 
     def _properties(
         self, part: Resource[Any], type_name: str, root: Resource[Any], snapshot: Snapshot
@@ -81,6 +83,8 @@ class Representation:
             held = snapshot.resources[part.id.child(wire, child.name).key]
             self._stamp(entry, held.id, f"{type_name}/{wire}", root)
             entry["properties"] = self._properties(held, f"{type_name}/{wire}", root, snapshot)
+        if isinstance(part.properties, Principal):
+            shown |= {**identities.ids(part), "tenantId": self._backend.tenants[0].id}
         return shown | self._found(self._status, part, snapshot)
 
     def _found(self, functions: Mapping[type, list[Any]], part: Resource[Any], snapshot: Snapshot) -> dict[str, Any]:

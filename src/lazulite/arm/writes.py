@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lazulite.arm import checks, envelope, scopes
+from lazulite.arm import checks, envelope, identity_member, scopes
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.errors import ArmError, child_not_found, parent_not_found, refused, resource_not_found
@@ -91,7 +91,8 @@ class Writes:
         stored = _stored_body(root) if not address.steps else self._stored_child(resource_id, address, root)
         tags = {k: v for k, v in body.items() if k.lower() == "tags"}
         rest = {k: v for k, v in body.items() if k.lower() != "tags"}
-        return self.put(resource_id, merged(stored, rest) | tags, NO_CONDITIONS, version)
+        body = identity_member.patched(merged(stored, rest), rest)
+        return self.put(resource_id, body | tags, NO_CONDITIONS, version)
 
     def delete(
         self, resource_id: ResourceId, conditions: Mapping[str, str] = NO_CONDITIONS, version: str = ""

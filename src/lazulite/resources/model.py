@@ -18,7 +18,7 @@ Field types: ``str int float bool``, ``Literal`` (compared without case, canonic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -109,6 +109,15 @@ class Sku(msgspec.Struct, frozen=True, rename="camel"):
     family: str | None = None
 
 
+class Principal(Properties, frozen=True):
+    """Base of the model of a resource that is a principal of the directory: the protocol makes one for it, which comes
+    and goes with the resource, and fills in who that is. Other resources have it by ``identity`` of their envelope."""
+
+    tenant_id: Annotated[str | None, READ_ONLY] = None
+    principal_id: Annotated[str | None, READ_ONLY] = None
+    client_id: Annotated[str | None, READ_ONLY] = None
+
+
 class Resource(msgspec.Struct, Generic[P], frozen=True, rename="camel"):
     """A stored resource: who it is, and its typed ``properties``.
 
@@ -130,6 +139,13 @@ class Resource(msgspec.Struct, Generic[P], frozen=True, rename="camel"):
     created: str = ""
     """When the store first wrote it, and when last; ISO 8601, UTC. Children have none."""
     changed: str = ""
+
+    @property
+    def assigned(self) -> tuple[Ref, ...]:
+        """The principals of the directory that it has by ``identity.userAssignedIdentities``."""
+        identity = self.envelope.get("identity")
+        named = identity.get("userAssignedIdentities") if isinstance(identity, dict) else None
+        return tuple(map(Ref, named)) if isinstance(named, dict) else ()
 
     @property
     def etag(self) -> str:

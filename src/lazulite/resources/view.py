@@ -31,7 +31,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     kinds: Mapping[type, Mapping[str, Resource[Any]]] = {}
     """By model, then id key."""
     referrers: Mapping[str, frozenset[str]] = {}
-    """By id key of a target: id keys of the resources and children whose own properties reference it."""
+    """By id key of a target: id keys of the resources and children whose own properties or identity reference it."""
 
     def get(self, key: str) -> Resource[Any] | None:
         return self.resources.get(key)
@@ -105,7 +105,10 @@ class _Edit:
 
 
 def _targets(resource: Resource[Any] | None) -> set[str]:
-    return {r.target.key for r, _ in references(resource.properties)} if resource is not None else set()
+    if resource is None:
+        return set()
+    named = {r.target.key for r, _ in references(resource.properties)}
+    return named | {r.target.key for r in resource.assigned} if resource.envelope else named
 
 
 def _parts(resource: Resource[Any]) -> Iterator[tuple[str, Resource[Any]]]:

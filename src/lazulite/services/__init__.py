@@ -5,6 +5,7 @@ from lazulite.services.dns import SERVICE as DNS
 from lazulite.services.dns_resolver import SERVICE as DNS_RESOLVER
 from lazulite.services.lab import SERVICE as LAB
 from lazulite.services.load_balancer import SERVICE as LOAD_BALANCER
+from lazulite.services.managed_identity import SERVICE as MANAGED_IDENTITY
 from lazulite.services.nat_gateway import SERVICE as NAT_GATEWAY
 from lazulite.services.network_security_group import SERVICE as NETWORK_SECURITY_GROUP
 from lazulite.services.private_dns import SERVICE as PRIVATE_DNS
@@ -26,6 +27,7 @@ SERVICES: tuple[Service, ...] = (
     COMPUTE,
     SCALE_SET,
     STORAGE,
+    MANAGED_IDENTITY,
     TEMPLATE_SPEC,
     LAB,
     DNS,

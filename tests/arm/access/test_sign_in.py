@@ -242,7 +242,7 @@ def test_without_tls_only_managed_identities_are_given(arm: Client, path: str, s
 
 
 def test_a_managed_identity_is_that_of_the_resource_one_names(garden: Client) -> None:
-    body = {"location": "local", "identity": {"type": "SystemAssigned, UserAssigned"}}
+    body = {"location": "local", "identity": {"type": "SystemAssigned"}}
     principal = garden.made(f"{GARDEN}/beds/b", body)["identity"]["principalId"]
     by_resource = imds(garden, msi_res_id=f"{GARDEN}/beds/b").body
     by_object = imds(garden, object_id=principal).body

@@ -1,5 +1,5 @@
 """Roles that every lab has, with Azure's ids. Source: "Azure built-in roles" (general, compute, networking, storage,
-monitor)."""
+monitor, identity)."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def _contributor(guid: str, role_name: str, description: str, *actions: str) -> 
     return _role(guid, role_name, description, *_SUPPORT, *actions, *_RESOURCES)
 
 
+_IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 _MACHINES = (
     *(f"Microsoft.Compute/{kind}/*" for kind in ("availabilitySets", "locations", "virtualMachines")),
     "Microsoft.Compute/virtualMachineScaleSets/*",
@@ -206,6 +207,21 @@ _ROLES = (
         "Microsoft.Resources/subscriptions/resources/read",
         "Microsoft.Support/*",
         "Microsoft.Resources/tags/*",
+    ),
+    _contributor(
+        "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59",
+        "Managed Identity Contributor",
+        "Makes, reads, changes and deletes user-assigned identities.",
+        *(f"{_IDENTITIES}/{verb}" for verb in ("read", "write", "delete")),
+        f"{_IDENTITIES}/federatedIdentityCredentials/*",
+        f"{_IDENTITIES}/revokeTokens/action",
+    ),
+    _contributor(
+        "f1a07417-d97a-45cb-824c-7ad47383f0e4",
+        "Managed Identity Operator",
+        "Reads user-assigned identities, and gives them to resources.",
+        # Azure lists only the two with a star, which there stands for nothing too; here it stands for something.
+        *(f"{_IDENTITIES}/{verb}" for verb in ("*/read", "*/assign/action", "read", "assign/action")),
     ),
     _role(
         "43d0d8ad-25c7-4714-9337-8ba259a9fe05",

@@ -1,4 +1,5 @@
-"""Managed identities that resources have of their own (``identity.type`` is ``SystemAssigned``).
+"""Managed identities: those that resources have of their own (``identity.type`` is ``SystemAssigned``), and resources
+that are one (their model is a :class:`lazulite.resources.model.Principal`) for others to have.
 
 They are not stored: a resource's incarnation makes its identity, so one that is deleted and made again is another
 principal, without the roles of the first. Source: "What are managed identities for Azure resources?".
@@ -12,8 +13,8 @@ from typing import Any
 
 from lazulite.arm.access.principals import ServicePrincipal
 from lazulite.arm.backend import Backend
-from lazulite.resources.model import Resource
-from lazulite.resources.view import Snapshot
+from lazulite.resources.model import Principal, Resource
+from lazulite.resources.view import Snapshot, family
 
 _NAMESPACE = uuid.UUID("6c617a75-6c69-7465-8000-6964656e7469")
 
@@ -40,31 +41,49 @@ class Identities:
     def _current(self) -> Mapping[str, ServicePrincipal]:
         snapshot = self._backend.store.snapshot
         if self._indexed is not snapshot:
-            found = (identity(r) for r in snapshot.resources.values() if r.envelope)
+            are = (r for model in family(Principal) for r in snapshot.kinds.get(model, {}).values())
+            have = (r for r in snapshot.resources.values() if r.envelope)
+            found = map(identity, (*are, *have))
             self._indexed, self._index = snapshot, {i.id: i for i in found if i is not None}
         return self._index
 
 
 def identity(resource: Resource[Any]) -> ServicePrincipal | None:
-    """The managed identity of *resource*, ``None`` when it has none."""
-    wish = resource.envelope.get("identity")
-    if not isinstance(wish, dict) or "systemassigned" not in str(wish.get("type", "")).lower():
+    """The principal that *resource* is or has of its own, ``None`` when there is none."""
+    explicit = isinstance(resource.properties, Principal)
+    if not explicit and not _has_own(resource):
         return None
     return ServicePrincipal(
         id=_derived(resource, "principal"),
         app_id=_derived(resource, "client"),
         display_name=resource.id.name,
         service_principal_type="ManagedIdentity",
-        alternative_names=("isExplicit=False", resource.id.text),
+        alternative_names=(f"isExplicit={explicit}", resource.id.text),
     )
 
 
-def shown(resource: Resource[Any], tenant: str) -> dict[str, Any]:
-    """``identity`` as clients read it, empty when the resource has none."""
-    found = identity(resource)
-    if found is None:
+def ids(resource: Resource[Any] | None) -> dict[str, str]:
+    """How clients are told the principal of *resource*, empty when it has none."""
+    found = identity(resource) if resource is not None else None
+    return {} if found is None else {"principalId": found.id, "clientId": found.app_id}
+
+
+def shown(resource: Resource[Any], snapshot: Snapshot, tenant: str) -> dict[str, Any]:
+    """``identity`` as clients read it, empty when the resource has none; those it has are in *snapshot*."""
+    wish = resource.envelope.get("identity")
+    if not isinstance(wish, dict):
         return {}
-    return {"identity": {**resource.envelope["identity"], "principalId": found.id, "tenantId": tenant}}
+    own = identity(resource)
+    member = wish if own is None else {**wish, "principalId": own.id, "tenantId": tenant}
+    if resource.assigned:
+        held = {ref.id: ids(snapshot.get(ref.target.key)) for ref in resource.assigned}
+        member = {**member, "userAssignedIdentities": held}
+    return {"identity": member}
+
+
+def _has_own(resource: Resource[Any]) -> bool:
+    wish = resource.envelope.get("identity")
+    return isinstance(wish, dict) and "systemassigned" in str(wish.get("type", "")).lower()
 
 
 def _derived(resource: Resource[Any], purpose: str) -> str:

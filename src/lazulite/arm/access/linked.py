@@ -1,7 +1,7 @@
 """What a write needs on the resources that its body refers to. Pure.
 
 Source: "Azure resource provider operations" (the ``join`` actions), "Virtual network peering" (permissions),
-"Create a virtual network TAP" (permissions).
+"Create a virtual network TAP" (permissions), "Azure built-in roles" (Managed Identity Operator).
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ _ENOUGH: dict[str, tuple[str, ...]] = {
     f"{_NETWORK}/applicationSecurityGroups".lower(): (
         f"{_NETWORK}/applicationSecurityGroups/joinIpConfiguration/action",
     ),
+    "microsoft.managedidentity/userassignedidentities": (
+        "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    ),
     # A collector is joined, or only read: the documented role for TAPs has no more than that.
     f"{_NETWORK}/networkInterfaces/ipConfigurations".lower(): (
         f"{_NETWORK}/networkInterfaces/ipConfigurations/join/action",
@@ -90,7 +93,8 @@ def links(root: ResourceId, holder: str, model: Any, body: Any) -> Iterator[Link
     What has the wrong form refers to nothing: it is refused when it is decoded.
     """
     seen: set[str] = set()
-    named = (found for properties in _members(body, "properties") for found in _below(holder, model, properties))
+    named = [found for properties in _members(body, "properties") for found in _below(holder, model, properties)]
+    named += ((holder, text) for text in _identities(body))
     for kind, text in named:
         target = _parsed(text)
         if target is not None and not target.within(root) and (kind + target.key) not in seen:
@@ -114,6 +118,13 @@ def _below(holder: str, model: Any, value: Any) -> Iterator[tuple[str, str]]:
         spec = specs.get(name.lower())
         if spec is not None and READ_ONLY.name not in spec.markers:
             yield from _inside(holder, spec, spec.shape, content)
+
+
+def _identities(body: Any) -> Iterator[str]:
+    """Ids of the managed identities that *body* gives to its resource."""
+    for member in _members(body, "identity"):
+        for named in _members(member, "userassignedidentities"):
+            yield from (text for text, kept in named.items() if kept is not None) if isinstance(named, Mapping) else ()
 
 
 def _inside(holder: str, spec: FieldSpec, shape: Shape, value: Any) -> Iterator[tuple[str, str]]:
