@@ -51,7 +51,7 @@ def steering(scene: Scene, vrf: str, via: IPAddress) -> Items:
     owner = scene.port_at(vrf, via)
     spec = towards(names.nic(owner.guid), str(via)) if owner else BLACKHOLE
     yield put(router, MarkRule(number), via.version, number)
-    yield put(router, spec, number, EVERYTHING[via.version == 6])
+    yield put(router, spec, number, EVERYTHING[via.version == 6], origin=owner.origin if owner else "")
 
 
 def _chosen(scene: Scene, frontend: Frontend, router: str, number: int, mac: str) -> Items:
