@@ -39,6 +39,12 @@ class RouterSockets:
                 raise
         return opened
 
+    def outside(self, host: str, to: IPAddress, *, datagrams: bool = False) -> socket.socket:
+        """A non-blocking socket of a host on the Internet, not connected. Raises ``OSError``."""
+        family = socket.AF_INET if to.version == 4 else socket.AF_INET6
+        with namespaces.inside(self._router(names.guest(host))):
+            return _raised(family, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+
     def close(self) -> None:
         for name in list(self._routers):
             self._forget(name)
@@ -65,8 +71,8 @@ def _same(descriptor: int, name: str) -> bool:
         return False
 
 
-def _raised(family: socket.AddressFamily) -> socket.socket:
-    """A non-blocking stream socket with a high descriptor."""
-    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as low:
+def _raised(family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A non-blocking socket with a high descriptor."""
+    with socket.socket(family, kind | socket.SOCK_NONBLOCK) as low:
         number = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-    return socket.socket(family, socket.SOCK_STREAM, fileno=number)
+    return socket.socket(family, kind, fileno=number)
