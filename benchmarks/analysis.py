@@ -5,17 +5,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
 
 from benchmarks import networks
 from benchmarks.result import Goal, Result, alone
 from lazulite.analysis import Index, trace
 from lazulite.analysis.reachability import endpoints, matrix, witness
-from lazulite.forwarding.model import Port
+from lazulite.forwarding.model import BalancingRule, Frontend, InternetHost, Member, Pool, Port
 from lazulite.values import Flow, Protocol
 
 NICS, GROUPS, RULES = 1000, 50, 20
 FLOWS, SAMPLES = 20_000, 500
 TURNS = 5
+FRONTENDS, BACKENDS = 100, 10
+CLIENT, FIRST_FRONTEND = ip_address("198.18.250.1"), ip_address("198.18.251.0")
 
 
 def analysis() -> Iterator[Result]:
@@ -23,6 +27,12 @@ def analysis() -> Iterator[Result]:
     index = Index(networks.flat(NICS, groups=GROUPS, rules=RULES).compile())
     rates = [_verdicts(index, turn) for turn in range(TURNS)]
     yield alone(f"verdicts at {NICS:,} NICs", rates, "a second", Goal(20_000, "ours", at_least=True))
+    balanced = Index([*index.model, *_balancers(index)])
+    rates = [_balanced(balanced, turn) for turn in range(TURNS)]
+    note = f"{FRONTENDS} public frontends with {BACKENDS} backends each"
+    yield alone(
+        f"verdicts on balanced flows at {NICS:,} NICs", rates, "a second", Goal(20_000, "ours", at_least=True), note
+    )
     seconds, pairs, wrong = _matrix(index)
     note = f"{pairs:,} pairs over all ports; {SAMPLES} sampled flows, {wrong} disagree"
     yield alone(f"reachability matrix of {NICS:,} NICs", [seconds], "s", Goal(60, "ours"), note)
@@ -35,6 +45,29 @@ def _verdicts(index: Index, seed: int) -> float:
     began = time.process_time()
     for port, flow in asked:
         trace(index, port, flow)
+    return FLOWS / (time.process_time() - began)
+
+
+def _balancers(index: Index) -> Iterator[Any]:
+    ports = list(index.model.all(Port).values())
+    yield InternetHost("client", "client", "client", (CLIENT,))
+    for number in range(FRONTENDS):
+        name, vrf = f"lb{number}", ports[0].vrf
+        backends = ports[number * BACKENDS : (number + 1) * BACKENDS]
+        yield Pool(name, name, vrf, tuple(Member(p.name, p.addresses[0]) for p in backends))
+        yield Frontend(name, name, vrf, FIRST_FRONTEND + number, public=True)
+        yield BalancingRule(name, name, name, name, Protocol.TCP, 80, 8080)
+
+
+def _balanced(index: Index, seed: int) -> float:
+    rng = random.Random(seed)
+    asked = [
+        Flow(CLIENT, FIRST_FRONTEND + rng.randrange(FRONTENDS), Protocol.TCP, 80, rng.randrange(1024, 65536))
+        for _ in range(FLOWS)
+    ]
+    began = time.process_time()
+    for flow in asked:
+        trace(index, "client", flow)
     return FLOWS / (time.process_time() - began)
 
 

@@ -18,9 +18,8 @@ from typing import Any
 from benchmarks import sandbox
 from benchmarks.result import Goal, Result, against, alone
 from lazulite.cli.guest import entry
-from lazulite.drivers.linux import names, namespaces, netlink
+from lazulite.drivers.linux import names, namespaces, netlink, sockets
 from lazulite.drivers.linux.handles import raise_limit
-from lazulite.drivers.linux.sockets import RouterSockets
 from lazulite.engines.probe import Prober, Target
 from lazulite.forwarding.model import Probe, ProbeProtocol
 from lazulite.testing import Lab, Machine, lab, vm
@@ -228,7 +227,6 @@ def _lone_router() -> None:
 
 async def _asked() -> dict[str, float]:
     """Two rounds after a first one: processor time, how late the event loop is, and whether verdicts are right."""
-    sockets = RouterSockets()
 
     def stream(target: Target) -> socket.socket:
         return sockets.stream(target.vrf, target.address, target.port)
@@ -246,7 +244,6 @@ async def _asked() -> dict[str, float]:
     busy = (time.process_time() - used) / (time.monotonic() - began)
     right = [s.healthy is (kind == "healthy") for kind in MEMBERS for s in prober.standings(kind).values()]
     prober.close()
-    sockets.close()
     return {
         "busy": busy,
         "p99_ms": quantiles(late, n=100)[98] * 1000,

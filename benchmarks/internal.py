@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
+from msgspec.structs import replace
+
 from benchmarks import networks, sandbox
-from benchmarks.balancing import Figures, driven, in_turns, paired
+from benchmarks.balancing import BALANCERS, Figures, driven, in_turns, paired, thousand
 from benchmarks.paths import Way, probe_program, serve
-from benchmarks.result import Goal, Result, against
+from benchmarks.result import Goal, Result, against, alone
+from lazulite.drivers.linux import LinuxDriver
+from lazulite.forwarding.model import Frontend
+from lazulite.incremental import Delta
 from lazulite.values import Protocol
 from tests.packets import balanced, edges
 
+_FIRST = ip_address("10.0.4.0")
 _KINDS = ("connect", "tcp", "udp")
 
 
@@ -26,8 +34,32 @@ def internal() -> Iterator[Result]:
     for kind in ("udp", "tcp"):
         pairs = paired(figures, kind, "balanced", "plain")
         yield against(f"internal-balancer-round-trip-{kind}", pairs, "µs", plain, Goal(1.15))
+    past = "past the frontend, in the same network"
+    pairs = paired(figures, "connect", "balanced", "beside")
+    yield against("internal-balancer-connections, same network", pairs, "a second", past, goal)
+    for kind in ("udp", "tcp"):
+        pairs = paired(figures, kind, "balanced", "beside")
+        yield against(f"internal-balancer-round-trip-{kind}, same network", pairs, "µs", past, Goal(1.15))
+    seconds: float = sandbox.run(sample_programming)
+    note = f"{BALANCERS:,} balancers of 2 rules, 3 backends each, in one network; read back"
+    yield alone("internal-balancer-programming", [seconds], "s", Goal(20, "ours"), note)
     pairs = paired(figures, "udp", "beside", "plain")
     yield against("internal-balancer-round-trip-udp, not balanced", pairs, "µs", plain)
+
+
+def sample_programming() -> float:
+    """Seconds to make a thousand of them, of two rules each, in one network."""
+    entries = [_private(n, e) for n, e in enumerate(thousand())]
+    with contextlib.closing(LinuxDriver()) as driver:
+        began = time.perf_counter()
+        refusals = driver.apply(Delta({e.key: e for e in entries}))
+        if refusals:
+            raise RuntimeError(str(refusals[:3]))
+        return time.perf_counter() - began
+
+
+def _private(number: int, entry: Any) -> Any:
+    return replace(entry, public=False, address=_FIRST + number) if isinstance(entry, Frontend) else entry
 
 
 def sample() -> Figures:

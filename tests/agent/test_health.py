@@ -56,12 +56,12 @@ class Asked:
 class Scene:
     """A health, its members, and what it told; its clock goes on a second whenever it is looked at."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, life: str = "1") -> None:
         self.asked: Asked
         self.told: list[Observed] = []
         self.woken = 0
         self._seconds = 0
-        self.health = Health(directory, self._make, self.told.append, self._now)
+        self.health = Health(directory, self._make, self.told.append, life, self._now)
         self.health.wake = self._wake
 
     def _make(self, noted: Noted) -> Asked:
@@ -179,12 +179,26 @@ def test_the_next_agent_starts_with_what_was_kept_and_keeps_its_time(tmp_path: P
     assert [f.name for f in tmp_path.iterdir()] == [FILE]
 
 
+def test_machines_of_another_life_of_the_lab_are_not_known(tmp_path: Path) -> None:
+    """All of them were started again, and none has been asked yet."""
+
+    async def first(scene: Scene) -> None:
+        scene.health.replace(model(pool()))
+        scene.asked.answers("p", "b")
+        scene.health.take()
+        await scene.health.save()
+        assert Scene(tmp_path).health.known == {"p": at(1, "b")}
+        assert Scene(tmp_path, "2").health.known == {}
+
+    play(tmp_path, first)
+
+
 @pytest.mark.parametrize(
     "content",
     [
         pytest.param(b"", id="an empty file"),
         pytest.param(b"\xff[{", id="nonsense"),
-        pytest.param(b'[{"type":"Contents","name":"p","members":3}]', id="another form"),
+        pytest.param(b'{"life":"1","contents":[{"type":"Contents","name":"p","members":3}]}', id="another form"),
     ],
 )
 def test_what_cannot_be_read_is_nothing(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:

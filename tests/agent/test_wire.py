@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazulite.agent import protocol
-from lazulite.agent.protocol import Change, Load, Observed, Report
+from lazulite.agent.protocol import Change, Load, Observed, PortsHeld, Report
 from lazulite.forwarding.model import (
     AnyEntry,
     Choice,
@@ -93,3 +93,5 @@ def test_what_pools_hold_and_why_members_fail_comes_back_equal() -> None:
     assert protocol.reply(body(protocol.frame(told))) == told
     counted = Report(1, 2, {}, {}, {"p": {"a": (3, 1, "status 503")}})
     assert protocol.reply(body(protocol.frame(counted))) == counted
+    held = PortsHeld(1, [("v", "198.18.0.1", "tcp", "10.0.0.4", 7)])
+    assert protocol.reply(body(protocol.frame(held))) == held

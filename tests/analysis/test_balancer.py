@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from lazulite.analysis import Disposition, Index, Trace, round_trip, trace
+from lazulite.analysis.affected import affected
+from lazulite.analysis.difference import differences
+from lazulite.analysis.outside import parts
+from lazulite.analysis.reachability import Endpoint, Matrix, endpoints, frontends
 from lazulite.analysis.tracing import round_trips
 from lazulite.forwarding.balancing import bucket, owners
 from lazulite.forwarding.model import AdminState, Distribution, Member, Pool
-from lazulite.values import Flow
+from lazulite.values import Flow, Protocol
 from tests.analysis.build import (
     PROBE,
     access_list,
@@ -401,3 +405,102 @@ def test_what_is_for_the_frontend_itself_meets_its_rules_whoever_s_next_hop_it_i
     own = route(f"{INSIDE}/32 appliance user", via=INSIDE, target="net")
     network = lab(INSIDE_80, table("net", *SYSTEM, own, name="a"), port("a", "10.0.0.4/24", routes="net|a"))
     assert trace(network, "a", flow(FROM_A)).disposition is Disposition.DELIVERED
+
+
+SHUT = port("b4", "10.0.1.4/24", ingress=("shut",))
+
+
+def regions(network: Index, name: str, to: str, protocol: Protocol = Protocol.TCP) -> list[tuple[str, str, str]]:
+    """Destination ports, disposition and origin of what a port or host sends to a frontend."""
+    source = next((e for e in endpoints(network) if e.name == name), Endpoint("client", CLIENT.addresses[0]))
+    target = next(e for e in frontends(network) if str(e.address) == to)
+    found = Matrix(network, [source], [target]).between(source, target)
+    return [(str(r.dst_ports), str(r.disposition), r.origin) for r in found if r.protocol is protocol]
+
+
+def test_a_frontend_is_open_where_its_rules_are() -> None:
+    assert regions(lab(OUTSIDE_80), "client", VIP) == [
+        ("0-79", "no rule", "public itself"),
+        ("80", "delivered", "rule web"),
+        ("81-65535", "no rule", "public itself"),
+    ]
+
+
+def test_what_some_backends_deny_depends_on_the_backend() -> None:
+    network = lab(INSIDE_80, access_list("shut", "7 deny tcp * > * :*", "8 allow * * > * :*"), SHUT)
+    assert ("80", "depends on the backend", "rule 7") in regions(network, "a", INSIDE)
+
+
+def test_a_backend_reaches_a_private_frontend_by_the_others_alone() -> None:
+    assert ("80", "depends on the backend", "rule app") in regions(lab(INSIDE_80), "b4", INSIDE)
+
+
+def test_protocols_that_a_gateway_does_not_serve_are_regions_of_their_own() -> None:
+    network = lab(gateway("nat", "10.0.1.0/24", "198.18.0.7"), default_outbound=False)
+    source = next(e for e in endpoints(network) if e.name == "b4")
+    target = Endpoint("client", CLIENT.addresses[0])
+    found = {r.protocol: str(r.disposition) for r in Matrix(network, [source], [target]).between(source, target)}
+    assert found == dict.fromkeys(Protocol, "untranslated") | dict.fromkeys(
+        (Protocol.TCP, Protocol.UDP), "exits network"
+    )
+
+
+def told(now: Index, then: Index) -> set[tuple[str, str, str, bool]]:
+    """Destination, ports, the origin then and whether it opens, of all TCP flows that the change concerns."""
+    return {
+        (endpoint.name, str(change.dst_ports), change.then.origin, change.opens)
+        for found in differences(now.model, then.model)
+        for change in found.changes
+        if Protocol.TCP in change.protocols
+        for endpoint in found.destinations.endpoints
+    }
+
+
+def test_a_rule_opens_a_frontend_to_the_internet() -> None:
+    assert told(lab(), lab(OUTSIDE_80)) == {("public", "80", "rule web", True)}
+    assert told(lab(OUTSIDE_80), lab()) == {("public", "80", "public itself", False)}
+
+
+def test_a_list_that_shuts_one_backend_closes_a_part_of_a_frontend() -> None:
+    shut = access_list("shut", "7 deny tcp * > * :*", "8 allow * * > * :*")
+    assert ("public", "80", "rule 7", False) in told(lab(OUTSIDE_80), lab(OUTSIDE_80, shut, SHUT))
+
+
+def test_the_witness_of_a_part_goes_to_the_backend_that_makes_it() -> None:
+    shut = access_list("shut", "7 deny tcp * > * :*", "8 allow * * > * :*")
+    now, then = lab(OUTSIDE_80), lab(OUTSIDE_80, shut, SHUT)
+    found = [
+        (sender, asked)
+        for each in differences(now.model, then.model)
+        if each.destinations.endpoints[0].name == "public"
+        for sender, asked in zip(each.senders, each.witnesses, strict=True)
+        if asked.dst_port == 80
+    ]
+    assert found
+    hosts = [part.host for part in parts([now.model, then.model])]
+    for sender, asked in found:
+        worlds = (Index([*network.model, *hosts]) for network in (now, then))
+        assert [trace(world, sender, asked).disposition.arrives for world in worlds] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "concerned"),
+    [
+        pytest.param([OUTSIDE_80], {"public"}, id="a rule concerns its frontend"),
+        pytest.param([pool("pool", "10.0.1.4"), INSIDE_80], {"private"}, id="a pool the frontends of its rules"),
+        pytest.param([forward("ssh public tcp 50004>10.0.1.4:22")], {"public"}, id="a forward its frontend"),
+        pytest.param([gateway("nat", "10.0.1.0/24", "198.18.0.7")], {"b4", "b5", "b6"}, id="a gateway its subnets"),
+        pytest.param([outbound("o", "10.0.1.5 198.18.0.7:1024-2047")], {"b5"}, id="a block its address"),
+        pytest.param(
+            [balance("web public pool tcp 80", floating=True)],
+            {"public", "b4", "b5", "b6"},
+            id="a floating rule its backends too",
+        ),
+    ],
+)
+def test_a_change_concerns_who_can_notice(change: list[Any], concerned: set[str]) -> None:
+    assert affected(lab().model, lab(*change).model) == concerned
+
+
+def test_a_change_of_a_next_hop_may_concern_everyone() -> None:
+    assert affected(appliances().model, appliances(pool("pool", "10.0.1.4")).model) is None

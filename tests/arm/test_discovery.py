@@ -13,10 +13,12 @@ import pytest
 from lazulite.arm.access.credentials import digest
 from lazulite.arm.access.founding import CLI, LAB
 from lazulite.arm.access.principals import User
+from lazulite.arm.locations import REGIONS, normalise
 from lazulite.arm.message import Request, Response
 from lazulite.arm.tokens import object_id
 from tests.arm.client import GARDEN, GROUP, SUBSCRIPTION, Answer, Client, exchange
 from tests.arm.garden import TENANT
+from tests.arm.product import product
 
 BASE = "https://localhost:8443"
 ADFS, AAD = "/adfs/oauth2/token", f"/{TENANT}/oauth2/v2.0/token"
@@ -203,3 +205,14 @@ def test_a_mounted_room_wants_a_token_but_no_version(arm: Client) -> None:
     arm.api.router.mounts["lab"] = room
     assert anonymous(arm, "/lab/status").outcome == (401, "AuthenticationFailed")
     assert anonymous(arm, "/lab/status", authorization=f"Bearer {arm.token}").body == {"path": "/lab/status"}
+
+
+def test_providers_list_what_the_protocol_itself_answers_for() -> None:
+    with product() as one:
+        found = one.get(f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization").body["resourceTypes"]
+    assert {"locks", "roleAssignments", "roleDefinitions"} <= {t["resourceType"] for t in found}
+
+
+def test_every_region_is_named_by_its_display_name() -> None:
+    assert len(REGIONS) > 55
+    assert {normalise(r.display_name) for r in REGIONS.values()} == REGIONS.keys()

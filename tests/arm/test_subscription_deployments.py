@@ -176,3 +176,33 @@ def test_scopes_above_subscriptions_are_named_as_missing(path: str) -> None:
         answer = one.put(path, body(template()))
     assert answer.outcome == (400, "InvalidDeploymentScope")
     assert "deploy to a subscription or to a resource group" in answer.error["message"]
+
+
+ROLE = "Microsoft.Authorization/roleDefinitions"
+
+
+def role(**properties: Any) -> dict[str, Any]:
+    """A template that makes a role and shows it."""
+    said = {"roleName": "Keeper", "type": "customRole", "permissions": [{"actions": ["*/read"], "notActions": []}]}
+    name = "[guid(subscription().id, 'keeper')]"
+    scopes = {"assignableScopes": ["[subscription().id]"]}
+    shown = f"[reference(subscriptionResourceId('{ROLE}', {name[1:-1]}), '2022-04-01').roleName]"
+    outputs = {"name": {"type": "string", "value": shown}}
+    return template(resource(ROLE, name, properties=said | scopes | properties), outputs=outputs)
+
+
+def test_a_template_makes_a_role_and_another_run_of_it_changes_nothing() -> None:
+    with product() as one:
+        for expected in ("Create", "NoChange"):
+            assert [c["changeType"] for c in what_if(one, body(role()), SCOPE)["changes"]] == [expected]
+            done = deploy(one, body(role()), SCOPE)
+            assert done["outputs"] == {"name": {"type": "String", "value": "Keeper"}}
+        found = one.get(f"{SCOPE}/providers/{ROLE}?$filter=type%20eq%20'CustomRole'").body["value"]
+        assert [r["properties"]["permissions"][0]["actions"] for r in found] == [["*/read"]]
+
+
+def test_a_role_without_a_scope_is_refused_before_anything_is_made() -> None:
+    with product() as one:
+        answer = one.put(f"{SCOPE}/{DEPLOYMENTS}/d", body(role(assignableScopes=[])))
+        assert answer.status == 400
+        assert [d["code"] for d in answer.error["details"]] == ["MissingAssignableScopes"]

@@ -33,8 +33,8 @@ Rows = list[tuple[Any, ...]]
 GROUPS: Rows = [
     (
         covers(GROUP, "create", client="az"),
-        "group create -n {g}-3 -l westeurope --tags a=b c=d",
-        {"properties": SUCCEEDED, "tags": {"a": "b", "c": "d"}},
+        "group create -n {g}-3 -l westeurope --tags e=f c=d",
+        {"properties": SUCCEEDED, "tags": {"e": "f", "c": "d"}},
         "a group is made with tags",
     ),
     (
@@ -156,24 +156,6 @@ GROUPS: Rows = [
         f"lock delete -n one -g {{g}}-3 {NSG_OF_LOCK}",
         None,
         "a lock is taken off a resource",
-    ),
-    (
-        covers(LOCK, "create", client="az"),
-        "account lock create -n whole --lock-type CanNotDelete --query level",
-        "CanNotDelete",
-        "a subscription is locked",
-    ),
-    (
-        covers(LOCK, "list", client="az"),
-        "account lock list --query [].name",
-        ["whole"],
-        "locks of a subscription are listed",
-    ),
-    (
-        covers(LOCK, "delete", client="az"),
-        "account lock delete -n whole",
-        None,
-        "a lock is taken off a subscription",
     ),
     (
         covers(TAGS, "create", client="az"),
@@ -457,24 +439,6 @@ ACCESS: Rows = [
         "providers are listed",
     ),
     (
-        covers("providers", "unregister", client="az"),
-        "provider unregister -n Microsoft.Storage",
-        None,
-        "a provider is unregistered",
-    ),
-    (
-        covers("Microsoft.Storage/storageAccounts", "create", client="az"),
-        "storage account create -g {g} -n lzclients02 --sku Standard_LRS",
-        Fails(1, "(MissingSubscriptionRegistration)", "Microsoft.Storage"),
-        "nothing is made of a provider that is not registered",
-    ),
-    (
-        covers("providers", "register", client="az"),
-        "provider register -n Microsoft.Storage",
-        None,
-        "a provider is registered",
-    ),
-    (
         covers("providers", "show", client="az"),
         "provider show -n Nothing.Here",
         Fails(1, "(InvalidResourceNamespace)", "Nothing.Here"),
@@ -692,3 +656,43 @@ TEMPLATES: Rows = [
     ),
 ]
 """Templates at both scopes, template specs, the activity log, requests of one's own."""
+
+SUBSCRIPTION: Rows = [
+    (
+        covers(LOCK, "create", client="az"),
+        "account lock create -n whole --lock-type CanNotDelete --query level",
+        "CanNotDelete",
+        "a subscription is locked",
+    ),
+    (
+        covers(LOCK, "list", client="az"),
+        "account lock list --query [].name",
+        ["whole"],
+        "locks of a subscription are listed",
+    ),
+    (
+        covers(LOCK, "delete", client="az"),
+        "account lock delete -n whole",
+        None,
+        "a lock is taken off a subscription",
+    ),
+    (
+        covers("providers", "unregister", client="az"),
+        "provider unregister -n Microsoft.Storage",
+        None,
+        "a provider is unregistered",
+    ),
+    (
+        covers("Microsoft.Storage/storageAccounts", "create", client="az"),
+        "storage account create -g {g} -n lzclients02 --sku Standard_LRS",
+        Fails(1, "(MissingSubscriptionRegistration)", "Microsoft.Storage"),
+        "nothing is made of a provider that is not registered",
+    ),
+    (
+        covers("providers", "register", client="az"),
+        "provider register -n Microsoft.Storage",
+        None,
+        "a provider is registered",
+    ),
+]
+"""What changes the subscription for every other story, and so comes after them."""

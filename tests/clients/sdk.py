@@ -64,8 +64,9 @@ class _Notes(SansIOHTTPPolicy):  # type: ignore[type-arg]
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         asked, answer = request.http_request, response.http_response
         headers = {k.lower(): v for k, v in answer.headers.items()}
-        held = getattr(answer, "internal_response", None) or answer._internal_response
-        body = json.loads(held.content) if held.content else None  # kept by requests for whoever streams it later
+        # Clients get the answers of azure-core's former kind or of the present one; both keep what requests read.
+        held = answer.internal_response if hasattr(answer, "internal_response") else answer._internal_response
+        body = json.loads(held.content) if held.content else None
         self._note(Exchange(asked.method, asked.url, answer.status_code, headers, body))
 
 

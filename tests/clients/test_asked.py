@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from docs.performed import UnreadableMarkerError, in_module
 from docs.requests import commands
 from tests.clients.asked import pattern, spelled
 
@@ -56,3 +57,27 @@ def test_a_list_of_operations_is_no_poll() -> None:
 def test_the_documentation_has_a_command_once_with_all_that_it_asks() -> None:
     kept = {"a: group show -n {g}": ["GET /x 1"], "b: group show -n y": ["GET /y 1"], "a: rest -m get": []}
     assert commands(kept) == {"group show": ["GET /x 1", "GET /y 1"], "rest": []}
+
+
+MODULE = """
+A = "Contoso/a"
+B, C = f"{A}/b", "x"
+def row(verb, kind=A):
+    return covers(kind, verb, client="az")
+ROWS = [row("list"), row("show", kind=B), covers(B, "create", "delete", client="sdk")]
+"""
+
+
+def test_markers_are_read_through_functions_that_wrap_them() -> None:
+    found = {tuple(p) for p in in_module(MODULE, "m.py")}
+    assert found == {
+        ("Contoso/a", "list", "az"),
+        ("Contoso/a/b", "show", "az"),
+        ("Contoso/a/b", "create", "sdk"),
+        ("Contoso/a/b", "delete", "sdk"),
+    }
+
+
+def test_a_marker_that_says_nothing_readable_is_no_silent_gap() -> None:
+    with pytest.raises(UnreadableMarkerError):
+        list(in_module("covers(unknown, 'list', client='az')", "m.py"))

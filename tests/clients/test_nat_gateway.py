@@ -86,6 +86,11 @@ def test_the_sdk_gives_a_subnet_a_whole_prefix(lab: Lab, sdk: Sdk, group: str) -
     sdk.visitor(group, "visitor")
     prove(lab, EXPECTED)
     found = seen(lab, "one") | seen(lab, "two")
+    used = lab.client.get("/lazulite/ports")
+    assert {row["privateAddress"] for row in used["value"]} == {"10.0.0.4", "10.0.0.5"}
+    assert {row["publicAddress"] for row in used["value"] if row["protocol"] == "tcp"} >= found
+    assert [(s["origin"].rsplit("/", 1)[1], s["exhausted"]) for s in used["sources"]] == [("gw", 0)]
+    assert used["sources"][0]["tried"] >= 40
     assert len(found) > 1, "flows spread over the addresses of the prefix"
     assert {address.rsplit(".", 1)[0] for address in found} == {prefix.ip_prefix.rsplit(".", 1)[0]}
     assert [s.id for s in sdk.network.nat_gateways.get(group, "gw").subnets] == [network.subnets[0].id]

@@ -36,7 +36,7 @@ HOSTILE = {
     "a lone half of a character": "\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace"),
     "very much text": "x" * 5000,
 }
-PLAIN = frozenset(string.ascii_letters + string.digits + " .:_-/{}();,\"'=<>!&|*+@%\n\t")
+PLAIN = frozenset(string.ascii_letters + string.digits + " .:_-/{}()[];,\"'=<>!&|*+@%\n\t")
 _SHAPE = re.compile(r"(?<![0-9a-z])[a-z]?(0x)?[0-9a-f]{5,}")
 """What is a digest of a name."""
 _KEPT = frozenset({"mac", "country", "search", "startup", "body"})

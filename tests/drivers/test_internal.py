@@ -98,14 +98,17 @@ def chain(items: dict[Any, Item], name: str, word: str = "ip") -> tuple[str, ...
 
 
 def test_a_rule_is_a_chain_and_what_leads_there() -> None:
-    assert text(added(rule(), to=(front(), among()))) == [
+    counter = names.flow_counter("new", "r")
+    assert text(added(rule(idle_timeout_s=600), to=(front(), among()))) == [
         f"add chain ip lz {R}",
-        "add ct timeout ip lz lb_idle_240_tcp "
-        "{ protocol tcp; l3proto ip; policy = { established : 240, time_wait : 30 }",
+        f"add counter ip lz {counter}",
+        "add ct timeout ip lz lb_idle_600_tcp "
+        "{ protocol tcp; l3proto ip; policy = { established : 600, close_wait : 600, time_wait : 30 }",
         "}",
         f"add map ip lz {BUCKETS} {{ typeof symhash mod 4096 : ip daddr; }}",
-        f'add rule ip lz {R} meta l4proto tcp ct timeout set "lb_idle_240_tcp"',
-        f"add rule ip lz {R} ct mark set 0x10000000",
+        f"add rule ip lz {R} counter name {counter}",
+        f'add rule ip lz {R} meta l4proto tcp ct timeout set "lb_idle_600_tcp"',
+        f"add rule ip lz {R} ct mark set 0x30000000",
         f"add rule ip lz {R} meta l4proto {{ 6 }} dnat ip to {HASH} map @{BUCKETS}:8080",
         f"add rule ip lz {R} counter name lb_nobody drop",
         f"add element ip lz lb_rules {{ 10.0.0.100 . 6 . 80 : goto {R} }}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -11,15 +12,27 @@ from lazulite.forwarding.model import (
     AccessList,
     Action,
     AddressSet,
+    AdminState,
+    BalancingRule,
+    Contents,
+    Distribution,
+    Frontend,
     Guest,
     InternetHost,
+    Member,
     NextHop,
     Peering,
+    Pool,
     Port,
+    PortBlock,
+    PortForward,
+    Probe,
+    ProbeProtocol,
     PublicAddress,
     Route,
     RouteTable,
     Rule,
+    SourceNat,
     Vrf,
 )
 from lazulite.values import Direction, PortRange, Protocol
@@ -73,7 +86,8 @@ RULES = st.builds(
 
 @st.composite
 def worlds(draw: st.DrawFn) -> dict[Any, Any]:
-    """The entries of a network, by key: up to two VRFs, peered or not, with ports, lists, tables and a client."""
+    """The entries of a network, by key: up to two VRFs, peered or not, with ports, lists, tables, a client, balancers
+    with what is known of their backends' health, and shared sources."""
     entries: list[Any] = []
     networks = draw(st.sets(st.sampled_from(VRFS)))
     for network in sorted(networks):
@@ -81,6 +95,8 @@ def worlds(draw: st.DrawFn) -> dict[Any, Any]:
         entries += _table(draw, network)
         for number in draw(st.sets(st.integers(0, 2))):
             entries += _port(draw, network, number)
+        entries += _balancer(draw, network)
+        entries += _sources(draw, network)
     if len(networks) == 2 and draw(st.booleans()):
         for here, there in (VRFS, VRFS[::-1]):
             entries.append(
@@ -107,7 +123,7 @@ def _table(draw: st.DrawFn, network: str) -> list[RouteTable]:
     routes = [Route(p, NextHop.LOCAL) for p in vrf(network).prefixes]
     routes += [Route(p, NextHop.PEERING, target=other) for p in vrf(other).prefixes]
     target = draw(st.sampled_from([network, other]))
-    via = ip_address(f"10.{VRFS.index(target)}.0.5")
+    via = ip_address(f"10.{VRFS.index(target)}.0.{draw(st.sampled_from([5, 99]))}")
     appliance = Route(ip_network("10.9.0.0/16"), NextHop.APPLIANCE, via=via, target=target)
     extra = draw(st.lists(st.sampled_from([Route(ip_network("0.0.0.0/0"), NextHop.INTERNET), appliance]), unique=True))
     return [RouteTable(f"{network} table", network, (*routes, *extra))]
@@ -128,3 +144,71 @@ def _port(draw: st.DrawFn, network: str, number: int) -> list[Any]:
         public=draw(st.sampled_from([(), (PublicAddress(private, public),)])),
         default_outbound=draw(st.booleans()),
     )
+
+
+def _balancer(draw: st.DrawFn, network: str) -> list[Any]:
+    """A pool of both IP versions, frontends with and without rules, and forwards; the private one is some next hop."""
+    second = VRFS.index(network)
+    near = [ip_address(f"10.{second}.0.{4 + n}") for n in range(3)] + [
+        ip_address(f"fd0{second}::{4 + n}") for n in range(3)
+    ]
+    chosen = draw(st.lists(st.sampled_from(near), max_size=4, unique=True))
+    members = tuple(Member(str(a), a, draw(st.sampled_from(AdminState))) for a in chosen)
+    probe = draw(st.sampled_from([None, Probe(ProbeProtocol.TCP, 80)]))
+    name = f"{network} pool"
+    entries: list[Any] = [Pool(name, name, network, members, probe, draw(st.booleans()), name)]
+    if probe is not None and draw(st.booleans()):
+        healthy = draw(st.lists(st.sampled_from([m.name for m in members] or ["gone"]), unique=True))
+        entries.append(Contents(name, tuple(healthy), "the test"))
+    places = [f"10.{second}.0.99", f"fd0{second}::99", f"198.18.2.{second}", f"2001:db8::{second}"]
+    for place in draw(st.lists(st.sampled_from(places), unique=True)):
+        address = ip_address(place)
+        at = f"{network} {place}"
+        entries.append(Frontend(at, at, network, address, place[:3] in {"198", "200"}, at))
+        entries += _rules(draw, at, name, place[:3] not in {"198", "200"})
+        if draw(st.booleans()):
+            target = draw(st.sampled_from([a for a in near if a.version == address.version]))
+            floats, idle = draw(st.booleans()), draw(st.sampled_from([240, 600]))
+            entries.append(PortForward(f"{at} nat", at, at, Protocol.TCP, 50000, target, 22, floats, idle, floats, at))
+    return entries
+
+
+def _rules(draw: st.DrawFn, frontend: str, pool: str, private: bool) -> Iterator[BalancingRule]:
+    services: list[tuple[Protocol | None, int]] = [(Protocol.TCP, 80), (Protocol.UDP, 80), (Protocol.TCP, 443)]
+    for protocol, port in draw(st.lists(st.sampled_from([*services, *([(None, 0)] * private)]), unique=True)):
+        name = f"{frontend} {protocol} {port}"
+        yield BalancingRule(
+            name,
+            name,
+            frontend,
+            pool,
+            protocol,
+            port,
+            draw(st.sampled_from([port, 8080])) if port else 0,
+            draw(st.sampled_from(Distribution)),
+            draw(st.booleans()),
+            draw(st.sampled_from([240, 600])),
+            draw(st.booleans()),
+            name,
+        )
+
+
+def _sources(draw: st.DrawFn, network: str) -> Iterator[SourceNat]:
+    second = VRFS.index(network)
+    addresses = [ip_address(f"198.18.3.{10 * second + n}") for n in range(3)]
+    if draw(st.booleans()):
+        given = tuple(draw(st.lists(st.sampled_from(addresses[:2]), min_size=1, unique=True)))
+        prefixes = (ip_network(f"10.{second}.0.0/24"),)
+        name = f"{network} gateway"
+        yield SourceNat(
+            name, name, network, given, prefixes=prefixes, tcp_idle_s=draw(st.sampled_from([240, 600])), origin=name
+        )
+    served = draw(st.lists(st.integers(0, 2), max_size=2, unique=True))
+    if served:
+        blocks = tuple(
+            PortBlock(ip_address(f"10.{second}.0.{4 + n}"), addresses[2], PortRange(1024 + 64 * n, 1087 + 64 * n))
+            for n in served
+        )
+        protocols = draw(st.sampled_from([(Protocol.TCP,), (Protocol.TCP, Protocol.UDP)]))
+        name = f"{network} outbound"
+        yield SourceNat(name, name, network, (addresses[2],), protocols, blocks=blocks, origin=name)

@@ -162,7 +162,7 @@ class Scene:
 
     def known(self) -> Any:
         """What the agent keeps."""
-        return json.loads((self.lab.directory / "contents.json").read_text())
+        return json.loads((self.lab.directory / "contents.json").read_text())["contents"]
 
 
 @pytest.fixture(scope="module")

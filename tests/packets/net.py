@@ -9,12 +9,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address
 from typing import Any
 
 from lazulite.drivers.linux import LinuxDriver, names, namespaces
 from lazulite.incremental import Delta
 
-DEADLINE_S = 10.0
+_LOCAL = 0x80000000
+"""Of a route's flags: it is to the machine itself."""
+DEADLINE_S = 20.0
 """Bound of what must happen."""
 
 
@@ -113,6 +116,16 @@ class Net:
     def count(self, origin: str) -> int:
         """Packets that the rule (or ``drop:<reason>``) decided."""
         return self.driver.counters().get(origin, (0, 0))[0]
+
+
+def wait_until_local(addresses: Iterable[IPv6Address]) -> None:
+    """Until this thread's namespace has these addresses as its own: the kernel makes the routes in its own time."""
+    waiting, end = {a.packed.hex() for a in addresses}, time.monotonic() + DEADLINE_S
+    while waiting:
+        assert time.monotonic() < end, f"{waiting} are not local"
+        with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as file:
+            rows = [line.split() for line in file]
+        waiting -= {row[0] for row in rows if int(row[8], 16) & _LOCAL}
 
 
 def _write(path: str, value: str) -> None:

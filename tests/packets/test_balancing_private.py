@@ -72,6 +72,7 @@ def test_each_flow_goes_to_the_member_that_the_model_names(net: Net, version: in
         found.append(guest)
         expected.append(predicted(flow(version, number), pool(version)))
     assert found == expected
+    assert net.count("new:web") == len(found)
     assert set(found) == set(BACKENDS)
 
 

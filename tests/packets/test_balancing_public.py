@@ -380,7 +380,7 @@ def test_a_frontend_that_moves_takes_no_flow_along(net: Net) -> None:
 @pytest.mark.parametrize("resets", [False, True], ids=["silently", "with a reset to who asks"])
 @pytest.mark.parametrize("speaker", ["client", "backend"])
 def test_a_connection_that_idles_too_long_ends(net: Net, resets: bool, speaker: str) -> None:
-    net.become([*machines(1), client(), pool([0]), frontend(), rule(idle_timeout_s=2, resets=resets)])
+    net.become([*machines(1), client(), pool([0]), frontend(), rule(idle_timeout_s=4, resets=resets)])
     backends = tcp_backends(net, 1)
     opened = connected(net, "/client", CLIENT, (VIP, 80))
     _, accepted, _ = backends.next()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import socket
+import time
 from collections.abc import Iterator
 from ipaddress import ip_network
 
@@ -48,10 +49,23 @@ def alone() -> Iterator[None]:
             assert route.send([netlink.set_up("lo"), netlink.address(1, "fd00::1/120")]) == [None, None]
             for address in list(PREFIXES[6].hosts())[1:16]:
                 assert route.send([netlink.address(1, f"{address}/128")]) == [None]
+                await_route(str(address))
             yield
     finally:
         os.close(descriptor)
         namespaces.remove("hashes")
+
+
+def await_route(address: str) -> None:
+    """The kernel adds the route to an address of version 6 when it comes to it."""
+    deadline = time.monotonic() + 60
+    while True:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as opened:
+            try:
+                return opened.connect((address, 1))
+            except OSError:
+                assert time.monotonic() < deadline, f"{address} stays out of reach"
+                time.sleep(0.01)
 
 
 def drawn(rng: random.Random, version: int, number: int) -> Flow:
@@ -67,7 +81,7 @@ def send(flow: Flow) -> None:
     with socket.socket(family, KINDS[flow.protocol]) as opened:
         opened.setblocking(False)
         opened.bind((str(flow.src), flow.src_port))
-        with contextlib.suppress(OSError):  # under way, or refused already
+        with contextlib.suppress(BlockingIOError, ConnectionRefusedError):  # under way, or refused already
             opened.connect((str(flow.dst), flow.dst_port))
             opened.send(b"?")
 

@@ -16,8 +16,7 @@ import pytest
 
 from lazulite.agent.health import Health
 from lazulite.agent.protocol import Observed
-from lazulite.drivers.linux import names
-from lazulite.drivers.linux.sockets import RouterSockets
+from lazulite.drivers.linux import names, sockets
 from lazulite.engines.probe import Prober
 from lazulite.engines.probe.check import TIMEOUT
 from lazulite.engines.probe.standing import NOT_RUNNING
@@ -68,14 +67,13 @@ class Scene:
     def __init__(self, net: Net, directory: Path) -> None:
         self.net, self.directory = net, directory
         self.told: list[Observed] = []
-        self._sockets = RouterSockets()
         self.health = self._start()
 
     def _start(self) -> Health:
         def stream(target: Any) -> socket.socket:
-            return self._sockets.stream(target.vrf, target.address, target.port)
+            return sockets.stream(target.vrf, target.address, target.port)
 
-        return Health(self.directory, lambda noted: Prober(stream, noted), self.told.append)
+        return Health(self.directory, lambda noted: Prober(stream, noted), self.told.append, "1")
 
     def become(self, *entries: Any) -> None:
         self.net.become(entries)
@@ -107,7 +105,6 @@ class Scene:
 
     def close(self) -> None:
         self.health.close()
-        self._sockets.close()
 
 
 @pytest.fixture

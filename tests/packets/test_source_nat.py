@@ -287,7 +287,7 @@ def test_a_port_is_held_after_its_flow(net: Net) -> None:
 @pytest.mark.parametrize("resets", [True, False], ids=["told", "not told"])
 def test_a_connection_that_idled_too_long_is_gone(net: Net, speaker: str, resets: bool) -> None:
     """Conformance example 5: whoever speaks again is told; the other end is not."""
-    net.become([*machines(1), client(), gateway(tcp_idle_s=2, resets=resets)])
+    net.become([*machines(1), client(), gateway(tcp_idle_s=4, resets=resets)])
     served = servers(net)
     opened = connected(net, guest(0), str(address(0)), (CLIENT, 80))
     _, accepted, _ = served.next()
@@ -316,7 +316,7 @@ def test_what_is_said_in_time_starts_the_idle_time_anew(net: Net) -> None:
 
 def test_datagrams_that_idled_leave_from_another_port(net: Net) -> None:
     """Conformance example 6. One port in 64,512 is the same by chance."""
-    net.become([*machines(1), client(), gateway(udp_idle_s=2)])
+    net.become([*machines(1), client(), gateway(udp_idle_s=4)])
     served = servers(net, 53, kind="udp")
     sender = net.socket(guest(0), "udp", str(address(0)))
     sender.sendto(b"?", (CLIENT, 53))

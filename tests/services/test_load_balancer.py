@@ -147,8 +147,10 @@ def test_every_part_knows_who_refers_to_it(lab: Lab) -> None:
             PROBES: [probe()],
             NAT_RULES: [nat_range("n", 5000, 5009)],
             OUTBOUND: [outbound()],
+            POOLS: [pool("b"), pool("c")],
         },
     )
+    assert lab.status(part_id(POOLS, "c")) == {"loadBalancerBackendAddresses": []}, "nobody's"
     rules, nats, outs = [part(RULES, "r")], [part(NAT_RULES, "n")], [part(OUTBOUND, "o")]
     assert lab.status(part_id(FRONTENDS, "f")) == {RULES: rules, NAT_RULES: nats, OUTBOUND: outs}
     assert lab.status(part_id(PROBES, "x")) == {RULES: rules}
@@ -273,9 +275,11 @@ def test_az_sends_a_member_back_without_saying_which_interface_it_is(lab: Lab, s
     sent = {POOLS: [pool(loadBalancerBackendAddresses=[child("rg_onei", adminState=state)])]}
     balancer(lab, **sent)
     here = lab.status(part_id(POOLS, "b"))["loadBalancerBackendAddresses"]
+    held = lab.snapshot.resources[part_id(POOLS, "b").key].properties.load_balancer_backend_addresses
     backend(lab, "one")
     balancer(lab, **sent)
     assert [a["properties"]["adminState"] for a in here] == [state]
+    assert encode(held) == ([] if state == "None" else sent[POOLS][0]["properties"]["loadBalancerBackendAddresses"])
     assert lab.status(part_id(POOLS, "b")) == {"loadBalancerBackendAddresses": []}
 
 

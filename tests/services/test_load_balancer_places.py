@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lazulite.forwarding.model import PortForward
 from lazulite.services.load_balancer.slots import moved
-from tests.build import Lab, Refused
-from tests.services.balancers import NAT_RULES, POOLS, backend, balancer, child, nat_range, network, part_id, pool
+from tests.build import Lab, Refused, subnet_ref
+from tests.services.balancers import NAT_RULES, POOLS, backend, balancer, child, nat_range, network, part, part_id, pool
 
 SIZE = 4
 
@@ -74,6 +75,7 @@ class Pool(RuleBasedStateMachine):
 
 
 TestPool = Pool.TestCase
+TestPool.settings = settings(max_examples=30, stateful_step_count=25)
 
 
 @given(st.sets(st.integers(0, 30)), st.integers(1, 20))
@@ -91,6 +93,50 @@ def test_places_that_were_moved_stay_where_they_are(slots: set[int], gone: set[i
     assert now == {s: p for s, p in before.items() if int(s) not in gone} | {
         s: p for s, p in now.items() if s not in before
     }
+
+
+def ports(lab: Lab, rule_name: str) -> dict[str, int]:
+    """Of a NAT range, by interface."""
+    prefix = f"{part_id(NAT_RULES, rule_name).key}|"
+    every = lab.compile().all(PortForward)
+    return {n.split("/")[-3]: e.port for n, e in every.items() if n.startswith(prefix)}
+
+
+def test_a_newcomer_does_not_take_the_port_of_who_was_moved() -> None:
+    """Who is at place 1 gets the first port of a range of one, and keeps it when that grows and others come."""
+    lab = network(Lab())
+    balancer(lab)
+    for name in ("one", "two"):
+        backend(lab, name, "b", runs=False)
+    backend(lab, "one", runs=False)
+    balancer(lab, **{NAT_RULES: [nat_range("m", 6000, 6000)]})
+    alone = ports(lab, "m")
+    with pytest.raises(Refused, match="InboundNatRuleFrontendPortRangeExhausted"):
+        backend(lab, "one", "b", runs=False)
+    backend(lab, "two", runs=False)
+    backend(lab, "one", "b", runs=False)
+    assert (alone, ports(lab, "m")) == ({"two": 6000}, {"one": 6000})
+
+
+def test_a_newcomer_finds_a_free_port_beside_who_was_moved() -> None:
+    lab = network(Lab())
+    balancer(lab)
+    for name in ("x", "y", "z"):
+        backend(lab, name, "b", runs=False)
+    for name in ("x", "y"):
+        backend(lab, name, runs=False)
+    balancer(lab, **{NAT_RULES: [nat_range("m", 6000, 6001)]})
+    backend(lab, "y", "b", runs=False)
+    assert ports(lab, "m") == {"z": 6000, "y": 6001}
+
+
+def test_a_configuration_that_takes_anothers_part_needs_no_second_port() -> None:
+    lab = network(Lab())
+    balancer(lab, **{NAT_RULES: [nat_range("m", 6000, 6000)]})
+    joined = {"subnet": subnet_ref("v/a"), "loadBalancerBackendAddressPools": [part(POOLS, "b")]}
+    for name in ("i", "j"):
+        lab.put("networkInterfaces", "one", {"ipConfigurations": [child(name, **joined)]})
+    assert ports(lab, "m") == {"one": 6000}
 
 
 def addresses(lab: Lab) -> dict[str, int]:

@@ -322,3 +322,12 @@ def test_effective_routes_gather_the_prefixes_of_a_tag_in_one_row() -> None:
     lab.vm("m", "n")
     rows = lab.act("networkInterfaces", "n", "effectiveRouteTable")["value"]
     assert [len(r["addressPrefix"]) for r in rows if r["source"] == "User"] == [2]
+
+
+def test_an_empty_address_is_none_as_exported_templates_write_it() -> None:
+    lab = Lab()
+    hop = {"addressPrefix": "10.0.0.0/8", "nextHopType": "None", "nextHopIpAddress": ""}
+    made = lab.put("routeTables", "rt", {"routes": [{"name": "r", "properties": hop}]})
+    assert made.properties.routes[0].properties.next_hop_ip_address is None
+    with pytest.raises(Refused):
+        lab.put("routeTables", "rt", {"routes": [{"name": "r", "properties": hop | {"addressPrefix": ""}}]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -10,7 +11,7 @@ from lazulite.resources.view import View
 from lazulite.services.service import Context
 from lazulite.services.service import Lab as Configuration
 from lazulite.services.storage import SERVICE
-from lazulite.services.storage.actions import check_name, list_keys
+from lazulite.services.storage.actions import check_name, list_account_sas, list_keys, list_service_sas
 from tests.build import GROUP, Lab, Refused
 
 KIND = "Microsoft.Storage/storageAccounts"
@@ -49,6 +50,17 @@ def test_old_versions_of_the_api_name_the_keys_in_their_own_way() -> None:
     asked = Context(View(lab.snapshot), lab.compile(), Configuration(), "", None, {"api-version": "2015-05-01-preview"})
     new, old = list_keys(account, context(lab)).body, list_keys(account, asked).body
     assert old == {k["keyName"]: k["value"] for k in new["keys"]}
+
+
+def test_a_shared_access_signature_says_what_was_asked_for() -> None:
+    lab = Lab()
+    account = lab.put(KIND, "one", {})
+    asked = {"signedServices": "b", "signedPermission": "r", "signedExpiry": "2030-01-01T00:00:00Z"}
+    token = list_account_sas(account, context(lab, asked)).body["accountSasToken"]
+    found = parse_qs(token)
+    assert (found["ss"], found["sp"], found["se"]) == (["b"], ["r"], ["2030-01-01T00:00:00Z"])
+    assert list_service_sas(account, context(lab, asked)).body["serviceSasToken"] == token
+    assert list_account_sas(account, context(lab)).body["accountSasToken"] != token
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,7 @@ def stored_beds(store: Store) -> list[tuple[str, Resource[Bed]]]:
     return [(key, r) for key, r in store.snapshot.resources.items() if isinstance(r.properties, Bed)]
 
 
+@pytest.mark.timeout(200 + KILLS)
 def test_kill_9_at_a_hundred_random_points(url: str) -> None:
     """One life after the other on one database, each cut off at a random moment; ``LAZULITE_KILLS`` for more."""
     rng, acknowledged = random.Random(9), 0

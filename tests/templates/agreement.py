@@ -47,7 +47,8 @@ def _wrong(where: str, change: Mapping[str, Any], before: Mapping[str, Any], aft
 
 
 def _is_part(where: str) -> bool:
-    return where.rpartition("/providers/")[2].count("/") > 2 or "/providers/microsoft.authorization/" in where
+    kind = where.rpartition("/providers/")[2]
+    return kind.count("/") > 2 or kind.startswith(("microsoft.authorization/", "microsoft.resources/tags/"))
 
 
 def _same_as(happened: str) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,45 @@ def test_enough_templates_are_at_hand() -> None:
     assert len(TEMPLATES) >= 7
 
 
-def test_a_trial_leaves_nothing(one: Lab) -> None:
-    groups = {g["name"] for g in one.client.every(f"{one.client.subscription}/resourceGroups")}
-    assert "templates" not in groups
+RIGHTS = {
+    "$schema": "https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#",
+    "contentVersion": "1.0.0.0",
+    "parameters": {"principalId": {"type": "string"}},
+    "resources": [
+        {
+            "type": "Microsoft.Authorization/roleDefinitions",
+            "apiVersion": "2022-04-01",
+            "name": "[guid('role')]",
+            "properties": {
+                "roleName": "Of a template",
+                "permissions": [{"actions": ["*/read"]}],
+                "assignableScopes": ["[subscription().id]"],
+            },
+        },
+        {
+            "type": "Microsoft.Authorization/roleAssignments",
+            "apiVersion": "2022-04-01",
+            "name": "[guid('assignment')]",
+            "dependsOn": ["[guid('role')]"],
+            "properties": {
+                "roleDefinitionId": "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', guid('role'))]",
+                "principalId": "[parameters('principalId')]",
+            },
+        },
+    ],
+}
+
+
+def test_a_trial_leaves_nothing(one: Lab, tmp_path: Path) -> None:
+    """Not even rights in the subscription."""
+
+    def held() -> list[str]:
+        rights = (f"providers/Microsoft.Authorization/role{kind}s" for kind in ("Assignment", "Definition"))
+        places = (f"{one.client.subscription}/{kind}" for kind in ("resourceGroups", *rights))
+        return [each["id"] for place in places for each in one.client.every(place)]
+
+    (tmp_path / "rights.json").write_text(json.dumps(RIGHTS))
+    [template] = found(tmp_path)
+    before = held()
+    assert tried(one.client, template, whoever_deploys(one)).result == DEPLOYED
+    assert held() == before

@@ -67,7 +67,7 @@ class _Trial:
     def outcome(self) -> Outcome:
         client = self._client
         client.put(self._group, {"location": _LOCATION})
-        before = {g["id"].lower() for g in client.every(f"{client.subscription}/resourceGroups")}
+        before = self._found("resourceGroups") | self._rights()
         try:
             return self._result()
         except _Refused as refused:
@@ -150,16 +150,26 @@ class _Trial:
         if found["properties"]["provisioningState"] != "Succeeded":
             raise _Refused(found["properties"]["error"])
 
+    def _found(self, path: str) -> set[str]:
+        """Ids of what is listed at *path* of the subscription."""
+        return {each["id"] for each in self._client.every(f"{self._client.subscription}/{path}")}
+
+    def _rights(self) -> set[str]:
+        """Role assignments and roles."""
+        kinds = [f"providers/Microsoft.Authorization/{kind}" for kind in ("roleAssignments", "roleDefinitions")]
+        return set().union(*map(self._found, kinds))
+
     def _clean(self, before: set[str]) -> None:
-        """Every group that was not there goes, and this trial's own, whatever locks them; so do role assignments."""
-        client = self._client
-        groups = [g["id"] for g in client.every(f"{client.subscription}/resourceGroups")]
-        made = [g for g in groups if g.lower() not in before or g.lower() == self._group.lower()]
+        """What was not there goes, and this trial's own group, whatever locks it."""
+        client, mine = self._client, self._group.lower()
+        made = [g for g in self._found("resourceGroups") if g not in before or g.lower() == mine]
         for group in made:
             for lock in client.get(f"{group}/providers/Microsoft.Authorization/locks")["value"]:
                 client.delete(lock["id"])
         for group in made:
             client.delete(group)
+        for right in sorted(self._rights() - before):  # assignments before the roles that they name
+            client.delete(right)
 
 
 def types_of(template: Any, above: str = "") -> Iterator[str]:

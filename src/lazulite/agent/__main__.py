@@ -23,8 +23,7 @@ from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
 from lazulite.agent.workloads import LinuxWorkloads
 from lazulite.drivers.driver import Driver
-from lazulite.drivers.linux import LinuxDriver
-from lazulite.drivers.linux.sockets import RouterSockets
+from lazulite.drivers.linux import LinuxDriver, isolation, sockets
 from lazulite.drivers.memory import MemoryDriver
 from lazulite.engines.probe import Assumed, Members, Prober
 from lazulite.engines.probe.lookup import address_of
@@ -36,7 +35,6 @@ _LOCK = "agent.lock"
 
 def _ask(noted: Noted) -> Members:
     """Probes from the routers that the Linux driver makes."""
-    sockets = RouterSockets()
 
     def opened(target: Target) -> socket.socket:
         assert target.address is not None
@@ -68,7 +66,8 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         outbox = Outbox()
         workloads = LinuxWorkloads(outbox.tell)
         driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
-        health = Health(directory, make_members, outbox.tell)
+        life = isolation.start_time(1) or ""  # of the lab's first process, and so of its guests
+        health = Health(directory, make_members, outbox.tell, life)
         names = DnsNames(directory) if make_driver is LinuxDriver else None
         loop = Loop(driver, workloads, health, thread, outbox.tell, names)
         serving = Server(driver, loop, workloads, health, outbox)

@@ -33,18 +33,21 @@ PAUSE_S = 0.1
 
 
 class Health:
-    """Implements :class:`lazulite.agent.loop.DynamicSets`. *make* builds who asks the members."""
+    """Implements :class:`lazulite.agent.loop.DynamicSets`. *make* builds who asks the members; *life* tells the lab's
+    machines, as they were started, from those of another time."""
 
     def __init__(
         self,
         directory: Path,
         make: Callable[[Noted], Members],
         tell: Callable[[Observed], None],
+        life: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._path, self._members, self._tell, self._now = directory / FILE, make(self._note), tell, now
+        self._life = life
         self._targets = Targets()
-        self._known = _read(self._path)
+        self._known = _read(self._path, life)
         self._turned: set[str] = set()
         """Pools whose contents may be others by now."""
         self._failing: set[str] = set()
@@ -77,7 +80,7 @@ class Health:
         return Contents(pool, healthy, PROBER, self._now().isoformat(timespec="milliseconds"))
 
     async def save(self) -> None:
-        content = msgspec.json.encode(list(self._known.values()))
+        content = msgspec.json.encode(_Kept(self._life, list(self._known.values())))
         try:
             await asyncio.to_thread(_write, self._path, content)
         except OSError as error:
@@ -135,10 +138,18 @@ class Health:
         return {m: s.told for m, s in self._members.standings(pool).items() if s.told}
 
 
-def _read(path: Path) -> dict[str, Contents]:
-    """What an earlier agent wrote, or nothing."""
+class _Kept(msgspec.Struct, frozen=True):
+    """What is in the file."""
+
+    life: str
+    contents: list[Contents]
+
+
+def _read(path: Path, life: str) -> dict[str, Contents]:
+    """What an earlier agent of the same machines wrote, or nothing."""
     try:
-        return {c.name: c for c in msgspec.json.decode(path.read_bytes(), type=list[Contents])}
+        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+        return {c.name: c for c in kept.contents} if kept.life == life else {}
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.DecodeError) as error:

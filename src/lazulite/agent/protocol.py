@@ -71,6 +71,12 @@ class Inspect(Message, frozen=True):
     id: int
 
 
+class AskPorts(Message, frozen=True):
+    """Answered by :class:`PortsHeld`."""
+
+    id: int
+
+
 class Applied(Message, frozen=True):
     """The machine follows the revision, but for what it refuses by now."""
 
@@ -123,6 +129,13 @@ class Inspected(Message, frozen=True):
     differences: list[str]
 
 
+class PortsHeld(Message, frozen=True):
+    """VRF, public address, protocol, private address and how many ports: :class:`lazulite.drivers.driver.PortUse`."""
+
+    id: int
+    held: list[tuple[str, str, str, str, int]]
+
+
 class Failed(Message, frozen=True):
     """Instead of an answer."""
 
@@ -141,9 +154,9 @@ class Observed(Message, frozen=True):
     reasons: Mapping[str, Mapping[str, str] | None] = {}
 
 
-Question: TypeAlias = Run | Enter | Status | Inspect
+Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts
 Request: TypeAlias = Load | Change | Question
-Reply: TypeAlias = Applied | LoadWanted | Output | Entered | Report | Inspected | Failed | Observed
+Reply: TypeAlias = Applied | LoadWanted | Output | Entered | Report | Inspected | PortsHeld | Failed | Observed
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=wire.text)
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

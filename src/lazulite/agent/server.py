@@ -14,6 +14,7 @@ from lazulite.agent.health import Health
 from lazulite.agent.loop import Loop
 from lazulite.agent.protocol import (
     SOCKET,
+    AskPorts,
     Change,
     Enter,
     Entered,
@@ -22,6 +23,7 @@ from lazulite.agent.protocol import (
     Inspected,
     Load,
     Output,
+    PortsHeld,
     Question,
     Reply,
     Report,
@@ -128,5 +130,9 @@ class Server:
             return Entered(message.id, init.pid, init.guid)
         if isinstance(message, Inspect):
             return Inspected(message.id, await self._loop.in_driver(self._driver.differences))
+        if isinstance(message, AskPorts):
+            used = await self._loop.in_driver(self._driver.port_use)
+            held = [(u.vrf, str(u.public), str(u.protocol), str(u.private), u.ports) for u in used]
+            return PortsHeld(message.id, held)
         counters = await self._loop.in_driver(self._driver.counters)
         return Report(message.id, self._loop.applied, self._driver.capabilities, counters, self._health.counts())

@@ -91,8 +91,8 @@ def translated(index: Index, found: Frontend, chosen: Chosen, flow: Flow) -> Ste
     """
     service, stage = chosen.service, _STAGES[type(chosen.service)]
     owner = index.owner(found.vrf, chosen.address)
-    if owner is None:
-        detail = f"{chosen.why}; no interface has {chosen.address}"
+    if owner is None or chosen.address.version != flow.version:
+        detail = f"{chosen.why}; no interface of this IP version has {chosen.address}"
         return Step(stage, StepAction.DROPPED, service.origin, detail, Disposition.NEIGHBOR_UNREACHABLE)
     if _is_of(index, owner, flow.src):
         detail = f"{chosen.why}; the sender itself, which cannot answer its own address"

@@ -14,10 +14,11 @@ from lazulite.values import IPAddress
 class Side(msgspec.Struct, frozen=True):
     """Address and port that one end had before translation; no ``port`` in a packet that stands for many."""
 
+    stage: str
+    """Which translated it, and translates back."""
     vrf: str
     address: IPAddress
     port: int | None
-    public: bool = True
 
 
 class Bindings:
@@ -30,19 +31,17 @@ class Bindings:
         self._asked: dict[tuple[str, IPAddress, IPAddress, bool], Side] = {}
         self._steered: dict[str, Member] = {}
 
-    def left(self, public: IPAddress, remote: IPAddress, vrf: str, private: IPAddress, port: int | None) -> None:
-        """*private* of *vrf* talks to *remote* from behind *public*."""
-        self._senders[public, remote] = Side(vrf, private, port)
+    def left(self, public: IPAddress, remote: IPAddress, sender: Side) -> None:
+        """*sender* talks to *remote* from behind *public*."""
+        self._senders[public, remote] = sender
 
     def returns(self, public: IPAddress, remote: IPAddress) -> Side | None:
         """Who talks to *remote* from behind *public*."""
         return self._senders.get((public, remote)) if self.answering else None
 
-    def entered(
-        self, vrf: str, private: IPAddress, remote: IPAddress, asked: IPAddress, port: int | None, *, public: bool
-    ) -> None:
-        """*remote* talks to *private* of *vrf* by the address *asked*."""
-        self._asked[vrf, private, remote, public] = Side(vrf, asked, port, public)
+    def entered(self, private: IPAddress, remote: IPAddress, asked: Side, *, public: bool) -> None:
+        """*remote* talks to *private* by what it *asked*."""
+        self._asked[asked.vrf, private, remote, public] = asked
 
     def answer(self, vrf: str, private: IPAddress, remote: IPAddress, *, public: bool) -> Side | None:
         """The address by which *remote* talks to *private*."""

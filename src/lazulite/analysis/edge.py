@@ -66,13 +66,10 @@ def pool_source(shared: list[SourceNat], src: IPAddress, transport: Transport) -
         blocks = [b for b in nat.blocks if b.private == src]
         if blocks and transport.protocol in nat.protocols:
             size = sum(b.ports.last - b.ports.first + 1 for b in blocks)
-            first = blocks[0]
-            detail = (
-                f"source {src} becomes {first.public} port {first.ports} of {nat.label}; a flow beyond {size} to one "
-                "destination is dropped"
-            )
+            among = " or ".join(f"{b.public} port {b.ports}" for b in blocks)
+            detail = f"source {src} becomes {among} of {nat.label}; a flow beyond {size} to one destination is dropped"
             step = Step("load-balancer-outbound-snat", StepAction.TRANSLATED, nat.origin, detail)
-            return Leaving(step, tuple(dict.fromkeys(b.public for b in blocks)), first.ports)
+            return Leaving(step, tuple(dict.fromkeys(b.public for b in blocks)), blocks[0].ports)
     return None
 
 
@@ -114,9 +111,9 @@ def public_destination(index: Index, dst: IPAddress) -> tuple[Step, Port, Public
     return Step("public-address-dnat", StepAction.TRANSLATED, pair.origin, detail), port, pair
 
 
-def bound_destination(shared: IPAddress, private: IPAddress) -> Step:
-    """The way back through a binding that default outbound access made."""
-    return Step("default-outbound-snat", StepAction.TRANSLATED, "", f"destination {shared} becomes {private}")
+def bound_destination(stage: str, shared: IPAddress, private: IPAddress) -> Step:
+    """The way back through a binding that *stage* made."""
+    return Step(stage, StepAction.TRANSLATED, "", f"destination {shared} becomes {private}")
 
 
 def internet(index: Index, dst: IPAddress) -> tuple[Step, InternetHost | None]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from lazulite.analysis import balancer, edge, ports, routing
 from lazulite.analysis.answers import Disposition, Hop, RoundTrip, Step, StepAction, Trace
 from lazulite.analysis.balancer import Pick
-from lazulite.analysis.bindings import Bindings
+from lazulite.analysis.bindings import Bindings, Side
 from lazulite.analysis.lookup import Index
 from lazulite.analysis.ports import Crossing, FlowKey
 from lazulite.analysis.transport import Transport
@@ -108,7 +108,7 @@ class Walk:
         platform = routing.platform_resolver(self._index, port, self.dst)
         if platform is not None:
             return self._end(platform)
-        self._answer("load-balancer", port.vrf, public=False)
+        self._answer(port.vrf, public=False)
         step = routing.look_up(self._index, port, self.dst)
         route = step.route
         if route is None or step.disposition:
@@ -120,12 +120,12 @@ class Walk:
             return self._do(routing.steer(self._index, route)) or self._into(port, route, route.via or self.dst)
         return self._into(port, route, self.dst)
 
-    def _answer(self, stage: str, vrf: str, *, public: bool) -> bool:
+    def _answer(self, vrf: str, *, public: bool) -> bool:
         """Give an answer the source that the question was sent to, where *vrf* translated the question."""
         found = self._bindings.answer(vrf, self.src, self.dst, public=public)
         if found is None:
             return False
-        self._do(balancer.returned(stage, self.src, found.address))
+        self._do(balancer.returned(found.stage, self.src, found.address))
         self.src, self.transport.src_port = found.address, found.port
         return True
 
@@ -172,9 +172,9 @@ class Walk:
         if step.disposition or owner is None:
             return self._end(step)
         self._do(step)
-        asked, port = self.dst, carried.dst_port
-        self.dst, carried.dst_port = (asked if chosen.service.floating else chosen.address), chosen.port
-        self._bindings.entered(frontend.vrf, self.dst, self.src, asked, port, public=frontend.public)
+        asked = Side(step.stage, frontend.vrf, self.dst, carried.dst_port)
+        self.dst, carried.dst_port = (self.dst if chosen.service.floating else chosen.address), chosen.port
+        self._bindings.entered(self.dst, self.src, asked, public=frontend.public)
         return owner
 
     def _flow(self) -> Flow:
@@ -183,19 +183,18 @@ class Walk:
 
     def _to_internet(self, port: Port) -> Disposition | Port:
         self._place(f"{self._index.vrf_label(port.vrf)} edge", port.vrf, "")
-        if self._answer("public-address-dnat", port.vrf, public=True):
+        if self._answer(port.vrf, public=True):
             return self._across_internet()
         out, carried = edge.leaving(self._index, port.vrf, self.src, self.transport), self.transport
         ended = self._do(out.step)
         if ended:
             return ended
         if out.bound:
-            self._bindings.left(out.addresses[0], self.dst, port.vrf, self.src, carried.src_port)
+            sender = Side(out.step.stage, port.vrf, self.src, carried.src_port)
+            self._bindings.left(out.addresses[0], self.dst, sender)
         self.src = out.addresses[0]
         if out.ports is not None:
-            carried.predictable = False
-            if carried.src_port is not None and carried.src_port not in out.ports:
-                carried.src_port = out.ports.first
+            carried.predictable, carried.src_port = False, out.ports.first  # any of them; the first stands for all
         return self._across_internet()
 
     def _from_host(self, host: InternetHost) -> Disposition | Port:
@@ -209,7 +208,7 @@ class Walk:
         bound = self._bindings.returns(self.dst, self.src)
         owner = self._index.owner(bound.vrf, bound.address) if bound else None
         if bound and owner:
-            self._do(edge.bound_destination(self.dst, bound.address))
+            self._do(edge.bound_destination(bound.stage, self.dst, bound.address))
             self.dst, self.transport.dst_port = bound.address, bound.port
             return owner
         frontend = self._index.frontend(None, self.dst)
@@ -219,7 +218,8 @@ class Walk:
         if inward:
             step, port, pair = inward
             self._do(step)
-            self._bindings.entered(port.vrf, pair.private, self.src, self.dst, self.transport.dst_port, public=True)
+            asked = Side(step.stage, port.vrf, self.dst, self.transport.dst_port)
+            self._bindings.entered(pair.private, self.src, asked, public=True)
             self.dst = pair.private
             return port
         step, host = edge.internet(self._index, self.dst)

@@ -19,7 +19,11 @@ _API_VERSIONS = ["2025-09-01", "2025-07-01", "2025-01-01", "2024-07-01", "2024-0
 """What ``az resource`` chooses from. Any date is accepted: state is never keyed by version."""
 _ARRAY_VERSION = "2019-05-01"
 """The version of ``/metadata/endpoints`` that answers with a list of clouds (ARM_CLOUD_METADATA_URL)."""
-_OWN_TYPES = ["deployments", "resourceGroups", "subscriptions", "tags"]
+_OWN_TYPES = {
+    "Microsoft.Authorization": ["roleAssignments", "roleDefinitions"],
+    "Microsoft.Resources": ["deployments", "resourceGroups", "subscriptions", "tags"],
+}
+"""Types that the protocol itself answers for."""
 
 
 class Discovery:
@@ -72,8 +76,7 @@ class Discovery:
         return scopes.subscription(self._backend.store.snapshot, request.segments[1])
 
     def _provider(self, prefix: str, namespace: str) -> dict[str, Any]:
-        own = namespace == scopes.RESOURCE_GROUP.name.partition("/")[0]
-        names = sorted({*self._catalogue.type_names(namespace), *(_OWN_TYPES if own else ())})
+        names = sorted({*self._catalogue.type_names(namespace), *_OWN_TYPES.get(namespace, ())})
         return {
             "id": f"{prefix}/providers/{namespace}",
             "namespace": namespace,

@@ -281,7 +281,7 @@ class Router:
         extension = self._extensions.get("/".join(path[last : last + 2]))
         if extension is not None:
             return extension.answer(request, last)
-        if path[last] == _AUTHORIZATION:
+        if path[last] == _AUTHORIZATION and path[last + 1 :] not in ([], ["register"], ["unregister"]):
             return self._authorization(request, last)
         answer = self._of_subscription(request) if namespace == 3 else None
         return answer or await self._resources.answer(request, namespace)

@@ -85,7 +85,8 @@ def _story(answer: dict[str, Any]) -> Any:
 
 
 def _way(what: str, trace: dict[str, Any]) -> list[str]:
-    lines = [f"{what} {flow_text(trace['flow'])}"]
+    balanced = any(step["stage"] == "load-balancer" for hop in trace["hops"] for step in hop["steps"])
+    lines = [f"{what} {flow_text(trace['flow'], from_port=balanced)}"]
     for hop in trace["hops"]:
         lines.append(f"  {hop['label']}" + (f" in {hop['vrf']}" if hop["vrf"] else ""))
         lines += [f"    {_step(s)}" for s in hop["steps"]]
@@ -97,9 +98,12 @@ def _step(step: dict[str, Any]) -> str:
     return f"{step['stage']}: {step['action']}{said}" + (f"  ({short(step['origin'])})" if step["origin"] else "")
 
 
-def flow_text(flow: dict[str, Any]) -> str:
-    port = f":{flow['dst_port']}" if flow["protocol"] in ("tcp", "udp") else ""
-    return f"{flow['protocol']} {flow['src']} > {flow['dst']}{port}"
+def flow_text(flow: dict[str, Any], *, from_port: bool = False) -> str:
+    """``from_port``: with the source port, which has a say in the backend of a balanced flow."""
+    ported = flow["protocol"] in ("tcp", "udp")
+    port = f":{flow['dst_port']}" if ported else ""
+    source = f":{flow['src_port']}" if ported and from_port else ""
+    return f"{flow['protocol']} {flow['src']}{source} > {flow['dst']}{port}"
 
 
 def decision(answer: dict[str, Any]) -> str:

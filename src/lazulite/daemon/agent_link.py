@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from lazulite.agent.protocol import (
     Applied,
+    AskPorts,
     Change,
     Enter,
     Entered,
@@ -24,6 +25,7 @@ from lazulite.agent.protocol import (
     LoadWanted,
     Observed,
     Output,
+    PortsHeld,
     ProbeCounts,
     Question,
     Reply,
@@ -46,7 +48,7 @@ PATIENCE_S = 20.0
 """How long a new agent may take to listen."""
 _POLL_S = 0.01
 _KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
-R = TypeVar("R", Output, Entered, Report, Inspected)
+R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld)
 V = TypeVar("V")
 
 
@@ -136,6 +138,9 @@ class AgentLink:
 
     async def probes(self) -> Mapping[str, Mapping[str, ProbeCounts]]:
         return (await self._asked(Status(next(self._ids)), Report)).probes
+
+    async def ports(self) -> list[tuple[str, str, str, str, int]]:
+        return (await self._asked(AskPorts(next(self._ids)), PortsHeld)).held
 
     async def differences(self) -> list[str]:
         return (await self._asked(Inspect(next(self._ids)), Inspected)).differences

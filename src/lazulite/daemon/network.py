@@ -59,6 +59,9 @@ class Fabric(Protocol):
     async def probes(self) -> Mapping[str, Mapping[str, tuple[int, int, str]]]:
         """By pool and member: probes sent, probes failed, and why the last one did, or nothing when it did not."""
 
+    async def ports(self) -> list[tuple[str, str, str, str, int]]:
+        """VRF, public address, protocol, private address, and how many ports of the public one flows of it hold."""
+
     async def differences(self) -> list[str]:
         """Everything that is not as it was given, in words: a full read-back."""
 
@@ -180,6 +183,10 @@ class Network:
     async def probes(self) -> Mapping[str, Mapping[str, tuple[int, int, str]]]:
         """Probes sent and failed, by pool and member. Raises ``ConnectionError`` as :meth:`run` does."""
         return await self.asked(lambda fabric: fabric.probes())
+
+    async def ports(self) -> list[tuple[str, str, str, str, int]]:
+        """As :meth:`Fabric.ports`. Raises ``ConnectionError`` as :meth:`run` does."""
+        return await self.asked(lambda fabric: fabric.ports())
 
     async def differences(self) -> list[str]:
         """What the machine has otherwise than the model, in words. Raises ``ConnectionError`` as :meth:`run` does."""

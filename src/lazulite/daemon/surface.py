@@ -16,7 +16,7 @@ from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.drivers.linux.guests import GuestError
-from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, Vrf
+from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, SourceNat, Vrf
 
 PREFIX = "/lazulite"
 _COUNTED: dict[str, type[Any]] = {"networks": Vrf, "interfaces": Port, "machines": Guest, "clients": InternetHost}
@@ -53,6 +53,7 @@ class Surface:
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
             ("GET", "counters"): self._counters,
             ("GET", "probes"): self._probes,
+            ("GET", "ports"): self._ports,
             ("GET", "drift"): self._drift,
             ("POST", "reset"): self._reset,
             ("PUT", "templates"): lambda r: uploads.put(body(r, Files)),
@@ -122,6 +123,21 @@ class Surface:
         return {
             "value": [row for p in pools for row in _asked(p, network.contents.get(p.name), counted.get(p.name, {}))]
         }
+
+    async def _ports(self, request: Request) -> dict[str, Any]:
+        """Ports in use of the public addresses that several machines share; per source, packets that asked for one,
+        and those that found none free."""
+        network = self._controller.network
+        held, counted = await network.ports(), await network.counters()
+        label = network.index.vrf_label
+        rows = [
+            {"network": label(v), "publicAddress": a, "protocol": k, "privateAddress": p, "ports": n}
+            for v, a, k, p, n in held
+        ]
+        shared = sorted({n.origin for n in network.model.all(SourceNat).values()})
+        tries = {o: [counted.get(f"{word}:{o}", (0, 0))[0] for word in ("tried", "done")] for o in shared}
+        sources = [{"origin": o, "tried": t, "exhausted": max(0, t - d)} for o, (t, d) in tries.items()]
+        return {"value": rows, "sources": sources}
 
     async def _drift(self, request: Request) -> dict[str, Any]:
         """A full read-back of the machine: what is not as the model has it."""

@@ -167,7 +167,7 @@ class Decoder:
             spec = specs.get(name.lower())
             if spec is None:
                 self._undeclared(name, model, path)
-            elif item is not None and not spec.ignored_on_input and not _refers_to_nothing(spec, item):
+            elif item is not None and not spec.ignored_on_input and not _blank(spec, item):
                 found[spec.attribute] = self._field(spec, item, f"{path}.{spec.wire}")
         for spec in specs.values():
             if spec.required and spec.attribute not in found:
@@ -327,10 +327,14 @@ class Decoder:
         return _ABSENT if properties is None else Child(name, properties, zones)
 
 
-def _refers_to_nothing(spec: FieldSpec, item: Any) -> bool:
-    """``{}`` and ``{"id": null}`` are how some clients write a reference that there is none of."""
-    empty = isinstance(item, dict) and all(k.lower() == "id" and v is None for k, v in item.items())
-    return empty and spec.shape.kind == "ref" and not spec.required
+def _blank(spec: FieldSpec, item: Any) -> bool:
+    """What some clients write for nothing: ``""`` for an address or prefix, ``{}`` or ``{"id": null}`` for a reference.
+
+    Exported templates are full of the first.
+    """
+    if spec.shape.kind == "ref" and isinstance(item, dict):
+        return not spec.required and all(k.lower() == "id" and v is None for k, v in item.items())
+    return item == "" and spec.shape.kind in ("address", "network")
 
 
 def invalid_name(name: Any) -> str:

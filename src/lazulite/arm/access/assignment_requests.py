@@ -17,7 +17,7 @@ from lazulite.arm.access.caller import current
 from lazulite.arm.access.filters import clauses, unsupported
 from lazulite.arm.access.founding import timestamp
 from lazulite.arm.access.principals import TYPES
-from lazulite.arm.access.role_requests import assignable, does_not_exist, is_guid, role_id
+from lazulite.arm.access.role_requests import assignable, does_not_exist, is_guid, role_id, split
 from lazulite.arm.backend import Backend
 from lazulite.arm.errors import ArmError, bad_content, method_not_allowed, resource_not_found
 from lazulite.arm.message import Request, Response
@@ -63,14 +63,14 @@ class AssignmentRequests:
         raise method_not_allowed(request.method, request.path)
 
     async def put(self, resource_id: ResourceId, body: Any) -> Mapping[str, Any]:
-        scope, name = _split(resource_id)
+        scope, name = split(resource_id)
         return shown(self._put(scope, name, body)[0], scope)
 
     async def delete(self, resource_id: ResourceId) -> None:
-        self._delete(*_split(resource_id))
+        self._delete(*split(resource_id))
 
     def get(self, resource_id: ResourceId) -> Mapping[str, Any] | None:
-        scope, name = _split(resource_id)
+        scope, name = split(resource_id)
         found = self._at(scope, name)
         return None if found is None else shown(found, scope)
 
@@ -228,12 +228,6 @@ def shown(assignment: Assignment, scope: str, *, created: bool = False) -> dict[
             "description": assignment.description,
         },
     }
-
-
-def _split(resource_id: ResourceId) -> tuple[str, str]:
-    """Scope and name of the assignment at an id."""
-    place = resource_id.key.rindex("/providers/")
-    return resource_id.text[:place] or "/", resource_id.name
 
 
 def _wanted(body: Any) -> Wanted:

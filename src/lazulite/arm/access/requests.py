@@ -7,9 +7,10 @@ import msgspec
 from lazulite.arm.access.access import Access
 from lazulite.arm.access.assignment_requests import TYPE, AssignmentRequests
 from lazulite.arm.access.caller import current
-from lazulite.arm.access.role_requests import RoleRequests
+from lazulite.arm.access.role_requests import ROLE_TYPE, RoleRequests
 from lazulite.arm.backend import Backend
 from lazulite.arm.errors import ArmError, method_not_allowed
+from lazulite.arm.extensions import Extension
 from lazulite.arm.message import Request, Response
 
 TYPES = ("roleDefinitions", "roleAssignments", "permissions", "denyAssignments")
@@ -22,7 +23,7 @@ class AccessRequests:
         self._access = access
         self._roles = RoleRequests(backend, access)
         self._assignments = AssignmentRequests(backend, access)
-        self.extensions = {TYPE.lower(): self._assignments}
+        self.extensions: dict[str, Extension] = {TYPE.lower(): self._assignments, ROLE_TYPE.lower(): self._roles}
         """What templates may write of it."""
 
     def answer(self, request: Request, namespace: int) -> Response | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -22,7 +22,10 @@ from lazulite.arm.access.permission import Permission
 from lazulite.arm.backend import Backend
 from lazulite.arm.errors import ArmError, bad_content, method_not_allowed
 from lazulite.arm.message import Request, Response
+from lazulite.resources.ids import ResourceId
+from lazulite.resources.model import Violation
 
+ROLE_TYPE = "Microsoft.Authorization/roleDefinitions"
 WRITE = "Microsoft.Authorization/roleDefinitions/write"
 _MOST = 5000
 """Custom roles of a tenant. Source: "Azure custom roles", limits."""
@@ -43,7 +46,7 @@ class Definition(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RoleRequests:
-    """Role definitions, seen from any scope."""
+    """Role definitions, seen from any scope. Implements :class:`lazulite.arm.extensions.Extension`."""
 
     def __init__(self, backend: Backend, access: Access) -> None:
         self._backend = backend
@@ -63,6 +66,26 @@ class RoleRequests:
         if request.method == "DELETE":
             return self._delete(scope, name)
         raise method_not_allowed(request.method, request.path)
+
+    async def put(self, resource_id: ResourceId, body: Any) -> Mapping[str, Any]:
+        scope, name = split(resource_id)
+        return shown(self._put(scope, name.lower(), body), scope)
+
+    async def delete(self, resource_id: ResourceId) -> None:
+        scope, name = split(resource_id)
+        self._delete(scope, name.lower())
+
+    def get(self, resource_id: ResourceId) -> Mapping[str, Any] | None:
+        scope, name = split(resource_id)
+        found = self._access.roles.find(name.lower())
+        return None if found is None else shown(found, scope)
+
+    def check(self, resource_id: ResourceId, body: Any) -> list[Violation]:
+        try:
+            _check(_definition(body))
+        except ArmError as error:
+            return [Violation(error.code, error.message, error.target)]
+        return []
 
     def _selected(self, scope: str, query: Any) -> list[Role]:
         expression = query.get("$filter", "")
@@ -145,12 +168,18 @@ class RoleRequests:
         return Response(200, shown(role, scope))
 
 
+def split(resource_id: ResourceId) -> tuple[str, str]:
+    """Scope and name of the extension resource at an id."""
+    place = resource_id.key.rindex("/providers/")
+    return resource_id.text[:place] or "/", resource_id.name
+
+
 def shown(role: Role, scope: str) -> dict[str, Any]:
     """The wire form of *role*, as it is seen from *scope*."""
     return {
         "id": role_id(role.name, scope),
         "name": role.name,
-        "type": "Microsoft.Authorization/roleDefinitions",
+        "type": ROLE_TYPE,
         "properties": {
             "roleName": role.role_name,
             "type": "CustomRole" if role.custom else "BuiltInRole",

@@ -46,6 +46,24 @@ _TRANSLATING = {
     "net/netfilter/nf_conntrack_tcp_timeout_time_wait": "65",
     "net/netfilter/nf_conntrack_tcp_timeout_close": "16",
 }
+_BALANCING = {
+    # The usual idle time of rules; others name theirs. Only a SYN starts a flow, no packet is outside of a window, and
+    # what ended makes room soon.
+    # Source: facts/load-balancer.md, "Idle timeout" (load-balancer-tcp-reset).
+    "net/netfilter/nf_conntrack_tcp_timeout_established": "240",
+    "net/netfilter/nf_conntrack_tcp_timeout_close_wait": "240",
+    "net/netfilter/nf_conntrack_udp_timeout": "240",
+    "net/netfilter/nf_conntrack_udp_timeout_stream": "240",
+    "net/netfilter/nf_conntrack_tcp_loose": "0",
+    "net/netfilter/nf_conntrack_tcp_be_liberal": "1",
+    "net/netfilter/nf_conntrack_tcp_timeout_time_wait": "30",
+}
+_TRACKING = """add table ip tracking
+add chain ip tracking any
+add rule ip tracking any ct state new
+delete table ip tracking
+"""
+"""Has the kernel load connection tracking, if nothing did so far."""
 _SETTINGS = {
     "router": _COMMON | _FORWARDING,
     "edge": _COMMON | _FORWARDING,
@@ -108,12 +126,11 @@ class Handles:
             router = wanted.role == "router"
             nft.run(skeleton.router(version, wanted.idle_s) if router else skeleton.edge(version))
             netfilter.append(skeleton.router_rules(version) if router else skeleton.edge_rules(version))
-        if wanted.role == "router":
-            nft.run(skeleton.arp() + skeleton.steering())
-        else:
-            nft.run(skeleton.counting())
-            with namespaces.inside(self.descriptor(name)):
-                _write(_TRANSLATING)
+        nft.run(skeleton.arp() + skeleton.steering() if wanted.role == "router" else skeleton.counting())
+        with namespaces.inside(self.descriptor(name)):
+            if not os.path.exists("/proc/sys/net/netfilter/nf_conntrack_tcp_loose"):
+                nft.run(_TRACKING)
+            _write(_BALANCING if wanted.role == "router" else _TRANSLATING)
 
     def remove(self, name: str) -> None:
         """Drop a namespace with all that is in it."""

@@ -73,23 +73,28 @@ class Kernel:
         for name in sorted(gone):
             self._handles.remove(name)
         refused = {id(item) for item in self.refused}
-        self._await([c for c in kinds[Veth] if c[2] is not None and id(c[2]) not in refused])
+        made = [c for kind in (Veth, Address) for c in kinds[kind] if c[2] is not None and id(c[2]) not in refused]
+        self._await([c for c in made if c[0][1] == "Veth"], netlink.Socket.are_up, "did not come up")
+        self._await([c for c in made if _comes_late(c[0])], netlink.Socket.are_local, "is not local")
         return self.refusals
 
-    def _await(self, changes: list[Change]) -> None:
-        """Until every new link passes packets: the kernel activates the end that came up first, the near one, later."""
+    def _await(
+        self, changes: list[Change], ready: Callable[[netlink.Socket, list[str]], list[bool]], lack: str
+    ) -> None:
+        """Until the kernel is done with each of *changes*: it activates the end of a link that came up first, the near
+        one, and knows a new address of version 6 for its own, when it comes to it."""
         waiting: dict[str, dict[str, Item]] = defaultdict(dict)
-        for (name, _, interface), _, item in changes:
+        for (name, _, what), _, item in changes:
             if item is not None and self._handles.exists(name):
-                waiting[name][interface] = item
+                waiting[name][what] = item
         deadline = time.monotonic() + _LINK_UP_S
-        for name, links in waiting.items():
+        for name, left in waiting.items():
             route = self._handles.route(name)
-            while links and time.monotonic() < deadline:
-                up = route.are_up(list(links))
-                links = {i: item for (i, item), ready in zip(links.items(), up, strict=True) if not ready}
-            for interface, item in links.items():
-                self._refuse(item, f"{name}: {interface} did not come up")
+            while left and time.monotonic() < deadline:
+                done = ready(route, list(left))
+                left = {w: item for (w, item), is_done in zip(left.items(), done, strict=True) if not is_done}
+            for what, item in left.items():
+                self._refuse(item, f"{name}: {what} {lack}")
 
     def _refuse(self, item: Item | None, message: str) -> None:
         self.refusals.append(Refusal(item.origin if item else "", message))
@@ -226,6 +231,12 @@ class Kernel:
 def _far_end(item: Item) -> tuple[str, str]:
     assert isinstance(item.spec, Veth)
     return item.spec.far_namespace, item.spec.far_name
+
+
+def _comes_late(what: Key) -> bool:
+    """Whether it is an address that the kernel makes local in its own time, and that can be asked for alone."""
+    _, kind, name = what
+    return kind == "Address" and ":" in name and not name.startswith("fe80:")
 
 
 def _ends_made(changes: Iterable[Change]) -> set[tuple[str, str]]:

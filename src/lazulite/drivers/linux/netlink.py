@@ -37,6 +37,8 @@ PROTOCOL = 76
 UP, _NOARP = 1, 0x80
 _UNIVERSE, _LINK, _NOWHERE = 0, 253, 255
 PERMANENT = 0x80
+_ROUTE_TYPE, _LOCAL = 7, 2
+"""Place of the type in a route's header, and the type of a route to the namespace itself."""
 _OPERSTATE_UP = b"\x06"
 _FALLBACK_DEVICES = 15
 """Interface indexes that stay free for the loopback and for what tunnel modules put in every new namespace."""
@@ -319,6 +321,11 @@ class Socket:
         """Of each interface whether it passes packets: up, with the far end up, and the kernel done with both."""
         found = self.ask([get_link(name) for name in interfaces])
         return [f is not None and attributes(f, 16).get(16) == _OPERSTATE_UP for f in found]
+
+    def are_local(self, addresses: Sequence[str]) -> list[bool]:
+        """Of each address, with or without a prefix length, whether the namespace takes packets to it for its own."""
+        found = self.ask([get_route(a.partition("/")[0]) for a in addresses])
+        return [f is not None and f[_ROUTE_TYPE] == _LOCAL for f in found]
 
     def is_up(self, name: str) -> bool:
         """The same of one."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from lazulite.drivers.linux import filled, names, realise_steering, skeleton_internal
 from lazulite.drivers.linux.realise_balancing import choice
+from lazulite.drivers.linux.realise_edge import USUAL_IDLE_S
 from lazulite.drivers.linux.scene import FAMILY, Items, Scene, put
-from lazulite.drivers.linux.state import Chain, Element
+from lazulite.drivers.linux.state import Chain, Declared, Element
 from lazulite.forwarding.model import BalancingRule, Frontend, PortForward, Vrf
 from lazulite.values import IPAddress, Protocol
 
@@ -57,7 +58,9 @@ def rule(scene: Scene, name: str) -> Items:
         to = f"dnat {FAMILY[version]} to {found}{port}"
         translated = (f"ct mark set {bits:#x}", f"meta l4proto {_set(protocols)} {to}")
     yield from _idle(router, version, protocols, entry.idle_timeout_s)
-    rules = (*_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
+    counter = names.flow_counter("new", entry.origin)
+    yield put(router, Declared("counter"), FAMILY[version], counter)
+    rules = (f"counter name {counter}", *_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
     yield put(router, Chain(rules), FAMILY[version], chain, origin=entry.origin)
     yield from _reached(router, at.address, protocols, entry.port, chain, entry.origin)
 
@@ -80,7 +83,9 @@ def port_forward(scene: Scene, name: str) -> Items:
         to = f"dnat {FAMILY[version]} to {target}:{entry.target_port}"
         translated = (f"ct mark set {bits:#x}", f"meta l4proto {_set(protocols)} {to}")
     yield from _idle(router, version, protocols, entry.idle_timeout_s)
-    rules = (*_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
+    counter = names.flow_counter("new", entry.origin)
+    yield put(router, Declared("counter"), FAMILY[version], counter)
+    rules = (f"counter name {counter}", *_timeouts(protocols, entry.idle_timeout_s), *translated, _NOTHING_ELSE)
     yield put(router, Chain(rules), FAMILY[version], chain, origin=entry.origin)
     yield from _reached(router, at.address, protocols, entry.port, chain, entry.origin)
 
@@ -114,12 +119,13 @@ def _set(protocols: tuple[Protocol, ...]) -> str:
 
 
 def _timeouts(protocols: tuple[Protocol, ...], idle_s: int) -> Iterator[str]:
-    for protocol in protocols:
+    """Of flows that may be idle for another time than usual, which is the router's own setting."""
+    for protocol in protocols if idle_s != USUAL_IDLE_S else ():
         word = "tcp" if protocol is Protocol.TCP else "udp"
         yield f'meta l4proto {word} ct timeout set "lb_idle_{idle_s}_{word}"'
 
 
 def _idle(router: str, version: int, protocols: tuple[Protocol, ...], idle_s: int) -> Items:
-    for protocol in protocols:
+    for protocol in protocols if idle_s != USUAL_IDLE_S else ():
         name, spec = skeleton_internal.idle(version, "tcp" if protocol is Protocol.TCP else "udp", idle_s)
         yield put(router, spec, FAMILY[version], name)

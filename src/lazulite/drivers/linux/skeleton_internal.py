@@ -129,7 +129,7 @@ def ruleset(version: int) -> Iterator[tuple[str, Declared | Chain]]:
 
 def idle(version: int, protocol: str, seconds: int) -> tuple[str, Declared]:
     """How long a binding of a protocol stays without packets."""
-    policy = f"established : {seconds}, time_wait : {CLOSING_S}"
+    policy = f"established : {seconds}, close_wait : {seconds}, time_wait : {CLOSING_S}"
     if protocol == "udp":
         policy = f"unreplied : {seconds}, replied : {seconds}"
     family = skeleton.WORDS[version]["ip"]

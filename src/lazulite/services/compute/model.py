@@ -15,8 +15,10 @@ from lazulite.resources.model import (
     ASSIGNED,
     IMMUTABLE,
     INERT,
+    OMITTED_WHEN_EMPTY,
     READ_ONLY,
     SECRET,
+    UNSUPPORTED,
     Kind,
     Link,
     Properties,
@@ -98,6 +100,8 @@ class Attachment(Properties, frozen=True):
 
 class NetworkProfile(Properties, frozen=True):
     network_interfaces: tuple[Attachment, ...] = ()
+    network_api_version: Annotated[str | None, INERT] = None
+    network_interface_configurations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
 
     @property
     def primary(self) -> Attachment | None:
@@ -128,6 +132,10 @@ class VirtualMachine(Properties, frozen=True):
     network_profile: NetworkProfile = NetworkProfile()
     diagnostics_profile: DiagnosticsProfile | None = None
     availability_set: Annotated[Ref | None, IMMUTABLE, Targets("Microsoft.Compute/availabilitySets")] = None
+    proximity_placement_group: Annotated[dict[str, Any] | None, INERT] = None
+    host: Annotated[dict[str, Any] | None, INERT] = None
+    host_group: Annotated[dict[str, Any] | None, INERT] = None
+    capacity_reservation: Annotated[dict[str, Any] | None, INERT] = None
     priority: Annotated[Literal["Regular", "Low", "Spot"] | None, INERT] = None
     eviction_policy: Annotated[Literal["Deallocate", "Delete"] | None, INERT] = None
     billing_profile: Annotated[dict[str, Any] | None, INERT] = None
@@ -181,6 +189,12 @@ class Disk(Properties, frozen=True):
     os_type: Annotated[Literal["Linux", "Windows"] | None, INERT] = None
     hyper_v_generation: Annotated[Literal["V1", "V2"] | None, INERT] = None
     encryption: Annotated[dict[str, Any] | None, INERT] = None
+    encryption_settings_collection: Annotated[dict[str, Any] | None, INERT] = None
+    purchase_plan: Annotated[dict[str, Any] | None, INERT] = None
+    data_access_auth_mode: Annotated[Literal["None", "AzureActiveDirectory"] | None, INERT] = None
+    disk_access_id: Annotated[str | None, INERT] = None
+    optimized_for_frequent_attach: Annotated[bool | None, INERT] = None
+    availability_policy: Annotated[dict[str, Any] | None, INERT] = None
     network_access_policy: Annotated[str | None, INERT] = None
     public_network_access: Annotated[str | None, INERT] = None
     tier: Annotated[str | None, INERT] = None

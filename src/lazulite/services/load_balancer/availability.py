@@ -28,8 +28,10 @@ def apart(
     own = _home(machine)
     for parent in dict.fromkeys(p.target.parent for p in pools):
         balancer = view.get(parent, LoadBalancer)
-        others = _homes(view, balancer, machine.id) if balancer is not None else set()
-        if balancer is not None and is_basic(balancer) and others - {own}:
+        if balancer is None or not (is_basic(balancer) or machine.properties.availability_set is not None):
+            continue
+        others = _homes(view, balancer, machine.id)
+        if is_basic(balancer) and others - {own}:
             message = (
                 f"Network interface {nic} uses load balancer {balancer.id}, whose other backends are in a different "
                 f"availability set: {min(others - {own})}."

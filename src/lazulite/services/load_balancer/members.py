@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -44,10 +45,9 @@ class PoolMember(msgspec.Struct, frozen=True):
 def pool_members(view: View, pool: Resource[BackendAddressPool]) -> tuple[PoolMember, ...]:
     """All members, by place. Whatever joins by an ip configuration is among the first."""
     given = {c.name.lower(): c.properties.admin_state for c in pool.properties.load_balancer_backend_addresses}
-    joined = (
-        msgspec.structs.replace(m, admin=given.get(address_name(m.id).lower()) or "None")
-        for m in _joined(view, pool.id, pool.properties.incarnation)
-    )
+    joined = _joined(view, pool.id, pool.properties.incarnation)
+    if given:
+        joined = (msgspec.structs.replace(m, admin=given.get(address_name(m.id).lower()) or "None") for m in joined)
     return tuple(sorted((*joined, *_addresses(pool)), key=lambda m: (m.slot, m.name)))
 
 
@@ -113,7 +113,8 @@ def networks(view: View, balancer: Resource[LoadBalancer], *, beside: ResourceId
     for pool in parts(balancer, "backend_address_pools"):
         if pool.properties.virtual_network is not None:
             yield pool.properties.virtual_network.target.key
-        yield from (m.network for m in pool_members(view, pool) if m.network and not _is_within(m, beside))
+        members = chain(_joined(view, pool.id, pool.properties.incarnation), _addresses(pool))
+        yield from (m.network for m in members if m.network and not _is_within(m, beside))
     for attribute in ("inbound_nat_rules", "inbound_nat_pools"):
         for rule in parts(balancer, attribute):
             yield from (m.network for m in nat_members(view, rule) if not _is_within(m, beside))

@@ -170,11 +170,11 @@ def _outbound(
     balancer: Resource[LoadBalancer],
     view: View,
 ) -> Iterator[Violation]:
-    new = sum(bool(j.said.primary) and j.said.private_ip_address_version == "IPv4" for j in here)
-    members = new + sum(not m.id.within(owner.id) for m in leavers(view, pool))
     for rule in balancer.properties.outbound_rules:
         ref = rule.properties.backend_address_pool
-        if ref is not None and ref.target == pool.id:
+        if ref is not None and ref.target == pool.id and rule.properties.allocated_outbound_ports:
+            new = sum(bool(j.said.primary) and j.said.private_ip_address_version == "IPv4" for j in here)
+            members = new + sum(not m.id.within(owner.id) for m in leavers(view, pool))
             ports = available(shares_of(balancer, rule.properties, view))
             path = f"{here[0].path}.loadBalancerBackendAddressPools"
             yield from exhausted(rule.properties, balancer.id.child(OUTBOUND, rule.name), members, ports, path)
