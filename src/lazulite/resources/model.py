@@ -182,6 +182,8 @@ class Kind(msgspec.Struct, frozen=True):
     """Whether writes answer with an operation to poll."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
+    deleted: Any = None
+    """Body of the answer to a delete, where clients expect one."""
     quota: Quota | None = None
     inward: Callable[[Mapping[str, Any]], tuple[dict[str, Any], list[Violation]]] | None = None
     """From the ``properties`` that clients send to those that are declared, where the two differ in shape."""

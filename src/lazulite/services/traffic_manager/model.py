@@ -159,6 +159,7 @@ KINDS = (
         name_pattern=r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?",
         creatable_children=frozenset({"azureEndpoints", "externalEndpoints", "nestedEndpoints"}),
         asynchronous=False,
+        deleted={"boolean": True},
         quota=Quota(MAX_PROFILES, "ProfileCountLimitReached"),
         inward=inward,
         outward=outward,
