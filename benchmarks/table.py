@@ -13,6 +13,7 @@ from benchmarks.differential import differential
 from benchmarks.failover import failover
 from benchmarks.internal import internal
 from benchmarks.management import management
+from benchmarks.naming import naming
 from benchmarks.paths import paths
 from benchmarks.result import Result
 from benchmarks.starting import starting
@@ -27,6 +28,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "compilation": compilation,
     "analysis": analysis,
     "management": management,
+    "names": naming,
     "change": change,
     "starting": starting,
     "differential": differential,

@@ -85,7 +85,11 @@ class Lab:
         service, row = _ROWS[identity.kind.lower()]
         old = self.snapshot.get(identity.key)
         decoder = Decoder()
-        decoded = decoder.model(row.model, dict(properties), "properties")
+        given = dict(properties)
+        if row.inward is not None:
+            given, wrong = row.inward(given)
+            decoder.violations += wrong
+        decoded = decoder.model(row.model, given, "properties")
         if decoder.violations:
             raise Refused(decoder.violations)
         revision = self.snapshot.revision + 1

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from lazulite.agent import names
@@ -22,6 +23,7 @@ from lazulite.engines.dns.spec import Listener
 from lazulite.forwarding.model import (
     AnswerPolicy,
     Choice,
+    Contents,
     ForwardRule,
     ForwardRuleset,
     Guest,
@@ -282,6 +284,24 @@ def test_any_path_of_changes_ends_where_a_load_does(kept: Kept) -> None:
     for owner in owners:
         held = kept.entries.get(("RecordSet", f"z|{owner}|A"))
         assert kept.answer(owner) == ([str(ip_address(held.records[0]))] if held is not None else [])
+
+
+def test_who_is_up_comes_by_the_contents_of_a_set(kept: Kept) -> None:
+    choices = tuple(Choice(n, address=ip_address(f"10.0.0.{n}"), priority=int(n)) for n in "123")
+    policy = AnswerPolicy("p", "p", "priority", 30, choices, "up")
+    computed = RecordSet("z|app|A", "z", "app", "A", 30, (), "p")
+    kept.load(zone(), SERVER, policy, computed)
+    seen = [kept.answer("app")]
+    for members in (("2", "3"), ("3", "stranger"), ("1", "3")):
+        kept.change(Contents("up", members))
+        seen.append(kept.answer("app"))
+    assert seen == [["10.0.0.1"], ["10.0.0.2"], ["10.0.0.3"], ["10.0.0.1"]]
+    kept.change(msgspec.structs.replace(policy, choices=choices[1:]))
+    assert kept.answer("app") == ["10.0.0.3"]
+    kept.change(removed=(kept.entries["Contents", "up"],))
+    assert kept.answer("app") == ["10.0.0.2"], "a set that nobody fills speaks of nobody"
+    kept.load(*kept.entries.values(), Contents("up", ("3",)))
+    assert kept.answer("app") == ["10.0.0.3"]
 
 
 def test_a_machine_in_memory_has_no_names() -> None:

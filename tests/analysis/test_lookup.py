@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -25,14 +25,18 @@ from lazulite.forwarding.model import (
     ForwardRuleset,
     NameServer,
     Peering,
+    Place,
     PlatformResolver,
     PortForward,
+    Probe,
+    ProbeProtocol,
     RecordSet,
     ResolverEndpoint,
     Route,
     RouteSource,
     RouteTable,
     Script,
+    Watch,
     Zone,
     ZoneLink,
 )
@@ -190,6 +194,8 @@ EXAMPLES: list[Any] = [
     NameServer("root", "visitor", "root", ()),
     ResolverEndpoint("in", "a", "net", inbound=True),
     ForwardRuleset("r", (), (), ()),
+    Watch("w", "w", "visitor", (), Probe(ProbeProtocol.TCP, 80)),
+    Place("germany", ip_network("198.18.49.0/24"), ("DE", "GEO-EU", "WORLD")),
 ]
 
 

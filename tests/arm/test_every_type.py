@@ -67,6 +67,7 @@ SOUND: dict[str, dict[str, Any]] = {
     },
     "Microsoft.Compute/disks": {"creationData": {"createOption": "Empty"}, "diskSizeGB": 4},
     "Lazulite.Lab/clients": {"country": "DE"},
+    "Microsoft.Network/trafficManagerProfiles": {"dnsConfig": {"relativeName": "aaa"}},
     "Microsoft.Network/dnsResolvers": {"virtualNetwork": {"id": f"{NETWORK}/virtualNetworks/aaa"}},
     "Microsoft.Network/dnsForwardingRulesets": {
         "dnsResolverOutboundEndpoints": [{"id": f"{NETWORK}/dnsResolvers/aaa/outboundEndpoints/aaa"}]
@@ -75,6 +76,7 @@ SOUND: dict[str, dict[str, Any]] = {
 """Properties that are accepted, where none are not; in an order in which they can be created."""
 ZONES = {"Microsoft.Network/dnszones", "Microsoft.Network/privateDnsZones"}
 """Types whose names are domains, and which are nowhere in particular."""
+GLOBAL = ZONES | {"Microsoft.Network/trafficManagerProfiles"}
 OUTBOUND = f"{NETWORK}/dnsResolvers/aaa/outboundEndpoints/aaa"
 TARGETS = [f"{GROUP}/providers/{k.name}/aaa" for k in KINDS] + [
     f"{NETWORK}/virtualNetworks/aaa/subnets/{n}" for n in ("a", "b")
@@ -139,12 +141,27 @@ def path(kind: Kind) -> str:
 
 
 def location(kind: Kind) -> str:
-    return "global" if kind.name in ZONES else "local"
+    return "global" if kind.name in GLOBAL else "local"
+
+
+def settable(kind: Kind) -> dict[str, st.SearchStrategy[Any]]:
+    """By name, values for the properties of a type as clients write them."""
+    members = {s.wire: member(s) for s in fields(kind.model).values() if not s.ignored_on_input}
+    if kind.inward is not None:
+        lists = {w: members.pop(w) for w in kind.creatable_children}
+        typed = [m.map(lambda found, w=w: _typed(found, w)) for w, m in lists.items()]
+        members["endpoints"] = st.one_of(*typed)
+    return members
+
+
+def _typed(found: Any, wire: str) -> Any:
+    each = found if isinstance(found, list) else []
+    return [{"type": wire, **e} for e in each if isinstance(e, dict)] or found
 
 
 def overlaid(kind: Kind) -> st.SearchStrategy[Any]:
     """Sound properties with some replaced: by what is declared, or by anything."""
-    members = {s.wire: member(s) for s in fields(kind.model).values() if not s.ignored_on_input}
+    members = settable(kind)
     one = st.sampled_from(sorted(members) or [""]).flatmap(lambda w: st.tuples(st.just(w), members[w]))
     return st.lists(one, max_size=2 if members else 0).map(lambda found: {**SOUND.get(kind.name, {}), **dict(found)})
 

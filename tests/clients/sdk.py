@@ -23,6 +23,7 @@ from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.locks import ManagementLockClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources import models as resources
+from azure.mgmt.trafficmanager import TrafficManagerManagementClient
 
 from lazulite.testing import Lab
 
@@ -112,6 +113,7 @@ class Sdk:
         self.deployments = made(DeploymentsMgmtClient).deployments
         self.dns = made(DnsManagementClient)
         self.private_dns = made(PrivateDnsManagementClient)
+        self.traffic = made(TrafficManagerManagementClient)
         self.resolver = made(DnsResolverManagementClient)
         self.authorization = made(AuthorizationManagementClient)
         self.locks = made(ManagementLockClient).management_locks

@@ -238,14 +238,24 @@ def test_a_machine_that_asks_too_much_is_dropped(served: tuple[Named, Ports]) ->
 def test_a_second_later_it_counts_anew() -> None:
     now = [10.0]
     limiter = Limiter(2, network=True, clock=lambda: now[0])
-    assert [limiter.allows(f"198.18.0.{i}") for i in range(4)] == [True, True, False, False]
-    assert limiter.allows("198.18.1.1")
+    assert [limiter.allows(b"\1\2\3") for _ in range(4)] == [True, True, False, False]
+    assert limiter.allows(b"\1\2\4")
     assert limiter.slips
     now[0] = 11.0
-    assert limiter.allows("198.18.0.9")
-    six = Limiter(1, network=True, clock=lambda: now[0])
-    assert [six.allows(a) for a in ("2001:db8:1:2::1", "2001:db8:1:2:ff::1", "2001:db8:1:3::1")] == [True, False, True]
-    assert all(Limiter(0, network=False).allows("x") for _ in range(9))
+    assert limiter.allows(b"\1\2\3")
+    assert all(Limiter(0, network=False).allows(b"x") for _ in range(9))
+
+
+@pytest.mark.parametrize(
+    ("network", "family", "octets"),
+    [
+        pytest.param(True, socket.AF_INET, 3, id="a server counts networks"),
+        pytest.param(True, socket.AF_INET6, 8, id="of version 6 too"),
+        pytest.param(False, socket.AF_INET, 4, id="a resolver counts machines"),
+    ],
+)
+def test_who_counts_as_one_client(network: bool, family: int, octets: int) -> None:
+    assert Limiter(1, network=network).octets(family) == octets
 
 
 # Changes.

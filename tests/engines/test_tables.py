@@ -421,7 +421,8 @@ def test_policies_that_nest_in_a_circle_or_are_unknown_answer_nothing() -> None:
     assert chosen(with_policy()) == []
 
 
-def test_what_was_chosen_is_not_remembered() -> None:
-    made = with_policy(policy("priority", to("1", "one.test")))
-    assert not authority(made, 1, encode("app.contoso.com"), Asked(A)).static
+@pytest.mark.parametrize(("method", "lasting"), [("priority", True), ("weighted", False), ("multivalue", False)])
+def test_what_chance_chose_is_not_remembered(method: str, lasting: bool) -> None:
+    made = with_policy(policy(method, to("1", "one.test")))
+    assert authority(made, 1, encode("app.contoso.com"), Asked(A)).static is lasting
     assert authority(made, 1, encode("www.contoso.com"), Asked(A)).static

@@ -10,7 +10,7 @@ from typing import Any
 from lazulite.resources.model import Kind
 from lazulite.resources.schema import FieldSpec, Shape, fields
 from lazulite.services import SERVICES
-from tests.arm.test_every_type import ADDRESSES, NETWORKS, SOUND
+from tests.arm.test_every_type import ADDRESSES, GLOBAL, NETWORKS, SOUND, ZONES
 
 KINDS = [k for s in SERVICES for k in s.kinds if k.name.count("/") == 1]
 NAMES = ("aaa", "bbb", "a", "b", "x")
@@ -31,7 +31,7 @@ class Declared:
         return self._rng.choice(KINDS)
 
     def path(self, kind: Kind, name: str = "aaa") -> str:
-        return f"{self._group}/providers/{kind.name}/{name}"
+        return f"{self._group}/providers/{kind.name}/{named(kind.name, name)}"
 
     def body(self, kind: Kind) -> dict[str, Any]:
         """A whole resource: what is sound for the type, with up to three properties drawn anew."""
@@ -39,7 +39,7 @@ class Declared:
         specs = [s for s in fields(kind.model).values() if not s.ignored_on_input]
         for spec in self._rng.sample(specs, min(len(specs), self._rng.randint(0, 3))):
             properties[spec.wire] = self._member(spec)
-        return {"location": "westeurope", "properties": properties}
+        return {"location": location(kind), "properties": properties}
 
     def sound(self, kind: Kind) -> dict[str, Any]:
         return self._moved(SOUND.get(kind.name, {}))
@@ -95,6 +95,15 @@ class Declared:
     def _reference(self, shape: Shape) -> Any:
         target = self._rng.choice(self.targets)
         return target if shape.python.__name__ == "Link" else {"id": target}
+
+
+def named(type_name: str, name: str) -> str:
+    """A name as resources of that type have them: zones have domains."""
+    return f"{name}.test" if type_name in ZONES else name
+
+
+def location(kind: Kind) -> str:
+    return "global" if kind.name in GLOBAL else "westeurope"
 
 
 def _kind(word: str) -> Kind:

@@ -20,7 +20,7 @@ from lazulite.daemon.surface import Surface
 from lazulite.resources.model import Kind
 from lazulite.resources.schema import fields
 from lazulite.services import SERVICES
-from tests.reliability.declared import Declared, children
+from tests.reliability.declared import Declared, children, location, named
 
 ALL = [k for s in SERVICES for k in s.kinds]
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -50,13 +50,15 @@ def routes(group: str, declared: Declared) -> list[Route]:
 def path_of(group: str, kind: Kind) -> str:
     """The path of one of *kind*, below parents of the same name."""
     namespace, *types = kind.name.split("/")
-    return f"{group}/providers/{namespace}/" + "/".join(f"{each}/aaa" for each in types)
+    full = ["/".join([namespace, *types[: depth + 1]]) for depth in range(len(types))]
+    parts = (f"{each}/{named(whole, 'aaa')}" for each, whole in zip(types, full, strict=True))
+    return f"{group}/providers/{namespace}/" + "/".join(parts)
 
 
 def _resources(group: str, subscription: str, declared: Declared) -> Iterator[Route]:
     for kind in ALL:
         path = path_of(group, kind)
-        yield Route(path, {"location": "westeurope", "properties": declared.sound(kind)})
+        yield Route(path, {"location": location(kind), "properties": declared.sound(kind)})
         nested = kind.name.count("/") > 1
         yield Route(path.rpartition("/")[0], lists=not nested)
         if not nested:

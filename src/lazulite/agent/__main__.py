@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,14 +26,28 @@ from lazulite.drivers.driver import Driver
 from lazulite.drivers.linux import LinuxDriver, isolation, sockets
 from lazulite.drivers.memory import MemoryDriver
 from lazulite.engines.probe import Assumed, Members, Prober
-from lazulite.engines.probe.standing import Noted
+from lazulite.engines.probe.lookup import address_of
+from lazulite.engines.probe.standing import Noted, Target
+from lazulite.values import IPAddress
 
 _LOCK = "agent.lock"
 
 
 def _ask(noted: Noted) -> Members:
     """Probes from the routers that the Linux driver makes."""
-    return Prober(lambda target: sockets.stream(target.vrf, target.address, target.port), noted)
+
+    def opened(target: Target) -> socket.socket:
+        assert target.address is not None
+        if target.site:
+            return sockets.outside(target.site, target.address)
+        return sockets.stream(target.vrf, target.address, target.port)
+
+    async def look_up(target: Target) -> IPAddress:
+        assert target.resolver is not None
+        with sockets.outside(target.site, target.resolver, datagrams=True) as asking:
+            return await address_of(asking, target.resolver, target.said.host)
+
+    return Prober(opened, noted, look_up)
 
 
 _DRIVERS: dict[str, tuple[type[Driver], Callable[[Noted], Members]]] = {

@@ -11,10 +11,12 @@ from typing import Any
 
 from lazulite.agent.protocol import Change, Load
 from lazulite.drivers.driver import ModelDelta
-from lazulite.forwarding.model import Contents, EntryKey, Pool
+from lazulite.forwarding.model import Contents, EntryKey, Pool, Watch
 from lazulite.incremental import Delta
 
 _CONTENTS = Contents.__name__
+_DECLARING = frozenset({Pool.__name__, Watch.__name__})
+"""Types of entries that declare dynamic sets."""
 
 
 class Desired:
@@ -82,11 +84,11 @@ class Desired:
         kind, name = key
         if kind != _CONTENTS:
             return self.entries.get(key)
-        pool = self.entries.get((Pool.__name__, name))
+        pool = self.entries.get((Pool.__name__, name)) or self.entries.get((Watch.__name__, name))
         return self._contents.get(name) if pool is not None and pool.probe is not None else None
 
     def _touch(self, keys: Iterable[EntryKey]) -> None:
         for kind, name in keys:
             self._touched.add((kind, name))
-            if kind == Pool.__name__:
+            if kind in _DECLARING:
                 self._touched.add((_CONTENTS, name))

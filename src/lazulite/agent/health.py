@@ -135,7 +135,7 @@ class Health:
         self._tell(Observed(reasons={p: self._reasons(p) if p in pools else None for p in sorted(failing)}))
 
     def _reasons(self, pool: str) -> Mapping[str, str]:
-        return {m: s.reason for m, s in self._members.standings(pool).items() if s.reason}
+        return {m: s.told for m, s in self._members.standings(pool).items() if s.told}
 
 
 class _Kept(msgspec.Struct, frozen=True):

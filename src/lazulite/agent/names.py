@@ -21,6 +21,7 @@ from lazulite.forwarding.model import (
     EntryKey,
     ForwardRuleset,
     NameServer,
+    Place,
     PlatformResolver,
     RecordSet,
     ResolverEndpoint,
@@ -190,8 +191,8 @@ def items(entry: Any) -> Iterator[AnyItem]:
             yield _resolver(f"{entry.name}|{entry.guid}", str(entry.address), str(where), entry.vrf, "")
         case ForwardRuleset():
             yield _rules(entry)
-        case AnswerPolicy():
-            yield _policy(entry)
+        case AnswerPolicy() | Place():
+            yield _policy(entry) if isinstance(entry, AnswerPolicy) else _place(entry)
 
 
 def _resolver(key: str, address: str, namespace: str, scope: str, seen_as: str) -> Listener:
@@ -214,6 +215,10 @@ def _rules(entry: ForwardRuleset) -> spec.RulesSpec:
 
     rules = tuple(spec.ForwardSpec(r.domain, targets(r)) for r in entry.rules)
     return spec.RulesSpec(entry.name, entry.vrfs, rules, tuple(str(namespaces.path(names.guest(g))) for g in entry.via))
+
+
+def _place(entry: Place) -> spec.PlaceSpec:
+    return spec.PlaceSpec(entry.name, str(entry.prefix), entry.codes, dict(entry.latencies))
 
 
 def _policy(entry: AnswerPolicy) -> spec.PolicySpec:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazulite.engines.probe import Target
-from lazulite.forwarding.model import EntryKey, Guest, Pool, Port
+from lazulite.engines.probe.standing import Said
+from lazulite.forwarding.model import EntryKey, Guest, Pool, Port, Watch, Watched
 from lazulite.incremental import Delta
 from lazulite.values import IPAddress
 
@@ -18,8 +19,8 @@ class Targets:
     """Follows the model, as far as pools depend on it."""
 
     def __init__(self) -> None:
-        self.pools: dict[str, Pool] = {}
-        """Those with a probe."""
+        self.pools: dict[str, Pool | Watch] = {}
+        """Those with a probe, and what is watched on the Internet."""
         self._guests: dict[str, Guest] = {}
         self._ports: dict[_Place, dict[str, Port]] = {}
         self._behind: dict[str, dict[str, Port]] = {}
@@ -39,6 +40,8 @@ class Targets:
     def members(self, pool: str) -> Mapping[str, Target | None]:
         """Where each member of a probed pool is found; ``None``: nowhere."""
         entry = self.pools[pool]
+        if isinstance(entry, Watch):
+            return {m.name: _outside(entry, m) for m in entry.members}
         return {m.name: self._target(entry.vrf, m.address) for m in entry.members}
 
     def _target(self, vrf: str, address: IPAddress) -> Target | None:
@@ -49,6 +52,9 @@ class Targets:
         return None
 
     def _without(self, entry: Any) -> set[str]:
+        if isinstance(entry, Watch):
+            self.pools.pop(entry.name, None)
+            return {entry.name}
         if isinstance(entry, Pool):
             self.pools.pop(entry.name, None)
             for member in entry.members:
@@ -65,6 +71,9 @@ class Targets:
         return set()
 
     def _with(self, entry: Any) -> set[str]:
+        if isinstance(entry, Watch):
+            self.pools[entry.name] = entry
+            return {entry.name}
         if isinstance(entry, Pool) and entry.probe is not None:
             self.pools[entry.name] = entry
             for member in entry.members:
@@ -85,6 +94,11 @@ class Targets:
 
     def _at(self, places: Iterable[_Place]) -> set[str]:
         return {pool for place in places for pool in self._users.get(place, ())}
+
+
+def _outside(watch: Watch, member: Watched) -> Target:
+    said = Said(member.host, member.headers)
+    return Target("", member.address, site=watch.site, resolver=watch.resolver, said=said)
 
 
 def _places(port: Port) -> list[_Place]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lazulite.arm.backend import Backend
@@ -11,7 +11,7 @@ from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.errors import refused
 from lazulite.arm.operations import Operation, Operations
 from lazulite.arm.writes import Writes
-from lazulite.resources.model import Resource
+from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.service import Action, Context, Reply, Run, Write
 
@@ -49,12 +49,29 @@ class Actions:
 
         *subscription* is the id the path has, which becomes a place like those of the pattern.
         """
-        for service in self._catalogue.services:
-            for pattern, function in service.collection_actions.items():
-                places = _match(pattern, path)
-                if places is not None:
-                    result = function(self._context(body, query), {"subscription": subscription} | places)
-                    return result if isinstance(result, Reply) else Reply(result)
+        tables = (s.collection_actions for s in self._catalogue.services)
+        return self._asked(tables, {"subscription": subscription}, path, body, query)
+
+    def tenant(self, path: list[str], body: Any, query: Mapping[str, str]) -> Reply | None:
+        """The answer of the tenant's verb at *path*, ``None`` without one."""
+        return self._asked((s.tenant_actions for s in self._catalogue.services), {}, path, body, query)
+
+    def _asked(
+        self,
+        tables: Iterable[Mapping[str, Callable[[Context, Mapping[str, str]], Any]]],
+        known: Mapping[str, str],
+        path: list[str],
+        body: Any,
+        query: Mapping[str, str],
+    ) -> Reply | None:
+        """Raises :class:`ArmError` with the violations that a verb finds."""
+        for pattern, function in (row for table in tables for row in table.items()):
+            places = _match(pattern, path)
+            if places is not None:
+                result = function(self._context(body, query), {**known, **places})
+                if isinstance(result, list) and result and isinstance(result[0], Violation):
+                    raise refused(result)
+                return result if isinstance(result, Reply) else Reply(result)
         return None
 
     def _context(self, body: Any, query: Mapping[str, str]) -> Context:

@@ -41,7 +41,11 @@ def decode(kind: Kind, resource_id: ResourceId, body: Any) -> tuple[Resource[Any
     extra = {allowed[m]: v for m, v in members.items() if m in allowed.keys() - _TYPED - _EVERYWHERE}
     if "identity" in extra:
         extra["identity"] = identity_member.decode(extra["identity"], found)
-    properties = decoder.model(kind.model, members.get("properties", {}), "properties")
+    given = members.get("properties", {})
+    if kind.inward is not None and isinstance(given, dict):
+        given, refused = kind.inward(given)
+        found += refused
+    properties = decoder.model(kind.model, given, "properties")
     if properties is None:
         return None, found
     return Resource(resource_id, properties, location, tags, _complete(sku, kind), zones, extra), found

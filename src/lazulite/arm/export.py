@@ -71,7 +71,8 @@ def _wanted(snapshot: Snapshot, group: ResourceId, wanted: Any) -> list[Resource
 
 
 def _item(resource: Resource[Any], kind: Kind) -> Item:
-    body = envelope(resource) | {"properties": settable(resource.properties)}
+    properties = settable(resource.properties)
+    body = envelope(resource) | {"properties": properties if kind.outward is None else kind.outward(properties)}
     above = [resource.id.parent.key] if "/" in kind.name.partition("/")[2] else []
     return Item(resource.id, kind.name, body, above)
 

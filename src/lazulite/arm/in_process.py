@@ -126,7 +126,7 @@ class InProcessTarget:
         if resource_id.key not in held:
             return None
         address = self._catalogue.address(resource_id)
-        return decided(held[resource_id.key], child=bool(address.steps))
+        return decided(held[resource_id.key], address.kind, child=bool(address.steps))
 
     def known(self, kind: str) -> bool:
         return kind.lower() in self.extensions or self._catalogue.known(kind)

@@ -10,7 +10,7 @@ from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
 from lazulite.arm.operations import Operations
 from lazulite.resources.ids import ResourceId
-from lazulite.resources.model import Principal, Resource
+from lazulite.resources.model import Kind, Principal, Resource
 from lazulite.resources.schema import encode
 from lazulite.resources.view import Snapshot, View, children, family
 
@@ -48,7 +48,10 @@ class Representation:
         shown: dict[str, Any] = {"name": resource.id.name}
         self._stamp(shown, resource.id, type_name, resource)
         shown |= self._envelope(resource) | self._identity(resource, snapshot)
-        return shown | {"properties": self._properties(resource, type_name, resource, snapshot)}
+        properties = self._properties(resource, type_name, resource, snapshot)
+        kind = self._catalogue.registry.find(type_name)
+        outward = kind.outward if kind is not None else None
+        return shown | {"properties": properties if outward is None else outward(properties)}
 
     @staticmethod
     def _stamp(shown: dict[str, Any], resource_id: ResourceId, type_name: str, root: Resource[Any]) -> None:
@@ -112,7 +115,10 @@ def _by_model(tables: Iterable[Mapping[type, Any]]) -> dict[type, list[Any]]:
     return found
 
 
-def decided(part: Resource[Any], *, child: bool) -> dict[str, Any]:
+def decided(part: Resource[Any], kind: Kind, *, child: bool) -> dict[str, Any]:
     """What a write decided of a resource or child: no id, no state, nothing that a service computes."""
     zones = {"zones": list(part.zones)} if part.zones else {}
-    return (zones if child else Representation._envelope(part)) | {"properties": encode(part.properties)}
+    properties = encode(part.properties)
+    if not child and kind.outward is not None:
+        properties = kind.outward(properties)
+    return (zones if child else Representation._envelope(part)) | {"properties": properties}

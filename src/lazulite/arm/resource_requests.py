@@ -148,7 +148,8 @@ class ResourceRequests:
             return Response(204)
         if not written.address.kind.asynchronous:
             await written.operation.finish()
-            return Response(200)
+            deleted = written.address.kind.deleted
+            return Response(200) if deleted is None else Response(200, deleted)
         if await written.operation.over(self._backend.grace_s):
             return Response(200)
         location = snapshot.resources[written.address.root.key].location

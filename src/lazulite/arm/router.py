@@ -80,7 +80,7 @@ class Router:
         """First path segment, folded, to a further room of the process. Its callers need a token like ARM's."""
         shown = Representation(backend, catalogue, self.operations)
         writes = Writes(backend, catalogue, self.operations, self.access.assignments.below)
-        actions = Actions(backend, catalogue, self.operations, writes)
+        self._actions = actions = Actions(backend, catalogue, self.operations, writes)
         self.activity = Activity(backend)
         self.target = InProcessTarget(backend, catalogue, shown, writes, actions, self.activity)
         registrations = Registrations(backend)
@@ -190,7 +190,16 @@ class Router:
             return self._provider_operations.operations(request)
         if path[1] == _AUTHORIZATION:
             return self._authorization(request, 1)
-        raise _no_route(request)
+        return self._tenant_verb(request)
+
+    def _tenant_verb(self, request: Request) -> Response:
+        """What a service offers the tenant."""
+        reply = self._actions.tenant(request.segments[1:], request.body, request.query)
+        if reply is None:
+            raise _no_route(request)
+        if request.method not in ("GET", "POST"):
+            raise method_not_allowed(request.method, request.path)
+        return Response(200, reply.body)
 
     def _subscriptions(self) -> Response:
         return self._discovery.subscriptions(self.access.knows)

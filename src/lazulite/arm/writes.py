@@ -26,7 +26,7 @@ from lazulite.arm.replacement import (
     with_unmentioned,
 )
 from lazulite.resources.ids import ResourceId
-from lazulite.resources.model import Child, Resource, Violation
+from lazulite.resources.model import Child, Kind, Resource, Violation
 from lazulite.resources.schema import encode
 from lazulite.resources.view import Snapshot, View
 
@@ -88,7 +88,8 @@ class Writes:
         checks.precondition(conditions, root.etag)
         if not isinstance(body, dict):
             raise refused([Violation("InvalidRequestContent", "The request content must be a JSON object.")])
-        stored = _stored_body(root) if not address.steps else self._stored_child(resource_id, address, root)
+        whole = not address.steps
+        stored = _stored_body(root, address.kind) if whole else self._stored_child(resource_id, address, root)
         tags = {k: v for k, v in body.items() if k.lower() == "tags"}
         rest = {k: v for k, v in body.items() if k.lower() != "tags"}
         body = identity_member.patched(merged(stored, rest), rest)
@@ -266,13 +267,14 @@ def _as_sent(
     return [msgspec.structs.replace(v, target=v.target.removeprefix(place)) for v in violations]
 
 
-def _stored_body(resource: Resource[Any]) -> dict[str, Any]:
+def _stored_body(resource: Resource[Any], kind: Kind) -> dict[str, Any]:
     """A body that would write *resource* as it is."""
+    properties = encode(resource.properties, secrets=True)
     members: dict[str, Any] = {
         "location": resource.location,
         "tags": resource.tags,
         "sku": resource.sku and encode(resource.sku),
         "zones": list(resource.zones) or None,
-        "properties": encode(resource.properties, secrets=True),
+        "properties": properties if kind.outward is None else kind.outward(properties),
     }
     return {k: v for k, v in members.items() if v is not None} | resource.envelope

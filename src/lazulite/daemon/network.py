@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from lazulite.analysis import Index
 from lazulite.compiler.engine import Compiler
 from lazulite.drivers.driver import ModelDelta, Refusal
-from lazulite.forwarding.model import Contents, EntryKey, ForwardingModel, Pool
+from lazulite.forwarding.model import Contents, EntryKey, ForwardingModel, Pool, Watch
 from lazulite.incremental import Delta
 from lazulite.resources.view import Snapshot
 from lazulite.services.service import Service
@@ -147,7 +147,7 @@ class Network:
         delta = self._compiler.advance(snapshot, touched)
         if "index" in self.__dict__:
             self.index.update(delta)
-            self._index_contents(name for kind, name in (*delta.changed, *delta.removed) if kind == Pool.__name__)
+            self._index_contents(name for kind, name in (*delta.changed, *delta.removed) if kind in _DECLARING)
         self._pending |= delta.changed
         self._pending |= dict.fromkeys(delta.removed)
         self.wanted = snapshot.revision
@@ -271,14 +271,18 @@ class Network:
             self._progress.notify_all()
 
 
+_DECLARING = frozenset({Pool.__name__, Watch.__name__})
+"""Types of entries that declare dynamic sets."""
+
+
 class _Declared(Mapping[str, Contents]):
-    """Of *contents* those whose pool is in the model, with a probe: read when asked, not kept."""
+    """Of *contents* those whose pool or watch is in the model, with a probe: read when asked, not kept."""
 
     def __init__(self, model: ForwardingModel, contents: Mapping[str, Contents]) -> None:
         self._model, self._contents = model, contents
 
     def __getitem__(self, name: str) -> Contents:
-        pool = self._model.get(Pool, name)
+        pool = self._model.get(Pool, name) or self._model.get(Watch, name)
         if pool is None or pool.probe is None:
             raise KeyError(name)
         return self._contents[name]

@@ -261,6 +261,14 @@ class Probe(msgspec.Struct, frozen=True):
     path: str = ""
     interval_s: int = 15
     threshold: int = 1
+    recovery: int = 0
+    """How many good results in a row turn it up; 0: as many as turn it down."""
+    timeout_s: int = 0
+    """How long an answer may take; 0: an interval, and no more than the prober's own bound."""
+    statuses: tuple[tuple[int, int], ...] = ()
+    """First and last of ranges of HTTP statuses that are a success; none: 200 alone."""
+    trusting: bool = False
+    """Whether members are taken for healthy until probes have said otherwise."""
     origin: str = ""
 
 
@@ -293,6 +301,42 @@ class Pool(Entry, frozen=True):
     members: tuple[Member, ...]
     probe: Probe | None = None
     revive: bool = False
+    origin: str = ""
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """Something on the Internet whose health is watched: an ``address``, or what the name ``host`` leads to.
+
+    ``host`` and ``headers`` are what HTTP requests carry.
+    """
+
+    name: str
+    address: IPAddress | None
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
+
+
+class Watch(Entry, frozen=True):
+    """Members that are probed from the Internet host ``site``. Which are healthy is a dynamic set of this name; until
+    it is filled, nobody has been judged."""
+
+    label: str
+    site: str
+    members: tuple[Watched, ...]
+    probe: Probe
+    resolver: IPAddress | None = None
+    """Who knows the addresses of members that have a name alone."""
+    origin: str = ""
+
+
+class Place(Entry, frozen=True):
+    """Where the addresses of a prefix are: ``codes`` of geographic regions from the narrowest on, and milliseconds to
+    Azure's regions by name."""
+
+    prefix: IPNetwork
+    codes: tuple[str, ...]
+    latencies: tuple[tuple[str, float], ...] = ()
     origin: str = ""
 
 
@@ -448,7 +492,8 @@ class AnswerPolicy(Entry, frozen=True):
     """How a name chooses its answer: ``method`` over those ``choices`` that the dynamic set ``available`` names.
 
     Who fills the set reports every choice it knows as up or down; one that it has not spoken of counts as up. When
-    none is up, all are chosen among. ``limit`` bounds how many addresses one answer has.
+    none is up, all are chosen among. A choice without target, address or policy can be found by its place, and has no
+    answer. ``limit`` bounds how many addresses one answer has.
     """
 
     label: str
@@ -560,6 +605,8 @@ AnyEntry: TypeAlias = (
     | AnswerPolicy
     | ZoneLink
     | PlatformResolver
+    | Watch
+    | Place
     | NameServer
     | ResolverEndpoint
     | ForwardRuleset

@@ -17,7 +17,7 @@ Field types: ``str int float bool``, ``Literal`` (compared without case, canonic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -198,4 +198,10 @@ class Kind(msgspec.Struct, frozen=True):
     """Whether writes answer with an operation to poll."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
+    deleted: Any = None
+    """Body of the answer to a delete, where clients expect one."""
     quota: Quota | None = None
+    inward: Callable[[Mapping[str, Any]], tuple[dict[str, Any], list[Violation]]] | None = None
+    """From the ``properties`` that clients send to those that are declared, where the two differ in shape."""
+    outward: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    """The other way round."""

@@ -15,6 +15,7 @@ from lazulite.services.scale_set import SERVICE as SCALE_SET
 from lazulite.services.service import Service
 from lazulite.services.storage import SERVICE as STORAGE
 from lazulite.services.template_spec import SERVICE as TEMPLATE_SPEC
+from lazulite.services.traffic_manager import SERVICE as TRAFFIC_MANAGER
 from lazulite.services.virtual_network import SERVICE as VIRTUAL_NETWORK
 
 SERVICES: tuple[Service, ...] = (
@@ -33,4 +34,5 @@ SERVICES: tuple[Service, ...] = (
     DNS,
     PRIVATE_DNS,
     DNS_RESOLVER,
+    TRAFFIC_MANAGER,
 )

@@ -107,3 +107,5 @@ class Service(msgspec.Struct, frozen=True):
     collection_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}
     """Verbs at subscription scope: what follows ``/subscriptions/{subscription}/providers/``, namespace included, as
     in ``Microsoft.Network/locations/{location}/usages``. Its placeholders and ``subscription`` come as a map."""
+    tenant_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}
+    """The same of the tenant: what follows ``/providers/``."""

@@ -28,6 +28,17 @@ def stream(vrf: str, to: IPAddress, port: str) -> socket.socket:
         os.close(router)
 
 
+def outside(host: str, to: IPAddress, *, datagrams: bool = False) -> socket.socket:
+    """A non-blocking socket of a host on the Internet, not connected. Raises ``OSError`` as :func:`stream` does."""
+    space = namespaces.open(names.guest(host))
+    try:
+        with namespaces.inside(space):
+            family = socket.AF_INET if to.version == 4 else socket.AF_INET6
+            return _raised(family, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+    finally:
+        os.close(space)
+
+
 def _bound(to: IPAddress, port: str) -> socket.socket:
     opened = _raised(socket.AF_INET if to.version == 4 else socket.AF_INET6)
     try:
@@ -42,8 +53,8 @@ def _bound(to: IPAddress, port: str) -> socket.socket:
     return opened
 
 
-def _raised(family: socket.AddressFamily) -> socket.socket:
-    """A non-blocking stream socket with a high descriptor."""
-    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as low:
+def _raised(family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A non-blocking socket with a high descriptor."""
+    with socket.socket(family, kind | socket.SOCK_NONBLOCK) as low:
         number = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-    return socket.socket(family, socket.SOCK_STREAM, fileno=number)
+    return socket.socket(family, kind, fileno=number)

@@ -1,63 +1,142 @@
 """Names whose answer is computed: a method chooses among what a dynamic set says is up.
 
-A method is a function of the choices that can be chosen and of who asks; it returns those to answer with, best first.
-Add one by a row of :data:`METHODS`.
+A method is a function of what there is to choose from and of who asks; it returns those to answer with, best first.
+Add one by a row of :data:`METHODS`. Source of all rules: "Traffic Manager routing methods"; facts/traffic-manager.md,
+selection.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
 import msgspec
 
+from lazulite.engines.dns.places import Whereabouts
 from lazulite.engines.dns.spec import ChoiceSpec, PolicySpec
 from lazulite.values import IPAddress
 
 _DEEPEST = 10
 """Policies in policies. Source: facts/traffic-manager.md, limits."""
+_WORLD = "WORLD"
+_MULTIVALUE = "multivalue"
+_FAR_MS = float("inf")
 MEMBERS: TypeAlias = Mapping[str, frozenset[str]]
 """By dynamic set: the names that are known to be down."""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Who asks: the client's address as far as it is known, and how many bits of it."""
+    """Who asks: the client's address as far as it is known, how many bits of it, and where that is."""
 
     qtype: int
     client: IPAddress | None = None
     bits: int = 0
+    place: Whereabouts | None = None
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """The answer: addresses, or one domain name. ``scope``: how many bits of the client's address decided."""
+    """The answer: addresses, or one domain name. ``scope``: how many bits of the client's address decided. ``missing``:
+    for this client there is no such name. ``lasting``: whoever asks is answered this, until something changes."""
 
     ttl: int
     addresses: tuple[IPAddress, ...] = ()
     target: str = ""
     scope: int = 0
+    missing: bool = False
+    lasting: bool = False
 
 
-Method: TypeAlias = Callable[[Sequence[ChoiceSpec], Asked], tuple[list[ChoiceSpec], int]]
+class Field(msgspec.Struct, frozen=True):
+    """What there is to choose from: ``eligible`` is up, or the best that there is; ``every`` has those down as well."""
+
+    eligible: Sequence[ChoiceSpec]
+    every: Sequence[ChoiceSpec]
 
 
-def priority(choices: Sequence[ChoiceSpec], asked: Asked) -> tuple[list[ChoiceSpec], int]:
+class Pick(msgspec.Struct, frozen=True):
+    """What a method chose, and whether it would do so for anyone."""
+
+    ranked: Sequence[ChoiceSpec]
+    scope: int = 0
+    missing: bool = False
+    lasting: bool = False
+
+
+Method: TypeAlias = Callable[[Field, Asked], Pick]
+
+
+def priority(field: Field, asked: Asked) -> Pick:
     """The lowest number."""
-    return sorted(choices, key=lambda c: c.priority), 0
+    return Pick(sorted(field.eligible, key=lambda c: c.priority), lasting=True)
 
 
-def weighted(choices: Sequence[ChoiceSpec], asked: Asked) -> tuple[list[ChoiceSpec], int]:
+def weighted(field: Field, asked: Asked) -> Pick:
     """At random, independently each time, by weight."""
-    return random.choices(choices, [c.weight for c in choices]), 0
+    return Pick(random.choices(field.eligible, [c.weight for c in field.eligible]) if field.eligible else ())
 
 
-def multivalue(choices: Sequence[ChoiceSpec], asked: Asked) -> tuple[list[ChoiceSpec], int]:
+def multivalue(field: Field, asked: Asked) -> Pick:
     """Any of them, as many as the policy's limit."""
-    return random.sample(choices, len(choices)), 0
+    return Pick(random.sample(field.eligible, len(field.eligible)))
 
 
-METHODS: dict[str, Method] = {"priority": priority, "weighted": weighted, "multivalue": multivalue}
+def performance(field: Field, asked: Asked) -> Pick:
+    """The one that the client's network is nearest to; those that are equally near share. A subnet of the client's own
+    is stronger, as long as its endpoint is up."""
+    own, bits = _by_subnet(field.eligible, asked)
+    if own is not None:
+        return Pick([own], bits)
+    ways = asked.place.latencies if asked.place is not None else {}
+    least = min((ways.get(c.location, _FAR_MS) for c in field.eligible), default=_FAR_MS)
+    nearest = [c for c in field.eligible if ways.get(c.location, _FAR_MS) == least]
+    return Pick([random.choice(nearest)] if nearest else (), _located(asked))
+
+
+def geographic(field: Field, asked: Asked) -> Pick:
+    """The one that has the narrowest region around the client, whatever its health."""
+    own, bits = _by_subnet(field.every, asked)
+    if own is not None:
+        return Pick([own], bits)
+    codes = asked.place.codes if asked.place is not None else (_WORLD,)
+    found = next((c for code in codes for c in field.every if code in c.places), None)
+    return Pick([found] if found is not None else (), _located(asked))
+
+
+def subnet(field: Field, asked: Asked) -> Pick:
+    """The one that the client's subnet is mapped to, or the one without subnets; if that is down there is no name."""
+    found, bits = _by_subnet(field.every, asked)
+    if found is None:
+        found, bits = next((c for c in field.every if not c.subnets), None), asked.bits
+    if found is None or found not in field.eligible:
+        return Pick((), bits, missing=True)
+    return Pick([found], bits)
+
+
+def _by_subnet(choices: Sequence[ChoiceSpec], asked: Asked) -> tuple[ChoiceSpec | None, int]:
+    """The choice with the client in one of its subnets, and the length of that."""
+    if asked.client is not None:
+        for choice in choices:
+            for text in choice.subnets:
+                network = ip_network(text)
+                if network.version == asked.client.version and asked.client in network:
+                    return choice, network.prefixlen
+    return None, 0
+
+
+def _located(asked: Asked) -> int:
+    return asked.place.bits if asked.place is not None else asked.bits
+
+
+METHODS: dict[str, Method] = {
+    "priority": priority,
+    "weighted": weighted,
+    _MULTIVALUE: multivalue,
+    "performance": performance,
+    "geographic": geographic,
+    "subnet": subnet,
+}
 
 
 def choose(policies: Mapping[str, PolicySpec], name: str, asked: Asked, down: MEMBERS, depth: int = 0) -> Chosen | None:
@@ -66,19 +145,24 @@ def choose(policies: Mapping[str, PolicySpec], name: str, asked: Asked, down: ME
     if policy is None or depth >= _DEEPEST or policy.method not in METHODS or not policy.choices:
         return None
     lost = down.get(policy.available, frozenset())
-    up = [c for c in policy.choices if c.fixed or _is_up(policies, c, lost, down, depth)]
-    ranked, scope = METHODS[policy.method](up or policy.choices, asked)
-    if not ranked:
-        return None
-    first = ranked[0]
+    usable = [c for c in policy.choices if c.target or c.address or c.nested]
+    up = [c for c in usable if c.fixed or _is_up(policies, c, lost, down, depth)]
+    pick = METHODS[policy.method](Field(up or usable, policy.choices), asked)
+    if pick.missing:
+        return Chosen(policy.ttl, scope=pick.scope, missing=True)
+    if not pick.ranked:
+        return Chosen(policy.ttl, scope=pick.scope)
+    first = pick.ranked[0]
     if first.nested:
         inner = choose(policies, first.nested, asked, down, depth + 1)
-        return inner and msgspec.structs.replace(inner, scope=max(scope, inner.scope))
+        both = {"scope": max(pick.scope, inner.scope), "lasting": pick.lasting and inner.lasting} if inner else {}
+        return inner and msgspec.structs.replace(inner, **both)
     if first.target:
-        return Chosen(policy.ttl, (), first.target, scope)
+        return Chosen(policy.ttl, (), first.target, pick.scope, lasting=pick.lasting)
     version = 4 if asked.qtype == 1 else 6
-    found = [a for a in (ip_address(c.address) for c in ranked[: len(ranked)] if c.address) if a.version == version]
-    return Chosen(policy.ttl, tuple(found[: policy.limit]), "", scope)
+    given = pick.ranked if policy.method == _MULTIVALUE else pick.ranked[:1]
+    found = [a for a in (ip_address(c.address) for c in given if c.address) if a.version == version]
+    return Chosen(policy.ttl, tuple(found[: policy.limit]), "", pick.scope, lasting=pick.lasting)
 
 
 def _is_up(

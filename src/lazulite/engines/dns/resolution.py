@@ -115,13 +115,16 @@ def _records(
 def _computed(
     world: World, table: Table, records: Records, name: bytes, asked: Asked, response: Response
 ) -> bytes | None:
-    response.static = False
+    asked = msgspec.structs.replace(asked, place=world.places.find(asked.client, asked.bits))
     chosen = choose(world.policies, records.policy, asked, world.down)
+    response.static = response.static and chosen is not None and chosen.lasting
     response.scope = max(response.scope, chosen.scope if chosen is not None else 0)
     if chosen is not None and chosen.target:
         target = encode(chosen.target)
         response.answer.append((name, CNAME, chosen.ttl, target))
         return target.lower() if asked.qtype != CNAME else None
+    if chosen is not None and chosen.missing and not response.answer:
+        response.rcode = NXDOMAIN
     answers = _addresses(chosen, name, asked.qtype) if chosen is not None else []
     response.answer += answers
     response.authority += [] if answers else table.negative()

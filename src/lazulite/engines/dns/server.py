@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lazulite.engines.dns import sockets, spec
+from lazulite.engines.dns.batches import SLOTS, Batch
 from lazulite.engines.dns.limits import Limiter
 from lazulite.engines.dns.service import Service, Waiting
 from lazulite.engines.dns.spec import AnyItem, Change, Done, Listener, Load, Members
@@ -22,9 +23,8 @@ from lazulite.engines.dns.upstream import Asking, Upstreams
 from lazulite.engines.dns.world import World
 
 _LOG = logging.getLogger(__name__)
-_BATCH = 64
-"""Datagrams read from one socket before the others get their turn."""
-_LARGEST = 4096
+_BATCHES = 2
+"""Batches of datagrams from one socket before the others get their turn."""
 _CONNECTIONS = 512
 """TCP connections at a time; the one that was silent longest makes room."""
 _IDLE_S = 10.0
@@ -90,7 +90,10 @@ class Place:
         self.listener = listener
         self.service = Service(server.world, listener, server.secret)
         self._server = server
+        family = socket.AF_INET6 if ":" in listener.address else socket.AF_INET
         self._limiter = Limiter(listener.rate, network=bool(listener.number))
+        self._limited, self._octets = listener.rate > 0, self._limiter.octets(family)
+        self._batch = server.batch(family)
         self.udp = sockets.udp(listener.namespace, listener.address, listener.port)
         try:
             self.tcp = sockets.tcp(listener.namespace, listener.address, listener.port)
@@ -106,23 +109,32 @@ class Place:
             each.close()
 
     def datagrams(self) -> None:
-        """Answer what has come."""
-        receive, send = self.udp.recvfrom, self.udp.sendto
-        known, allows, counters = self.service.known, self._limiter.allows, self._server.counters
-        for _ in range(_BATCH):
-            try:
-                data, source = receive(_LARGEST)
-            except BlockingIOError:
+        """Answer what has come, a batch at a time; the other sockets get their turn after a few."""
+        batch, descriptor = self._batch, self.udp.fileno()
+        for _ in range(_BATCHES):
+            count = batch.receive(descriptor)
+            self._server.counters.queries += count
+            known = self.service.known()
+            for slot in range(count):
+                data = batch.query(slot)
+                if self._limited and not self._limiter.allows(batch.client(slot, self._octets)):
+                    self._held(slot, data.tobytes())
+                    continue
+                hit = known.get(data[2:].tobytes())
+                if hit is not None:
+                    batch.answer(slot, data[:2], hit)
+                else:
+                    self._say(slot, self._slowly(slot, data.tobytes()))
+            batch.flush(descriptor)
+            if count < SLOTS:
                 return
-            except OSError:  # the network's news about an earlier answer
-                continue
-            counters.queries += 1
-            out = (known(data) or self._slowly(data, source)) if allows(source[0]) else self._held(data, source)
-            if out is not None:
-                with contextlib.suppress(OSError):  # nobody there any more, or no way back
-                    send(out, source)
 
-    def _slowly(self, data: bytes, source: tuple[str, int]) -> bytes | None:
+    def _say(self, slot: int, said: bytes | None) -> None:
+        if said is not None:
+            self._batch.answer(slot, b"", said)
+
+    def _slowly(self, slot: int, data: bytes) -> bytes | None:
+        source = self._batch.source(slot), self._batch.port(slot)
         try:
             out = self.service.answer(data, source[0])
         except Exception:  # a fault of ours must cost one answer, not the server
@@ -138,11 +150,13 @@ class Place:
         with contextlib.suppress(OSError):
             self.udp.sendto(said, source)
 
-    def _held(self, data: bytes, source: tuple[str, int]) -> bytes | None:
-        if self.listener.number and self.service.proven(data, source[0]):
-            return self.service.known(data) or self._slowly(data, source)
+    def _held(self, slot: int, data: bytes) -> None:
+        """A client that has proved where it is gets its answer all the same."""
+        if self.listener.number and self.service.proven(data, self._batch.source(slot)):
+            self._say(slot, self._slowly(slot, data))
+            return
         self._server.counters.held += 1
-        return self.service.truncated(data) if self._limiter.slips else None
+        self._say(slot, self.service.truncated(data) if self._limiter.slips else None)
 
     def accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -232,11 +246,18 @@ class Server:
     def __init__(self) -> None:
         self.loop, self.world, self.counters = Loop(), World(), Counters()
         self.secret = os.urandom(16)
+        self._batches: dict[int, Batch] = {}
         self._places: dict[str, Place] = {}
         self._problems: dict[str, str] = {}
         self._connections: dict[Connection, None] = {}
         self._upstreams = Upstreams(self.loop.add, self.loop.remove, self.loop.at, lambda: self.world.generation)
         self.loop.at(time.monotonic() + 1, self._sweep)
+
+    def batch(self, family: int) -> Batch:
+        """One set of slots a family is enough: nothing stays in it between two sockets."""
+        if family not in self._batches:
+            self._batches[family] = Batch(family)
+        return self._batches[family]
 
     def take(self, said: spec.AnyMessage) -> Done:
         """Do what the control says."""

@@ -58,14 +58,13 @@ class Service:
         self._records: dict[bytes, Rendered] = {}
         self._seen_as = ip_address(listener.seen_as) if listener.seen_as else None
 
-    def known(self, data: bytes) -> bytes | None:
-        """The answer to a query that came before, octet by octet, over UDP."""
+    def known(self) -> dict[bytes, bytes]:
+        """Answers over UDP to queries that came before, octet by octet; both without their first two, the identity."""
         if self._generation != self._world.generation:
             self._messages.clear()
             self._records.clear()
             self._generation = self._world.generation
-        hit = self._messages.get(data[2:])
-        return data[:2] + hit if hit is not None else None
+        return self._messages
 
     def answer(self, data: bytes, source: str, *, tcp: bool = False) -> bytes | Waiting | None:
         """The answer, or what it has to wait for; ``None`` where there is none to give. Never raises for bad input."""
@@ -75,7 +74,7 @@ class Service:
             return None
         except message.Refused as refused:
             return message.failure(data, refused)
-        self.known(b"\0\0")  # a change of the world empties what was kept
+        self.known()  # a change of the world empties what was kept
         rendered = self._records.get(query.question.lower())
         if rendered is not None:
             return self._finished(query, rendered, data, source, tcp)

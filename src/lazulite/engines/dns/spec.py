@@ -104,7 +104,15 @@ class PolicySpec(Item, frozen=True):
     limit: int = 1
 
 
-AnyItem: TypeAlias = ZoneSpec | LinkSpec | ServersSpec | Listener | RulesSpec | PolicySpec
+class PlaceSpec(Item, frozen=True):
+    """See :class:`lazulite.forwarding.model.Place`."""
+
+    prefix: str
+    codes: tuple[str, ...]
+    latencies: dict[str, float] = {}
+
+
+AnyItem: TypeAlias = ZoneSpec | LinkSpec | ServersSpec | Listener | RulesSpec | PolicySpec | PlaceSpec
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):

@@ -12,12 +12,14 @@ from typing import Any
 import msgspec
 
 from lazulite.engines.dns.message import DS
+from lazulite.engines.dns.places import Places
 from lazulite.engines.dns.spec import (
     REGISTRY,
     ROOT,
     AnyItem,
     ForwardSpec,
     LinkSpec,
+    PlaceSpec,
     PolicySpec,
     RulesSpec,
     ServersSpec,
@@ -46,6 +48,7 @@ class World:
         self.tables: dict[str, Table] = {}
         self.policies: dict[str, PolicySpec] = {}
         self.down: dict[str, frozenset[str]] = {}
+        self.places = Places()
         self._items: dict[tuple[str, str], Any] = {}
         self._authorities: dict[int, dict[bytes, list[str]]] = {}
         self._links: dict[str, dict[bytes, list[tuple[str, bool]]]] = {}
@@ -88,12 +91,18 @@ class World:
                 self._link(link)
         elif isinstance(item, LinkSpec):
             self._link(item)
-        elif isinstance(item, PolicySpec):
-            self.policies[item.key] = item
+        elif isinstance(item, PolicySpec | PlaceSpec):
+            self._choosing(item)
         elif isinstance(item, ServersSpec):
             self._derived = False
         elif isinstance(item, RulesSpec):
             self._rules = None
+
+    def _choosing(self, item: PolicySpec | PlaceSpec) -> None:
+        if isinstance(item, PolicySpec):
+            self.policies[item.key] = item
+        else:
+            self.places.put(item)
 
     def _link(self, item: LinkSpec) -> None:
         zone = self._items.get(("ZoneSpec", item.zone))
@@ -114,6 +123,8 @@ class World:
             self._unlink(item)
         elif isinstance(item, PolicySpec):
             self.policies.pop(item.key, None)
+        elif isinstance(item, PlaceSpec):
+            self.places.drop(item)
         elif isinstance(item, ServersSpec):
             self._derived = False
         elif isinstance(item, RulesSpec):

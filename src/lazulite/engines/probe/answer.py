@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
 import httptools
@@ -13,24 +14,28 @@ LONGEST = 1 << 16
 MOST_PIECES = 256
 """Reads that an answer may take: who sends byte after byte costs no more than that."""
 OK = 200
-"""The only status of success. Source: facts/load-balancer.md, "Probes" (custom-probe-overview)."""
+"""The only status of success where none is given. Source: facts/load-balancer.md, "Probes" (custom-probe-overview)."""
 _DEFAULT_PORTS = {80, 443}
 _KEPT = "/%:@!$&'()*+,;=-._~?"
 
 
-def request(address: IPAddress, port: int, path: str) -> bytes:
-    """What is asked. Whatever *path* has in it, it cannot add a line."""
-    host = f"[{address}]" if address.version == 6 else str(address)
+def request(address: IPAddress, port: int, path: str, host: str = "", headers: Iterable[tuple[str, str]] = ()) -> bytes:
+    """What is asked, by the address unless there is a name. Whatever *path* has in it, it cannot add a line; *headers*
+    are sound, and stand for the prober's own of the same names."""
+    host = host or (f"[{address}]" if address.version == 6 else str(address))
     host += "" if port in _DEFAULT_PORTS else f":{port}"
     target = quote("/" + path.removeprefix("/"), safe=_KEPT, errors="replace")
-    lines = f"GET {target} HTTP/1.1", f"Host: {host}", "User-Agent: Load Balancer Agent", "Connection: close"
-    return "\r\n".join((*lines, "", "")).encode()
+    own = {"host": f"Host: {host}", "user-agent": "User-Agent: Load Balancer Agent"}
+    own |= {name.lower(): f"{name}: {value}" for name, value in headers}
+    own["connection"] = "Connection: close"
+    return "\r\n".join((f"GET {target} HTTP/1.1", *own.values(), "", "")).encode()
 
 
 class Answer:
     """Takes the bytes as they come. ``reason`` is why the probe fails, nothing for a success."""
 
-    def __init__(self) -> None:
+    def __init__(self, statuses: tuple[tuple[int, int], ...] = ()) -> None:
+        self._statuses = statuses or ((OK, OK),)
         self._parser = httptools.HttpResponseParser(self)
         self._length = self._pieces = 0
         self.known = False
@@ -43,7 +48,8 @@ class Answer:
         """Called by the parser."""
         status = self._parser.get_status_code()
         if not 100 <= status < 200:
-            self._decide("" if status == OK else f"status {status}")
+            good = any(first <= status <= last for first, last in self._statuses)
+            self._decide("" if good else f"status {status}")
 
     def on_message_complete(self) -> None:
         """Called by the parser."""

@@ -12,6 +12,7 @@ import socket
 import ssl
 
 from lazulite.engines.probe.answer import Answer, request
+from lazulite.engines.probe.standing import Said
 from lazulite.engines.probe.tls import PIECE, Tls
 from lazulite.forwarding.model import Probe, ProbeProtocol
 from lazulite.values import IPAddress
@@ -34,26 +35,28 @@ _REASONS = {
 
 def patience_s(probe: Probe) -> float:
     """How long a probe may take."""
+    if probe.timeout_s:
+        return probe.timeout_s
     return probe.interval_s if probe.protocol is ProbeProtocol.TCP else min(probe.interval_s, HTTP_PATIENCE_S)
 
 
-async def check(opened: socket.socket, address: IPAddress, probe: Probe) -> str:
+async def check(opened: socket.socket, address: IPAddress, probe: Probe, said: Said = Said()) -> str:  # noqa: B008
     """Ask through *opened*, which is not connected yet. Why the probe fails, or nothing: it succeeds."""
-    answer = Answer()
+    answer = Answer(probe.statuses)
     try:
         async with asyncio.timeout(patience_s(probe)):
-            await _ask(opened, address, probe, answer)
+            await _ask(opened, address, probe, said, answer)
     except OSError as error:
         if not answer.known:
             return reason(error)
     return answer.reason
 
 
-async def _ask(opened: socket.socket, address: IPAddress, probe: Probe, answer: Answer) -> None:
+async def _ask(opened: socket.socket, address: IPAddress, probe: Probe, said: Said, answer: Answer) -> None:
     await asyncio.get_running_loop().sock_connect(opened, (str(address), probe.port))
     if probe.protocol is not ProbeProtocol.TCP:
         stream = Tls(opened) if probe.protocol is ProbeProtocol.HTTPS else _Plain(opened)
-        await stream.send(request(address, probe.port, probe.path))
+        await stream.send(request(address, probe.port, probe.path, said.host, said.headers))
         while not answer.over:
             answer.take(await stream.receive())
 

@@ -7,11 +7,14 @@ import errno
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
 
 from lazulite.engines.probe.check import TIMEOUT, check, patience_s, reason
 from lazulite.engines.probe.standing import NOT_RUNNING, Noted, Pace, Standing, Target, following
 from lazulite.forwarding.model import Probe
+from lazulite.values import IPAddress
 
 _LOG = logging.getLogger(__name__)
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -23,8 +26,15 @@ LATE_S = 0.05
 """A probe that is told later than this that its time is over was not heard: this process had no time itself."""
 MOST_EXCUSES = 3
 """Probes in a row that may go unheard; after them a member that does not answer in time is taken at its word."""
+LookUp = Callable[[Target], Awaitable[IPAddress]]
+"""The address of a target that is known by name. Raises ``OSError``."""
 Open = Callable[[Target], socket.socket]
 """A non-blocking stream socket that reaches the target when it is connected. Raises ``OSError``."""
+
+
+async def nobody(target: Target) -> IPAddress:
+    """For those whose targets all have addresses."""
+    raise OSError(errno.EHOSTUNREACH, target.said.host)
 
 
 class _Asked:
@@ -48,8 +58,8 @@ class _Asked:
 class Prober:
     """Implements :class:`lazulite.engines.probe.standing.Members`; belongs to one event loop."""
 
-    def __init__(self, open_socket: Open, noted: Noted) -> None:
-        self._open, self._noted = open_socket, noted
+    def __init__(self, open_socket: Open, noted: Noted, look_up: LookUp = nobody) -> None:
+        self._open, self._noted, self._look_up = open_socket, noted, look_up
         self._pace = Pace()
         self._pools: dict[str, dict[str, Standing]] = {}
         self._asked: dict[tuple[str, str], _Asked] = {}
@@ -73,7 +83,7 @@ class Prober:
         self._stop(pool, member)
         if target is None:
             return Standing(reason=NOT_RUNNING)
-        standing = Standing(healthy)
+        standing = Standing(healthy or probe.trusting, judged=healthy or not probe.trusting)
         if asked is not None and asked.target == target:
             standing = asked.standing
             standing.contrary = 0
@@ -122,7 +132,7 @@ class Prober:
             result = None
         if result is not None:
             former = asked.standing.reason
-            turned = asked.standing.learn(result, asked.probe.threshold)
+            turned = asked.standing.learn(result, asked.probe.threshold, asked.probe.recovery)
             if turned:
                 _LOG.info("pool=%s member=%s healthy=%s reason=%s", asked.pool, asked.member, not result, result)
             if turned or result != former:
@@ -138,8 +148,13 @@ class Prober:
     async def _result(self, asked: _Asked) -> str | None:
         """Why the probe fails, nothing for a success, and ``None`` when there was none."""
         try:
-            with self._open(asked.target) as opened:
-                return await check(opened, asked.target.address, asked.probe)
+            target = asked.target
+            if target.address is None:
+                async with asyncio.timeout(patience_s(asked.probe)):
+                    target = msgspec.structs.replace(target, address=await self._look_up(target))
+            assert target.address is not None
+            with self._open(target) as opened:
+                return await check(opened, target.address, asked.probe, target.said)
         except OSError as error:
             if error.errno not in _SHORTAGES:
                 return reason(error)

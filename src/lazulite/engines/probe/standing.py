@@ -12,19 +12,34 @@ from lazulite.values import IPAddress
 
 SPACING_S = 0.001
 """Between the first probes of members that come together: a round of thousands is no burst, and stays spread."""
+UNJUDGED = "not judged yet"
 NOT_RUNNING = "no running machine has this address"
 """Of a member that is not asked: stopped machines are not probed.
 Source: facts/load-balancer.md, "Probes" (custom-probe-overview)."""
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What an HTTP request says beside its path: a name for ``Host``, and further headers."""
+
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class Target(msgspec.Struct, frozen=True):
-    """Where a member is found: equal targets are the same machine, which keeps what is known of it."""
+    """Where a member is found: equal targets are the same machine, which keeps what is known of it.
+
+    In a network (``vrf``), or somewhere on the Internet (``site`` is the host to ask from): then the address may be
+    known by name alone, and ``resolver`` is who knows it.
+    """
 
     vrf: str
-    address: IPAddress
-    port: str
+    address: IPAddress | None
+    port: str = ""
     """The incarnation of its interface, and of the guest behind that."""
-    guest: str
+    guest: str = ""
+    site: str = ""
+    resolver: IPAddress | None = None
+    said: Said = Said()
 
 
 class Standing(msgspec.Struct):
@@ -40,17 +55,28 @@ class Standing(msgspec.Struct):
     failed: int = 0
     reason: str = ""
     """Why the last probe failed, or nothing when it did not."""
+    judged: bool = True
+    """Whether probes have decided, or the state is the one to begin with."""
 
-    def learn(self, reason: str, threshold: int) -> bool:
+    @property
+    def told(self) -> str:
+        """The reason as others are told it."""
+        return self.reason if self.judged else UNJUDGED
+
+    def learn(self, reason: str, threshold: int, recovery: int = 0) -> bool:
         """Take the result of a probe, a success when there is no *reason*; whether the member turned."""
         good = not reason
         self.sent += 1
         self.failed += not good
         self.reason = reason
-        self.contrary = 0 if good is self.healthy else self.contrary + 1
-        if self.contrary < max(1, threshold):
+        if good is self.healthy:
+            first, self.contrary = good and not self.judged, 0
+            self.judged = self.judged or good
+            return first
+        self.contrary += 1
+        if self.contrary < max(1, (recovery if good else 0) or threshold):
             return False
-        self.healthy, self.contrary = good, 0
+        self.healthy, self.contrary, self.judged = good, 0, True
         return True
 
 

@@ -41,9 +41,10 @@ def shown(found: Resource[Any], kind: str) -> dict[str, Any]:
 
 def references(context: Context, places: Mapping[str, str]) -> Any:
     """``getDnsResourceReference``: the alias record sets that point to each of the resources asked for."""
-    body = context.body if isinstance(context.body, dict) else {}
-    asked = (body.get("properties") or {}).get("targetResources") or []
-    found = [_referring(str(t.get("id", "")), context.view) for t in asked if isinstance(t, dict)]
+    said = context.body.get("properties") if isinstance(context.body, dict) else None
+    asked = said.get("targetResources") if isinstance(said, dict) else None
+    targets = asked if isinstance(asked, list) else []
+    found = [_referring(str(t.get("id", "")), context.view) for t in targets if isinstance(t, dict)]
     return {"properties": {"dnsResourceReferences": found}}
 
 

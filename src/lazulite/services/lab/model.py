@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from lazulite.resources.model import INERT, READ_ONLY, Bounds, Code, Kind, Properties
+from lazulite.resources.model import READ_ONLY, Bounds, Code, Kind, Properties
 from lazulite.values import IPAddress
 
 
 class Client(Properties, frozen=True):
     """``clients``: a host on the simulated Internet. Where it is decides nothing before a service asks for it."""
 
-    country: Annotated[str, INERT]
+    country: str
     """ISO 3166-1, two letters."""
-    latitude: Annotated[float | None, INERT, Bounds(-90, 90)] = None
-    longitude: Annotated[float | None, INERT, Bounds(-180, 180)] = None
+    subdivision: str | None = None
+    """State or province, as geographic routing calls it: ``US-CA``."""
+    latitude: Annotated[float | None, Bounds(-90, 90)] = None
+    longitude: Annotated[float | None, Bounds(-180, 180)] = None
+    latencies: dict[str, Any] | None = None
+    """Milliseconds to Azure regions by name, over what the distance says."""
     ip_address: Annotated[IPAddress | None, Code("InvalidIPAddressFormat")] = msgspec.field(
         default=None, name="ipAddress"
     )

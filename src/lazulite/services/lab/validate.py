@@ -12,6 +12,7 @@ from lazulite.services.lab.model import Client
 from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Lab
+from lazulite.services.traffic_manager.geography import AZURE, regions
 from lazulite.services.virtual_network.model import VirtualNetwork
 from lazulite.values import IPAddress
 
@@ -33,6 +34,7 @@ def validate(client: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]
     if said.country.upper() not in COUNTRIES:
         message = f"{said.country} is not a country code of ISO 3166-1 (two letters)."
         yield Violation("InvalidParameter", message, "properties.country")
+    yield from _place(said)
     if (said.latitude is None) is not (said.longitude is None):
         message = "latitude and longitude go together."
         yield Violation("InvalidParameter", message, "properties.latitude")
@@ -41,6 +43,18 @@ def validate(client: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]
         yield Violation("PublicIPAddressPoolExhausted", message, "properties.ipAddress")
     else:
         yield from _address(client, said.ip_address, view, lab)
+
+
+def _place(said: Client) -> Iterator[Violation]:
+    """What Traffic Manager is to know."""
+    region = (said.subdivision or "").upper()
+    if (region and region not in regions()) or not region.startswith(said.country.upper() if region else ""):
+        message = f"{said.subdivision} is not a state or province of {said.country} in the geographic hierarchy."
+        yield Violation("InvalidParameter", message, "properties.subdivision")
+    for name, value in (said.latencies or {}).items():
+        if "".join(name.split()).lower() not in AZURE or not isinstance(value, int | float) or not 0 <= value <= 10000:
+            message = f"{name}: {value} is not an Azure region and milliseconds to it."
+            yield Violation("InvalidParameter", message, "properties.latencies")
 
 
 def _address(client: Resource[Any], address: IPAddress, view: View, lab: Lab) -> Iterator[Violation]:

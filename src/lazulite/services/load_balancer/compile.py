@@ -109,7 +109,7 @@ def _probe(child: Resource[Probe]) -> waist.Probe:
         said.request_path or "",
         said.interval,
         said.probe_threshold,
-        child.id.text,
+        origin=child.id.text,
     )
 
 

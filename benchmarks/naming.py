@@ -1,0 +1,279 @@
+"""The name server beside Knot on one processor: questions a second, a restart with a million records, a change."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import quantiles
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rdatatype
+import dns.zone
+
+from benchmarks.result import Goal, Result, against, alone, turns
+from lazulite.engines.dns.spec import ChoiceSpec, Listener, PolicySpec, ServersSpec, ZoneSpec
+from lazulite.engines.dns.tables import Set, soa
+from lazulite.forwarding.domain import encode
+from lazulite.testing import lab
+from tests.engines.named import LOOPBACK, Named, free_port, named
+
+TURNS, SECONDS = 3, 3
+HOSTS = 1000
+ZONES, RECORDS = 1000, 1000
+PUTS = 100
+STATIC, DYNAMIC = Goal(0.6, at_least=True), Goal(0.4, at_least=True)
+RESTART_S, MEMORY_MB, PUT_MS = Goal(5, "ours"), Goal(400, "ours"), Goal(20, "ours")
+_KNOT = """\
+server:
+    listen: {address}@{port}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+    rundir: {directory}
+    edns-client-subnet: on
+database:
+    storage: {directory}
+mod-geoip:
+  - id: geo
+    config-file: {directory}/geo.conf
+    ttl: 30
+    mode: subnet
+zone:
+  - domain: contoso.com
+    file: {directory}/contoso.zone
+  - domain: checked.test
+    file: {directory}/checked.zone
+  - domain: app.test
+    file: {directory}/app.zone
+    module: mod-geoip/geo
+"""
+_START = Set("", "SOA", 3600, (soa("ns1.contoso.com", "me.contoso.com", 1, 3600, 300, 2419200, 300),))
+
+
+def naming() -> Iterator[Result]:
+    """Needs ``knotd`` and ``dnsperf``; without them only what has no peer is measured."""
+    if shutil.which("knotd") and shutil.which("dnsperf"):
+        asked = f"{len(_NAMES.split()) * len(_TYPES)} questions to one zone"
+        yield alone("answers unlike Knot's", [_disagreements()], "", Goal(0, "ours"), asked)
+        yield from _questions()
+    yield from _restart()
+    yield from _change()
+
+
+def _questions() -> Iterator[Result]:
+    with tempfile.TemporaryDirectory() as where:
+        ours, theirs = free_port(), free_port()
+        directory = Path(where)
+        (directory / "static").write_text("".join(f"h{i}.contoso.com A\n" for i in range(HOSTS)))
+        (directory / "dynamic").write_text("app.app.test A\n")
+        with named(directory) as server, _knot(directory, theirs) as knot:
+            if (os.cpu_count() or 1) > 1:
+                os.sched_setaffinity(server.process.pid, {1})
+            _load(server, ours)
+            for name, goal in (("static", STATIC), ("dynamic", DYNAMIC)):
+                questions = directory / name
+                mine = partial(_asked, questions, ours, server.process.pid)
+                pairs = turns(TURNS, mine, partial(_asked, questions, theirs, knot))
+                yield against(f"{name} answers", pairs, "per core and s", "knot", goal, "by dnsperf")
+
+
+_CHECKED = """\
+$ORIGIN checked.test.
+$TTL 300
+@ SOA ns1 me 1 3600 300 2419200 60
+@ NS ns1
+@ NS ns2.elsewhere.test.
+@ MX 10 mail
+@ TXT "v=spf1 -all" "more"
+@ CAA 0 issue "ca.test"
+ns1 A 192.0.2.1
+ns1 AAAA 2001:db8::1
+mail A 192.0.2.2
+www A 192.0.2.3
+www A 192.0.2.4
+go CNAME www
+far CNAME www.elsewhere.test.
+chain CNAME go
+dangling CNAME nothing
+loop CNAME pool
+pool CNAME loop
+a.b.c A 192.0.2.5
+*.wild A 192.0.2.6
+*.wild TXT "w"
+there.wild A 192.0.2.7
+*.alias CNAME www
+_sip._tcp SRV 1 2 5060 mail
+ptr PTR www
+sub NS ns.sub
+ns.sub A 192.0.2.8
+sub DS 1 8 2 1111111111111111111111111111111111111111111111111111111111111111
+tlsa TLSA 3 1 1 2222222222222222222222222222222222222222222222222222222222222222
+naptr NAPTR 1 1 "U" "E2U+sip" "!^.*$!sip:a@b!" .
+"""
+_NAMES = (
+    "@ ns1 mail www go far chain dangling loop a.b.c b.c c nothing x.wild y.x.wild wild there.wild z.there.wild "
+    "q.alias _sip._tcp _tcp ptr sub x.sub ns.sub tlsa naptr WWW"
+)
+_TYPES = ["A", "AAAA", "NS", "SOA", "MX", "TXT", "CAA", "CNAME", "SRV", "PTR", "DS", "TLSA", "NAPTR"]
+
+
+def _disagreements() -> int:
+    """Questions that ours answers otherwise than Knot serving the same zone: code, authority, answer or authority
+    section. Knot adds addresses of its own choice, so additional records are left out."""
+    with tempfile.TemporaryDirectory() as where:
+        directory, ours, theirs = Path(where), free_port(), free_port()
+        with named(directory) as server, _knot(directory, theirs):
+            server.load(
+                [ZoneSpec("z", "checked.test", 1), Listener("l", LOOPBACK, port=ours, number=1)], {"z": _checked_sets()}
+            )
+            return sum(
+                _sections(f"{n}.checked.test" if n != "@" else "checked.test", t, ours)
+                != _sections(f"{n}.checked.test" if n != "@" else "checked.test", t, theirs)
+                for n in _NAMES.split()
+                for t in _TYPES
+            )
+
+
+def _checked_sets() -> list[Set]:
+    zone, origin = dns.zone.from_text(_CHECKED, "checked.test", check_origin=False), dns.name.from_text("checked.test")
+    return [
+        Set(
+            "" if name == dns.name.empty else str(name).lower(),
+            dns.rdatatype.to_text(found.rdtype),
+            found.ttl,
+            tuple(r.to_wire(origin=origin) for r in found),
+        )
+        for name, found in zone.iterate_rdatasets()
+    ]
+
+
+def _sections(name: str, rtype: str, port: int) -> tuple[object, ...]:
+    answer = dns.query.udp(dns.message.make_query(name, rtype), LOOPBACK, timeout=20, port=port)
+    told = [sorted(r.to_text() for r in part) for part in (answer.answer, answer.authority)]
+    return answer.rcode(), bool(answer.flags & dns.flags.AA), *told
+
+
+def _load(server: Named, port: int) -> None:
+    hosts = [Set(f"h{i}", "A", 300, (bytes((10, i // 250, i % 250, 1)),)) for i in range(HOSTS)]
+    choices = tuple(ChoiceSpec(str(i), address=f"192.0.2.{i + 1}", priority=i) for i in range(4))
+    items = [
+        ZoneSpec("z", "contoso.com", 1),
+        ZoneSpec("t", "app.test", 1),
+        ServersSpec("s", 1, ("ns1.contoso.com",), ("192.0.2.1",)),
+        PolicySpec("p", "priority", 30, choices, "up"),
+        Listener("l", LOOPBACK, port=port, number=1),
+    ]
+    server.load(items, {"z": [_START, *hosts], "t": [_START, Set("app", "ANY", 30, (), "p")]})
+
+
+def _asked(questions: Path, port: int, server: int) -> float:
+    """Answers in a second of the server's processor time: what one core gives, whoever else wants it meanwhile."""
+    words = f"dnsperf -s {LOOPBACK} -p {port} -d {questions} -l {SECONDS} -c 4 -T 1 -q 100"
+    before = _processor_s(server)
+    done = subprocess.run([*_on(0), *words.split()], capture_output=True, text=True, check=True)
+    found = re.search(r"Queries completed:\s+(\d+)", done.stdout)
+    assert found is not None, done.stdout
+    return int(found[1]) / (_processor_s(server) - before)
+
+
+def _processor_s(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _on(processor: int) -> list[str]:
+    return ["taskset", "-c", str(processor)] if (os.cpu_count() or 1) > 1 else []
+
+
+@contextmanager
+def _knot(directory: Path, port: int) -> Iterator[int]:
+    """Its pid."""
+    head = "$TTL 3600\n@ SOA ns1 me 1 3600 300 2419200 300\n@ NS ns1\nns1 A 192.0.2.1\n"
+    hosts = "".join(f"h{i} 300 A 10.{i // 250}.{i % 250}.1\n" for i in range(HOSTS))
+    (directory / "contoso.zone").write_text("$ORIGIN contoso.com.\n" + head + hosts)
+    (directory / "app.zone").write_text("$ORIGIN app.test.\n" + head + "app 30 A 192.0.2.1\n")
+    (directory / "checked.zone").write_text(_CHECKED)
+    (directory / "geo.conf").write_text("app.app.test:\n  - net: 127.0.0.0/8\n    A: [ 192.0.2.1 ]\n")
+    config = directory / "knot.conf"
+    config.write_text(_KNOT.format(address=LOOPBACK, port=port, directory=directory))
+    process = subprocess.Popen(
+        [*_on(1), "knotd", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _await(port, "h1.contoso.com", process)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(port: int, name: str, process: subprocess.Popen[bytes] | None = None) -> float:
+    """Seconds until the name has an answer."""
+    question = b"\1\1\1\0\0\1\0\0\0\0\0\0" + encode(name) + b"\0\1\0\1"
+    began = time.monotonic()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.05)
+        while True:
+            assert process is None or process.poll() is None
+            try:
+                asking.sendto(question, (LOOPBACK, port))
+                if asking.recv(4096)[7]:
+                    return time.monotonic() - began
+            except (TimeoutError, ConnectionRefusedError):
+                if time.monotonic() - began > 60:
+                    raise
+
+
+def _restart() -> Iterator[Result]:
+    """From nothing to an answer of the last zone, packed snapshot told and all; then the memory it takes."""
+    sets = [_START, *(Set(f"h{i}", "A", 300, (i.to_bytes(4),)) for i in range(RECORDS))]
+    zones = [ZoneSpec(f"z{i}", f"zone{i}.com", 1) for i in range(ZONES)]
+    seconds, megabytes = [], []
+    for _ in range(TURNS):
+        with tempfile.TemporaryDirectory() as where:
+            port, began = free_port(), time.monotonic()
+            servers = ServersSpec("s", 1, ("ns1.contoso.com",), ("192.0.2.1",))
+            with named(Path(where)) as server:
+                server.load(
+                    [*zones, servers, Listener("l", LOOPBACK, port=port, number=1)], {z.key: sets for z in zones}
+                )
+                _await(port, f"h{RECORDS - 1}.zone{ZONES - 1}.com")
+                seconds.append(time.monotonic() - began)
+                megabytes.append(_proportional_mb(server.process.pid))
+    size = f"{ZONES} zones of {RECORDS} records"
+    yield alone("restart of the name server", seconds, "s", RESTART_S, size)
+    yield alone("memory of the name server", megabytes, "MB", MEMORY_MB, size)
+
+
+def _proportional_mb(pid: int) -> float:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def _change() -> Iterator[Result]:
+    """A PUT through the API of a lab with packets: its answer comes when the record is served."""
+    with lab() as one:
+        one.put("dnszones/bench.example", {"location": "global"})
+        spent = []
+        for i in range(PUTS):
+            path = one.id(f"dnszones/bench.example/A/h{i}")
+            began = time.monotonic()
+            one.client.put(path, {"properties": {"TTL": 60, "ARecords": [{"ipv4Address": f"10.0.0.{i}"}]}})
+            spent.append((time.monotonic() - began) * 1000)
+    yield alone(
+        "PUT of a record, 95th percentile", [quantiles(spent, n=20)[18]], "ms", PUT_MS, "served when it answers"
+    )
