@@ -23,19 +23,26 @@ from lazulite.forwarding.model import (
     Route,
     Rule,
     Upstream,
+    Watched,
 )
 from lazulite.values import PortRange
 
 NUMBERS = st.integers(0, 1 << 32)
+WITHIN: dict[Any, st.SearchStrategy[Any]] = {
+    int: NUMBERS,
+    tuple[tuple[int, int], ...]: st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple),
+    tuple[tuple[str, float], ...]: st.lists(st.tuples(st.text(), st.floats(0, 1e6))).map(tuple),
+}
+"""Types of fields whose values are bounded: what MessagePack can say, and what equals itself."""
 
 
 def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Values of a struct with every field drawn."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{f.name: NUMBERS if hints[f.name] is int else ... for f in msgspec.structs.fields(kind)})
+    return st.builds(kind, **{f.name: WITHIN.get(hints[f.name], ...) for f in msgspec.structs.fields(kind)})
 
 
-for nested in (PublicAddress, PortRange, Rule, Route, Probe, Member, PortBlock, Choice, Upstream, ForwardRule):
+for nested in (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, PortBlock, Choice, Upstream, ForwardRule):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

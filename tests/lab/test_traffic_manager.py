@@ -1,0 +1,237 @@
+"""Names that Traffic Manager answers: by where clients are, and by who answers probes; whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from lazulite.cli.dig import ask
+from lazulite.testing import Lab, lab
+
+PATIENCE_S = 90
+SUFFIX = "trafficmanager.net"
+TYPE = "Microsoft.Network/trafficManagerProfiles"
+CLIENTS = {"ie": "IE", "fr": "FR", "us": "US", "jp": "JP", "one": "NL", "two": "US"}
+FAST = {"intervalInSeconds": 10, "timeoutInSeconds": 5, "toleratedNumberOfFailures": 0, "path": "/alive"}
+SERVER = """\
+import http.server, pathlib
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        wanted = self.path == "/alive" and self.headers.get("X-Lab") == "yes"
+        self.send_response(int(pathlib.Path("/srv/status").read_text()) if wanted else 404)
+        self.end_headers()
+    def log_message(self, *words): pass
+http.server.ThreadingHTTPServer(("", 80), Handler).serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[Lab]:
+    """Hosts on the Internet: four clients, and two that serve pages."""
+    with lab() as made:
+        for name, country in CLIENTS.items():
+            made.put(f"Lazulite.Lab/clients/{name}", {"properties": {"country": country}})
+        for name in ("one", "two"):
+            answer(made, name, 200)
+            done = made.exec(name, ["sh", "-c", "cat > /srv/serve.py"], stdin=SERVER)
+            assert done.returncode == 0, done.stderr
+            made.exec(name, ["sh", "-c", "setsid python3 /srv/serve.py > /dev/null 2>&1 < /dev/null &"])
+            eventually(lambda: ":0050 " in made.exec(name, ["cat", "/proc/net/tcp"]).stdout)  # noqa: B023
+        yield made
+
+
+def answer(one: Lab, name: str, status: int) -> None:
+    """What the host's page answers from now on."""
+    assert one.exec(name, ["sh", "-c", f"echo {status} > /srv/status"]).returncode == 0
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.2)
+
+
+def external(name: str, target: str = "", **more: Any) -> dict[str, Any]:
+    said = {"target": target or f"{name}.example.com", "alwaysServe": "Enabled"} | more
+    return {"name": name, "type": f"{TYPE}/externalEndpoints", "properties": said}
+
+
+def profile(one: Lab, name: str, method: str, *endpoints: dict[str, Any], **more: Any) -> Any:
+    said = {"trafficRoutingMethod": method, "dnsConfig": {"relativeName": name, "ttl": 0}, "endpoints": [*endpoints]}
+    return one.put(f"trafficManagerProfiles/{name}", {"location": "global", "properties": said | more})
+
+
+def said(one: Lab, source: str, name: str, rtype: str = "CNAME") -> tuple[str, list[str]]:
+    step = ask(one.client, source, {"name": f"{name}.{SUFFIX}", "type": rtype, "server": "", "walk": False})["steps"][
+        -1
+    ]
+    return step["rcode"], sorted(r["data"].removesuffix(".example.com.") for r in step["answer"])
+
+
+def state(one: Lab, name: str) -> tuple[str, dict[str, str]]:
+    shown = one.get(f"trafficManagerProfiles/{name}")["properties"]
+    states = {e["name"]: e["properties"]["endpointMonitorStatus"] for e in shown["endpoints"]}
+    return shown["monitorConfig"]["profileMonitorStatus"], states
+
+
+def address(one: Lab, name: str) -> str:
+    found: str = one.get(f"Lazulite.Lab/clients/{name}")["properties"]["ipAddress"]
+    return found
+
+
+def test_clients_are_led_to_the_narrowest_region_around_them(one: Lab) -> None:
+    profile(one, "geo", "Geographic", external("ireland", geoMapping=["IE"]), external("europe", geoMapping=["GEO-EU"]))
+    assert said(one, "ie", "geo") == ("NOERROR", ["ireland"])
+    assert said(one, "fr", "geo") == ("NOERROR", ["europe"])
+    assert said(one, "us", "geo") == ("NOERROR", [])
+
+
+def test_clients_are_led_to_the_nearest_endpoint(one: Lab) -> None:
+    places = {"we": "West Europe", "eus": "eastus", "jpe": "Japan East"}
+    profile(one, "near", "Performance", *(external(n, endpointLocation=p) for n, p in places.items()))
+    assert [said(one, c, "near")[1] for c in ("ie", "fr", "us", "jp")] == [["we"], ["we"], ["eus"], ["jpe"]]
+    path = "Lazulite.Lab/clients/fr"
+    slow = {"country": "FR", "ipAddress": address(one, "fr"), "latencies": {"westeurope": 900}}
+    one.put(path, {"properties": slow})
+    assert said(one, "fr", "near")[1] == ["eus"], "what the user measured stands"
+    one.put(path, {"properties": {"country": "FR", "ipAddress": address(one, "fr")}})
+
+
+def test_clients_are_led_by_their_subnets(one: Lab) -> None:
+    own = [{"first": address(one, "jp"), "last": address(one, "jp")}]
+    profile(one, "sub", "Subnet", external("mapped", subnets=own), external("rest"))
+    assert said(one, "jp", "sub")[1] == ["mapped"]
+    assert said(one, "us", "sub")[1] == ["rest"]
+    profile(one, "sub", "Subnet", external("mapped", subnets=own))
+    assert said(one, "us", "sub") == ("NXDOMAIN", [])
+
+
+def test_chance_leads_clients_to_every_endpoint_with_a_weight(one: Lab) -> None:
+    profile(one, "dice", "Weighted", external("a", weight=1), external("b", weight=1))
+    found = {said(one, "us", "dice")[1][0] for _ in range(60)}
+    assert found == {"a", "b"}, "missed by one in 2^59"
+
+
+def test_a_profile_or_endpoint_that_is_disabled_has_no_name(one: Lab) -> None:
+    profile(one, "off", "Priority", external("a"), external("b"))
+    assert said(one, "us", "off") == ("NOERROR", ["a"])
+    profile(one, "off", "Priority", external("a", endpointStatus="Disabled"), external("b"))
+    assert said(one, "us", "off") == ("NOERROR", ["b"])
+    profile(one, "off", "Priority", external("a"), external("b"), profileStatus="Disabled")
+    assert said(one, "us", "off") == ("NXDOMAIN", [])
+    assert state(one, "off") == ("Disabled", {"a": "Inactive", "b": "Inactive"})
+    one.delete("trafficManagerProfiles/off")
+    assert said(one, "us", "off") == ("NXDOMAIN", [])
+
+
+def monitored(one: Lab, name: str, method: str = "Priority", **more: Any) -> None:
+    """Two endpoints that are probed for real: with a header, at a path."""
+    ends = (external(n, address(one, n), alwaysServe="Disabled") for n in ("one", "two"))
+    profile(
+        one, name, method, *ends, monitorConfig=FAST | {"customHeaders": [{"name": "X-Lab", "value": "yes"}]}, **more
+    )
+
+
+def test_who_fails_its_probes_is_not_named_until_it_answers_again(one: Lab) -> None:
+    first, second = address(one, "one"), address(one, "two")
+    monitored(one, "live")
+    assert said(one, "us", "live", "A") == ("NOERROR", [first]), "served before anybody has been asked"
+    eventually(lambda: state(one, "live") == ("Online", {"one": "Online", "two": "Online"}))
+    answer(one, "one", 201)
+    eventually(lambda: said(one, "us", "live", "A")[1] == [second])
+    eventually(lambda: state(one, "live") == ("Degraded", {"one": "Degraded", "two": "Online"}))
+    answer(one, "two", 503)
+    eventually(lambda: state(one, "live")[1] == {"one": "Degraded", "two": "Degraded"})
+    assert said(one, "us", "live", "A")[1] == [first], "when all fail, all are chosen among"
+    answer(one, "one", 200)
+    answer(one, "two", 200)
+    eventually(lambda: state(one, "live") == ("Online", {"one": "Online", "two": "Online"}))
+    assert said(one, "us", "live", "A")[1] == [first]
+
+
+def test_several_addresses_are_those_that_answer(one: Lab) -> None:
+    both = sorted([address(one, "one"), address(one, "two")])
+    monitored(one, "many", "MultiValue", maxReturn=5)
+    assert said(one, "us", "many", "A") == ("NOERROR", both)
+    assert said(one, "us", "many", "AAAA") == ("NOERROR", [])
+    answer(one, "two", 500)
+    eventually(lambda: said(one, "us", "many", "A")[1] == [address(one, "one")])
+    answer(one, "two", 200)
+    eventually(lambda: said(one, "us", "many", "A")[1] == both)
+
+
+def test_an_endpoint_is_probed_where_its_name_leads(one: Lab) -> None:
+    one.put("dnszones/shop.example", {"location": "global"})
+    zone = one.id("dnszones/shop.example")
+    for name in ("one", "two"):
+        records = [{"ipv4Address": address(one, name)}]
+        one.client.put(f"{zone}/A/{name}", {"properties": {"TTL": 1, "ARecords": records}})
+    ends = (external(n, f"{n}.shop.example", alwaysServe="Disabled") for n in ("one", "two"))
+    monitor = FAST | {"customHeaders": [{"name": "X-Lab", "value": "yes"}]}
+    profile(
+        one,
+        "named",
+        "Priority",
+        *ends,
+        external("lost", "none.shop.example", alwaysServe="Disabled"),
+        monitorConfig=monitor,
+    )
+    expected = {"one": "Online", "two": "Online", "lost": "Degraded"}
+    eventually(lambda: state(one, "named") == ("Degraded", expected))
+    assert said(one, "us", "named", "A")[1] == sorted(["one.shop.example.", address(one, "one")])
+
+
+def test_a_nested_profile_counts_while_it_has_enough(one: Lab) -> None:
+    monitored(one, "inner")
+    child = {"targetResourceId": one.id("trafficManagerProfiles/inner"), "minChildEndpoints": 2}
+    nested = {"name": "in", "type": f"{TYPE}/nestedEndpoints", "properties": child}
+    profile(one, "outer", "Priority", nested, external("spare", "8.8.8.8"))
+    eventually(lambda: state(one, "outer")[1]["in"] == "Online")
+    assert said(one, "us", "outer", "A")[1] == [address(one, "one")]
+    answer(one, "two", 500)
+    eventually(lambda: said(one, "us", "outer", "A")[1] == ["8.8.8.8"])
+    eventually(lambda: state(one, "outer")[1] == {"in": "Degraded", "spare": "Unmonitored"})
+    answer(one, "two", 200)
+    eventually(lambda: said(one, "us", "outer", "A")[1] == [address(one, "one")])
+
+
+def test_an_alias_at_the_apex_of_a_zone_follows_a_profile(one: Lab) -> None:
+    monitored(one, "apex")
+    one.put("dnszones/apex.example", {"location": "global"})
+    target = {"TTL": 60, "targetResource": one.ref("trafficManagerProfiles/apex")}
+    one.client.put(f"{one.id('dnszones/apex.example')}/A/@", {"properties": target})
+    step = ask(one.client, "us", {"name": "apex.example", "type": "A", "server": "", "walk": False})["steps"][-1]
+    assert [r["data"] for r in step["answer"]] == [address(one, "one")]
+
+
+def test_names_fail_over_while_the_controller_is_dead(one: Lab) -> None:
+    monitored(one, "alone")
+    eventually(lambda: state(one, "alone") == ("Online", {"one": "Online", "two": "Online"}))
+    wanted = {"name": "us", "argv": ["getent", "hosts", f"alone.{SUFFIX}"]}
+    command = one.client.post("/lazulite/enter", wanted)["argv"]
+    first, second = address(one, "one"), address(one, "two")
+    quiet = one.client.post("/lazulite/enter", {"name": "one", "argv": ["sh", "-c", "echo 500 > /srv/status"]})["argv"]
+    one.kill_controller()
+    try:
+        assert found(command) == first
+        subprocess.run(quiet, timeout=PATIENCE_S, check=True)
+        eventually(lambda: found(command) == second)
+    finally:
+        one.start_controller()
+    answer(one, "one", 200)
+    eventually(lambda: said(one, "us", "alone", "A")[1] == [first])
+
+
+def found(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    return (done.stdout.split() or [""])[0]
+
+
+def test_nothing_differs_from_the_model_in_the_end(one: Lab) -> None:
+    assert one.drift() == []
+    assert one.status()["refusals"] == []
