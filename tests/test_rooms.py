@@ -72,7 +72,7 @@ def test_functions_are_small() -> None:
 
 
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-PROVEN = 0.9
+PROVEN = 1.1
 """Lines of test to a line of code. The goal is 1.2; this is where it stands, and it may only rise."""
 
 
