@@ -10,14 +10,22 @@ from lazulite.drivers.linux import LinuxDriver, names, skeleton, skeleton_intern
 from lazulite.drivers.linux.realise import Realiser
 from lazulite.drivers.linux.state import Address, Chain, Item, Key
 from lazulite.drivers.memory import MemoryDriver
-from lazulite.forwarding.model import PlatformResolver, Vrf
+from lazulite.forwarding.model import GlobalRule, PlatformResolver, Vrf
 from lazulite.forwarding.stages import STAGES, UNSUPPORTED
+from lazulite.values import Protocol
 
 
 def resolver() -> dict[Key, Item]:
     """What a network with the platform's resolver wants."""
     realiser = Realiser()
     realiser.advance([Vrf("net", "net", ()), PlatformResolver("net", "net", ip_address("168.63.129.16"))], ())
+    return realiser.wanted
+
+
+def global_address() -> dict[Key, Item]:
+    """What an address of several regions wants."""
+    realiser = Realiser()
+    realiser.advance([GlobalRule("all", "all", ip_address("198.18.9.9"), Protocol.TCP, 80, ())], ())
     return realiser.wanted
 
 
@@ -40,6 +48,9 @@ REALISED = {
     "port-map": "vmap @forwarded" in EDGE and "vmap @lb_rules" in BALANCER,
     "bucket-map": "vmap @balanced" in EDGE and "vmap @lb_every_port" in BALANCER,
     "kept-member-map": "meta mark vmap @lb_hops" in BALANCER,
+    "region-chain": any(
+        isinstance(i.spec, Chain) and i.spec.hook and k[0] == names.INTERNET for k, i in global_address().items()
+    ),
     "internet-router": names.INTERNET == "internet",
 }
 

@@ -21,8 +21,10 @@ from lazulite.forwarding.model import (
     EntryKey,
     ForwardingModel,
     Frontend,
+    GlobalRule,
     Guest,
     InternetHost,
+    Nearness,
     Peering,
     PlatformResolver,
     Pool,
@@ -139,6 +141,15 @@ class Index:
         """The frontend at a private *address* of *vrf*, or at a public one when *vrf* is ``None``."""
         names = self._claims.get(("frontend", vrf, address))
         return self.model.get(Frontend, names[0]) if names else None
+
+    def global_rules(self, address: IPAddress) -> list[GlobalRule]:
+        """The rules on an address of several regions."""
+        return self._named(GlobalRule, ("global", address))
+
+    def regions(self, source: str) -> tuple[str, ...]:
+        """The regions as an Internet host or the edge of a VRF has them, from the nearest on."""
+        found = self.model.get(Nearness, source)
+        return found.regions if found else ()
 
     def services(self, frontend: str) -> Services:
         """What the rules on the frontend of that name take."""
@@ -278,6 +289,10 @@ def _frontend_claims(frontend: Frontend) -> Iterator[Hashable]:
     yield "frontend", None if frontend.public else frontend.vrf, frontend.address
 
 
+def _global_claims(rule: GlobalRule) -> Iterator[Hashable]:
+    yield "global", rule.address
+
+
 def _service_claims(service: BalancingRule | PortForward) -> Iterator[Hashable]:
     yield type(service), service.frontend
 
@@ -294,6 +309,7 @@ _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     Frontend: _frontend_claims,
     BalancingRule: _service_claims,
     PortForward: _service_claims,
+    GlobalRule: _global_claims,
     SourceNat: _source_nat_claims,
 }
 _KINDS: dict[str, type[Entry]] = {k.__name__: k for k in get_args(AnyEntry)}

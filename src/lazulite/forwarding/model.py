@@ -344,6 +344,38 @@ class BalancingRule(Entry, frozen=True):
     origin: str = ""
 
 
+class GlobalMember(msgspec.Struct, frozen=True, order=True):
+    """A balancing rule on a public frontend that a global rule may lead to, and the region where it is."""
+
+    rule: str
+    region: str
+
+
+class GlobalRule(Entry, frozen=True):
+    """New flows to a port of an address of several regions go to the nearest one that can serve them.
+
+    A member can while its pool has somebody for new flows. Each source has its order of regions (:class:`Nearness`);
+    members of one region share its flows by hash. The flow keeps its addresses up to the edge of the member's network,
+    where the member's rule takes the ``address`` as it takes its own frontend's.
+    """
+
+    label: str
+    address: IPAddress
+    protocol: Protocol
+    port: int
+    members: tuple[GlobalMember, ...]
+    distribution: Distribution = Distribution.FLOW
+    idle_timeout_s: int = 240
+    origin: str = ""
+
+
+class Nearness(Entry, frozen=True):
+    """The regions from the nearest on, for what an Internet host of this name sends, or the edge of a VRF of it."""
+
+    regions: tuple[str, ...]
+    origin: str = ""
+
+
 class PortForward(Entry, frozen=True):
     """One port of a frontend that leads to one port of one backend."""
 
@@ -553,6 +585,8 @@ AnyEntry: TypeAlias = (
     | Contents
     | Frontend
     | BalancingRule
+    | GlobalRule
+    | Nearness
     | PortForward
     | SourceNat
     | Zone

@@ -193,6 +193,18 @@ STAGES: tuple[Stage, ...] = (
         30, "public-address-dnat", "edge.public_destination", ("destination",), ("destination",), "public-address-map"
     ),
     _edge_stage(40, "internet", "edge.internet", ("destination",), (), "internet-router"),
+    Stage(
+        "cross-region",
+        Pipeline.EDGE,
+        35,
+        ("source link", *FIVE_TUPLE),
+        (),
+        State.FLOWS,
+        Side.EDGE,
+        Domain.STATELESS,
+        "regions.choose",
+        _realised("region-chain"),
+    ),
     _balancer_stage(10, "frontend", "balancer.frontend", ("vrf", "destination"), (), "marker-route"),
     _balancer_stage(
         20,

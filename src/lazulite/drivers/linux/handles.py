@@ -122,6 +122,9 @@ class Handles:
     def build(self, name: str, wanted: Skeleton) -> None:
         """Load the fixed ruleset."""
         nft, netfilter = self.nft(name), self.netfilter(name)
+        if wanted.role == "internet":
+            nft.run(skeleton.internet())
+            return
         for version in (4, 6):
             router = wanted.role == "router"
             nft.run(skeleton.router(version, wanted.idle_s) if router else skeleton.edge(version))

@@ -93,6 +93,16 @@ def steering_table(vrf: str, address: str) -> int:
     return 0x2000000 | int(digest(f"{vrf} {address}", 6), 16)
 
 
+def region_table(vrf: str) -> int:
+    """Of the Internet: table and mark of what goes to a global address and by the edge of that VRF."""
+    return 0x3000000 | int(digest(f"region {vrf}", 6), 16)
+
+
+def place(regions: tuple[str, ...]) -> int:
+    """Of the Internet: mark of what comes from where the regions are in this order."""
+    return 0x4000000 | int(digest(" ".join(regions), 6), 16)
+
+
 def steering_mac(vrf: str, address: str) -> str:
     """Destination MAC by which a packet on a peering link says which appliance it goes to."""
     raw = digest(f"{vrf} {address}", 10)

@@ -10,7 +10,15 @@ from collections.abc import Hashable, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Address
 from typing import Any
 
-from lazulite.drivers.linux import acl, names, realise_edge, realise_floating, realise_internal, realise_steering
+from lazulite.drivers.linux import (
+    acl,
+    names,
+    realise_edge,
+    realise_floating,
+    realise_global,
+    realise_internal,
+    realise_steering,
+)
 from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_steering import LINK_MAC
 from lazulite.drivers.linux.scene import EVERYTHING, FAMILY, Index, Items, Scene, attached, host_prefix, put
@@ -37,8 +45,10 @@ from lazulite.forwarding.model import (
     BalancingRule,
     ForwardingModel,
     Frontend,
+    GlobalRule,
     Guest,
     InternetHost,
+    Nearness,
     NextHop,
     Peering,
     Port,
@@ -122,6 +132,7 @@ def vrf(scene: Scene, name: str) -> Items:
 def internet(scene: Scene) -> Items:
     """The network between the edges and the hosts of the simulated Internet."""
     yield put(names.INTERNET, Namespace("internet"))
+    yield put(names.INTERNET, Skeleton("internet"))
     for everything in EVERYTHING:
         yield put(names.INTERNET, BLACKHOLE, MAIN, everything)
 
@@ -325,5 +336,7 @@ _ROOTS: dict[type, tuple[Any, ...]] = {
     BalancingRule: (realise_edge.balancing_rule, realise_floating.rule, realise_internal.rule),
     PortForward: (realise_edge.port_forward, realise_floating.port_forward, realise_internal.port_forward),
     SourceNat: (realise_edge.source_nat,),
+    GlobalRule: (realise_global.rule,),
+    Nearness: (realise_global.source,),
 }
 """What begins with an entry of a type; several may, in different namespaces."""

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from lazulite.drivers.linux.state import Item, Key, Spec, key
-from lazulite.forwarding.model import BalancingRule, Entry, ForwardingModel, Frontend, Guest, Peering, Port, Vrf
+from lazulite.forwarding.model import (
+    BalancingRule,
+    Entry,
+    ForwardingModel,
+    Frontend,
+    Guest,
+    Nearness,
+    Peering,
+    Port,
+    Vrf,
+)
 from lazulite.incremental import Node, Trace
 from lazulite.values import IPAddress
 
@@ -47,6 +58,11 @@ class Scene:
         found = (self.get(BalancingRule, name) for name in sorted(self._index.rules.get(frontend, ())))
         return [rule for rule in found if rule is not None]
 
+    def orders(self) -> list[tuple[str, ...]]:
+        """Each order of regions that a source has, once."""
+        self._trace.reads.add(("orders",))
+        return sorted(self._index.orders)
+
     def linked(self, vrf: str, remote: str) -> bool:
         """Whether both ends of a peering link exist."""
         self._trace.reads |= {("peer", vrf, remote), ("peer", remote, vrf)}
@@ -64,6 +80,7 @@ class Index:
         self.peers: set[tuple[str, str]] = set()
         self.frontends: dict[tuple[str, IPAddress], str] = {}
         self.rules: dict[str, set[str]] = {}
+        self.orders: Counter[tuple[str, ...]] = Counter()
 
     def forget(self, entry: Any) -> Iterator[Hashable]:
         """Take an old entry out; yields the read keys that this touches."""
@@ -82,6 +99,8 @@ class Index:
         elif isinstance(entry, BalancingRule):
             self.rules[entry.frontend].discard(entry.name)
             yield "rules", entry.frontend
+        else:
+            yield from self._count(entry, -1)
 
     def learn(self, entry: Any) -> Iterator[Hashable]:
         """Take a new entry in."""
@@ -98,6 +117,17 @@ class Index:
         elif isinstance(entry, BalancingRule):
             self.rules.setdefault(entry.frontend, set()).add(entry.name)
             yield "rules", entry.frontend
+        else:
+            yield from self._count(entry, 1)
+
+    def _count(self, entry: Any, change: int) -> Iterator[Hashable]:
+        """How many sources have an order of regions."""
+        if isinstance(entry, Nearness):
+            before = self.orders.pop(entry.regions, 0)
+            if before + change:
+                self.orders[entry.regions] = before + change
+            if not before or not before + change:
+                yield ("orders",)
 
 
 def put(namespace: str, spec: Spec, *name: object, origin: str = "") -> tuple[Key, Item]:

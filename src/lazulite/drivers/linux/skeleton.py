@@ -281,6 +281,12 @@ def steering() -> str:
     return "table netdev lz {\n  map steer { type ether_addr : mark; }\n}\n"
 
 
+def internet() -> str:
+    """The tables of the simulated Internet: empty while nothing there is chosen by more than an address."""
+    tables = (f'table {words["ip"]} lz {{\n  comment "{VERSION}"\n}}\n' for words in WORDS.values())
+    return "".join(tables) + "table netdev lz {\n}\n"
+
+
 def counting() -> str:
     """Where an edge counts what really left: after the kernel has confirmed a flow, or refused to."""
     return COUNTING

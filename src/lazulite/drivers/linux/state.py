@@ -19,7 +19,7 @@ class Namespace(msgspec.Struct, frozen=True):
 
 
 class Skeleton(msgspec.Struct, frozen=True):
-    """The fixed ruleset of a router (with its flow timeout) or an edge."""
+    """The fixed ruleset of a router (with its flow timeout), an edge or the Internet."""
 
     role: str
     idle_s: int = 0

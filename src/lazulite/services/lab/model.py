@@ -6,17 +6,17 @@ from typing import Annotated
 
 import msgspec
 
-from lazulite.resources.model import INERT, READ_ONLY, Bounds, Code, Kind, Properties
+from lazulite.resources.model import READ_ONLY, Bounds, Code, Kind, Properties
 from lazulite.values import IPAddress
 
 
 class Client(Properties, frozen=True):
-    """``clients``: a host on the simulated Internet. Where it is decides nothing before a service asks for it."""
+    """``clients``: a host on the simulated Internet. Services that serve by place ask where it is."""
 
-    country: Annotated[str, INERT]
+    country: str
     """ISO 3166-1, two letters."""
-    latitude: Annotated[float | None, INERT, Bounds(-90, 90)] = None
-    longitude: Annotated[float | None, INERT, Bounds(-180, 180)] = None
+    latitude: Annotated[float | None, Bounds(-90, 90)] = None
+    longitude: Annotated[float | None, Bounds(-180, 180)] = None
     ip_address: Annotated[IPAddress | None, Code("InvalidIPAddressFormat")] = msgspec.field(
         default=None, name="ipAddress"
     )

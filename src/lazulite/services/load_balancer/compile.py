@@ -7,9 +7,19 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from lazulite.forwarding import model as waist
-from lazulite.forwarding.model import AdminState, BalancingRule, Distribution, Frontend, Member, Pool, PortForward
+from lazulite.forwarding.model import (
+    AdminState,
+    BalancingRule,
+    Distribution,
+    Frontend,
+    GlobalRule,
+    Member,
+    Pool,
+    PortForward,
+)
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
+from lazulite.services.load_balancer import cross_region
 from lazulite.services.load_balancer.members import (
     PoolMember,
     nat_members,
@@ -53,11 +63,14 @@ def frontend(child: Resource[FrontendIPConfiguration], view: View) -> Iterable[F
         yield Frontend(child.id.key, child.id.name, network, found, said.subnet is None, child.id.text)
 
 
-def rule(child: Resource[LoadBalancingRule], view: View) -> Iterable[BalancingRule]:
+def rule(child: Resource[LoadBalancingRule], view: View) -> Iterable[BalancingRule | GlobalRule]:
     said = child.properties
     place = view.get(said.frontend_ip_configuration, FrontendIPConfiguration)
     members = view.get(said.backend_address_pool, BackendAddressPool)
     if place is None or members is None or said.protocol == "Quic":
+        return
+    if members.properties.by_frontend:
+        yield from cross_region.rule(child, place, members, view)
         return
     network = network_of_pool(view, members) or network_of_frontend(place)
     if network is None:

@@ -93,9 +93,10 @@ class BackendAddress(Properties, frozen=True):
         default=None, name="networkInterfaceIPConfiguration"
     )
     """Sent back by clients that read a pool of interfaces; never stored."""
-    load_balancer_frontend_ip_configuration: Annotated[Ref | None, UNSUPPORTED] = msgspec.field(
+    load_balancer_frontend_ip_configuration: Annotated[Ref | None, _FRONTEND] = msgspec.field(
         default=None, name="loadBalancerFrontendIPConfiguration"
     )
+    """Of a regional load balancer: a member of a global one."""
     inbound_nat_rules_port_mapping: Annotated[tuple[dict[str, Any], ...], READ_ONLY] = ()
     admin_state: Literal["None", "Up", "Down"] | None = None
     slot: Annotated[int | None, ASSIGNED, SECRET] = None
@@ -128,6 +129,12 @@ class BackendAddressPool(Properties, frozen=True):
         """Whether its members are addresses, and not interfaces."""
         every = self.load_balancer_backend_addresses
         return self.virtual_network is not None or any(c.properties.ip_address is not None for c in every)
+
+    @property
+    def by_frontend(self) -> bool:
+        """Whether its members are frontends of regional load balancers."""
+        every = self.load_balancer_backend_addresses
+        return any(c.properties.load_balancer_frontend_ip_configuration is not None for c in every)
 
 
 class Probe(Properties, frozen=True):
@@ -250,6 +257,10 @@ class LoadBalancer(Properties, frozen=True):
 
 def is_basic(balancer: Resource[LoadBalancer]) -> bool:
     return balancer.sku is None or balancer.sku.name == "Basic"
+
+
+def is_global(balancer: Resource[LoadBalancer]) -> bool:
+    return balancer.sku is not None and balancer.sku.tier == "Global"
 
 
 KINDS = (
