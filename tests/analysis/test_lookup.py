@@ -21,6 +21,7 @@ from lazulite.forwarding.model import (
     AnswerPolicy,
     AnyEntry,
     Contents,
+    Detour,
     ForwardingModel,
     ForwardRuleset,
     GlobalMember,
@@ -36,6 +37,7 @@ from lazulite.forwarding.model import (
     RouteSource,
     RouteTable,
     Script,
+    Tunnel,
     Zone,
     ZoneLink,
 )
@@ -183,6 +185,7 @@ EXAMPLES: list[Any] = [
     Contents("pool", ("10.0.0.4",), "prober", "2026-01-01T00:00:00Z"),
     frontend("fe", "198.18.0.8"),
     balance("rule fe pool tcp 80>8080"),
+    Detour("d", "d", "net", ip_address("10.0.0.9"), "pool", Tunnel(10800, 800), Tunnel(10801, 801)),
     GlobalRule("g", "g", ip_address("198.18.0.6"), Protocol.TCP, 80, (GlobalMember("rule", "westeurope"),)),
     Nearness("visitor", ("westeurope",)),
     PortForward("nat", "nat", "fe", Protocol.TCP, 22, PRIVATE[0], 22),

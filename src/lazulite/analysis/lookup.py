@@ -17,6 +17,7 @@ from lazulite.forwarding.model import (
     AnyEntry,
     BalancingRule,
     Contents,
+    Detour,
     Entry,
     EntryKey,
     ForwardingModel,
@@ -141,6 +142,13 @@ class Index:
         """The frontend at a private *address* of *vrf*, or at a public one when *vrf* is ``None``."""
         names = self._claims.get(("frontend", vrf, address))
         return self.model.get(Frontend, names[0]) if names else None
+
+    def detour(self, address: IPAddress) -> tuple[str, Detour | None]:
+        """Name of the detour that packets of a public address make, empty when they make none; and what there is of
+        that name."""
+        frontend, own = self.frontend(None, address), self.public(address)
+        name = frontend.detour if frontend is not None else own[1].detour if own is not None else ""
+        return name, self.model.get(Detour, name)
 
     def global_rules(self, address: IPAddress) -> list[GlobalRule]:
         """The rules on an address of several regions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from lazulite.analysis import balancer, edge, ports, regions, routing
+from lazulite.analysis import balancer, detours, edge, ports, regions, routing
 from lazulite.analysis.answers import Disposition, Hop, RoundTrip, Step, StepAction, Trace
 from lazulite.analysis.balancer import Pick
 from lazulite.analysis.bindings import Bindings, Side
@@ -221,6 +221,10 @@ class Walk:
 
     def _across_internet(self, source: str) -> Disposition | Port:
         """From an Internet host or the edge of a VRF, *source*."""
+        for address in dict.fromkeys((self.src, self.dst)):
+            refused = any(self._do(step) for step in detours.passed(self._index, address))
+            if refused:
+                return Disposition.NO_HEALTHY_BACKEND
         bound = self._bindings.returns(self.dst, self.src)
         owner = self._index.owner(bound.vrf, bound.address) if bound else None
         if bound and owner:

@@ -54,6 +54,8 @@ class PublicAddress(msgspec.Struct, frozen=True, order=True):
     private: IPAddress
     public: IPAddress
     origin: str = ""
+    detour: str = ""
+    """Name of the :class:`Detour` that its packets make."""
 
 
 class Port(Entry, frozen=True):
@@ -315,6 +317,32 @@ class Frontend(Entry, frozen=True):
     vrf: str
     address: IPAddress
     public: bool = False
+    origin: str = ""
+    detour: str = ""
+    """Name of the :class:`Detour` that packets of a public one make."""
+
+
+class Tunnel(msgspec.Struct, frozen=True):
+    """A VXLAN tunnel: the UDP port that both ends receive on, and the network identifier."""
+
+    port: int
+    identifier: int
+
+
+class Detour(Entry, frozen=True):
+    """Packets of public addresses that name it pass an appliance between the Internet and the edge of their network.
+
+    From ``address`` in ``vrf`` they are sent to a member of ``pool``: what comes from the Internet by the ``external``
+    tunnel, what goes there by the ``internal`` one. It comes back by the other one, and goes on as it came. Both
+    directions of a flow meet one member; with none that may get flows it is dropped.
+    """
+
+    label: str
+    vrf: str
+    address: IPAddress
+    pool: str
+    internal: Tunnel
+    external: Tunnel
     origin: str = ""
 
 
@@ -584,6 +612,7 @@ AnyEntry: TypeAlias = (
     | Pool
     | Contents
     | Frontend
+    | Detour
     | BalancingRule
     | GlobalRule
     | Nearness

@@ -189,6 +189,18 @@ STAGES: tuple[Stage, ...] = (
         ("source", "source port"),
         "default-outbound-set",
     ),
+    Stage(
+        "appliance-detour",
+        Pipeline.EDGE,
+        25,
+        ("source", "destination"),
+        (),
+        State.BINDINGS,
+        Side.EDGE,
+        Domain.VRF,
+        "detours.passed",
+        _realised("detour-tunnels"),
+    ),
     _edge_stage(
         30, "public-address-dnat", "edge.public_destination", ("destination",), ("destination",), "public-address-map"
     ),

@@ -16,7 +16,7 @@ from lazulite.drivers.linux.skeleton import DYNAMIC_SETS, FIXED_CHAINS, FIXED_SE
 from lazulite.drivers.linux.state import Chain, Declared, FilledMap, Item, Key, ListBody, Namespace, Skeleton, key
 
 Found = Iterator[tuple[Key, Item]]
-_RULED = ("router", "edge", "internet")
+_RULED = ("router", "edge", "detour", "internet")
 """Roles of namespaces that have a ruleset."""
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
 _RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element"}
@@ -103,10 +103,10 @@ def _filters(netfilter: NetfilterSocket, name: str, alone: Collection[Key], keys
 
 def _routing(route: netlink.Socket, name: str, kinds: Collection[str]) -> Found:
     """Links, addresses, neighbours, routes and rules, as far as asked for."""
-    asked = [reader for kind, reader in payloads.READERS.items() if kind in kinds]
+    asked = [(*reader, payloads.FAMILIES.get(kind, 0)) for kind, reader in payloads.READERS.items() if kind in kinds]
     links = route.interfaces() if asked else {}
-    for dumped, read in asked:
-        for payload in route.dump(dumped):
+    for dumped, read, family in asked:
+        for payload in route.dump(dumped, family):
             found = read(payload, name, links)
             if found is not None:
                 yield found

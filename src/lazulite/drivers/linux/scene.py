@@ -52,6 +52,11 @@ class Scene:
         name = self._index.frontends.get((vrf, address))
         return self.get(Frontend, name) if name is not None else None
 
+    def detour_of(self, public: IPAddress) -> str:
+        """Name of the detour that packets of a public address make; empty when they make none."""
+        self._trace.reads.add(("detour", public))
+        return self._index.detours.get(public, "")
+
     def rules_of(self, frontend: str) -> list[BalancingRule]:
         """The balancing rules of a frontend, by name."""
         self._trace.reads.add(("rules", frontend))
@@ -80,10 +85,12 @@ class Index:
         self.peers: set[tuple[str, str]] = set()
         self.frontends: dict[tuple[str, IPAddress], str] = {}
         self.rules: dict[str, set[str]] = {}
+        self.detours: dict[IPAddress, str] = {}
         self.orders: Counter[tuple[str, ...]] = Counter()
 
     def forget(self, entry: Any) -> Iterator[Hashable]:
         """Take an old entry out; yields the read keys that this touches."""
+        yield from self._detour(entry, present=False)
         if isinstance(entry, Port):
             for address in entry.addresses:
                 if self.owners.get((entry.vrf, address)) == entry.name:
@@ -104,6 +111,7 @@ class Index:
 
     def learn(self, entry: Any) -> Iterator[Hashable]:
         """Take a new entry in."""
+        yield from self._detour(entry, present=True)
         if isinstance(entry, Port):
             for address in entry.addresses:
                 self.owners[entry.vrf, address] = entry.name
@@ -120,6 +128,14 @@ class Index:
         else:
             yield from self._count(entry, 1)
 
+    def _detour(self, entry: Any, *, present: bool) -> Iterator[Hashable]:
+        """What detour the packets of a public address make."""
+        for address, name in _detours(entry):
+            self.detours.pop(address, None)
+            if present:
+                self.detours[address] = name
+            yield "detour", address
+
     def _count(self, entry: Any, change: int) -> Iterator[Hashable]:
         """How many sources have an order of regions."""
         if isinstance(entry, Nearness):
@@ -128,6 +144,13 @@ class Index:
                 self.orders[entry.regions] = before + change
             if not before or not before + change:
                 yield ("orders",)
+
+
+def _detours(entry: Any) -> list[tuple[IPAddress, str]]:
+    """Public addresses of an entry whose packets make a detour, and which."""
+    if isinstance(entry, Port):
+        return [(p.public, p.detour) for p in entry.public if p.detour]
+    return [(entry.address, entry.detour)] if isinstance(entry, Frontend) and entry.detour else []
 
 
 def put(namespace: str, spec: Spec, *name: object, origin: str = "") -> tuple[Key, Item]:

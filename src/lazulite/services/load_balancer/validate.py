@@ -7,7 +7,7 @@ from typing import Any
 
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
-from lazulite.services.load_balancer import validate_global
+from lazulite.services.load_balancer import validate_gateway, validate_global
 from lazulite.services.load_balancer.model import (
     FRONTENDS,
     MAX_BASIC_FRONTENDS,
@@ -30,7 +30,7 @@ from lazulite.services.virtual_network.model import Subnet
 from lazulite.services.virtual_network.references import elsewhere
 from lazulite.values import IPAddress
 
-SKUS, TIERS = ("Basic", "Standard"), ("Regional", "Global")
+SKUS, TIERS = ("Basic", "Standard", "Gateway"), ("Regional", "Global")
 _PATH = f"properties.{FRONTENDS}"
 
 
@@ -38,6 +38,7 @@ def resource(new: Resource[LoadBalancer], view: View, lab: Lab) -> Iterator[Viol
     yield from _sku(new, view)
     yield from _counts(new)
     yield from _frontends(new, view)
+    yield from validate_gateway.balancer(new, view)
     if is_global(new):
         yield from validate_global.balancer(new, view)
         yield from rules(new, view)
@@ -51,10 +52,7 @@ def resource(new: Resource[LoadBalancer], view: View, lab: Lab) -> Iterator[Viol
 def _sku(new: Resource[LoadBalancer], view: View) -> Iterator[Violation]:
     """Source: "Azure Load Balancer SKUs": a SKU stands once the resource does."""
     name, tier = (new.sku.name, new.sku.tier) if new.sku is not None else ("Basic", "Regional")
-    if name == "Gateway":
-        message = "Load balancers of the SKU Gateway are not supported here: the lab does not act on them."
-        yield Violation("FeatureNotSupported", message, "sku")
-    elif name not in SKUS or tier not in (None, *TIERS):
+    if name not in SKUS or tier not in (None, *TIERS):
         yield Violation("InvalidParameter", f"SKU {name} {tier} is not one of {', '.join(SKUS)}.", "sku.name")
     elif tier == "Global" and name != "Standard":
         yield Violation("GlobalTierNeedsStandardSku", f"Load balancer {new.id} of the Global tier is {name}.", "sku")
