@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lazulite.compiler.engine import compile_model
 from lazulite.forwarding.model import Distribution, ForwardingModel, Frontend, GlobalMember, GlobalRule, Nearness, Pool
-from lazulite.resources.model import Resource
+from lazulite.resources.model import Child, Ref, Resource
 from lazulite.services import SERVICES
 from lazulite.services.load_balancer.geography import COUNTRIES, REGIONS, distance, nearest_first
 from lazulite.services.load_balancer.status import pool as pool_status
@@ -110,6 +111,20 @@ def test_a_rule_of_another_protocol_is_no_member(lab: Lab) -> None:
     balancer(lab, **{RULES: [rule(protocol="Udp")]})
     (found,) = compiled(lab).all(GlobalRule).values()
     assert found.members == ()
+
+
+def test_a_frontend_chained_to_appliances_is_no_member(lab: Lab) -> None:
+    """Flows by the global address would pass the appliances by."""
+    balancer(lab)
+    key = resource_id("loadBalancers", "east").key
+    stored = lab.snapshot.resources[key]
+    (front,) = stored.properties.frontend_ip_configurations
+    chained = Child("f", replace(front.properties, gateway_load_balancer=Ref(part_id(FRONTENDS, "x", "gateway").text)))
+    changed = replace(stored, properties=replace(stored.properties, frontend_ip_configurations=(chained,)))
+    lab.snapshot = lab.snapshot.with_changes(lab.snapshot.revision + 1, {key: changed})[0]
+    (found,) = compiled(lab).all(GlobalRule).values()
+    assert [m.region for m in found.members] == ["westeurope"]
+    assert UNFIT in codes(lab)
 
 
 def test_clients_and_networks_have_an_order_of_regions(lab: Lab) -> None:

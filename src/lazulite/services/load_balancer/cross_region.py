@@ -50,6 +50,9 @@ def _members(said: LoadBalancingRule, pool: Resource[BackendAddressPool], view: 
     for backend in pool.properties.load_balancer_backend_addresses:
         ref = backend.properties.load_balancer_frontend_ip_configuration
         balancer = view.get(ref.target.parent, LoadBalancer) if ref is not None else None
+        place = view.get(ref, FrontendIPConfiguration)
+        if place is None or place.properties.gateway_load_balancer is not None:
+            continue  # nothing reaches such a frontend but by its appliances, and flows from here would
         for regional in balancer.properties.load_balancing_rules if balancer is not None else ():
             there = regional.properties
             same = (there.protocol, there.frontend_port) == (said.protocol, said.backend_port)

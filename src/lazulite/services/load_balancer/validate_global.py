@@ -32,8 +32,11 @@ from lazulite.services.load_balancer.model import (
 HOME_REGIONS = (
     "centralus eastasia eastus2 northeurope southeastasia uksouth usgovvirginia westeurope westus".split()  # noqa: SIM905
 )
-"""Where one can be deployed; its backends may be anywhere."""
+"""Where one can be deployed; its backends may be anywhere.
+
+Source: "Global load balancer" (cross-region-overview), home regions in Azure."""
 UNUSED_UDP_PORT = 3
+"""Source: "Global load balancer" (cross-region-overview), limitations."""
 
 
 def balancer(new: Resource[LoadBalancer], view: View) -> Iterator[Violation]:
@@ -140,4 +143,6 @@ def _unfit(target: ResourceId, own: ResourceId, view: View) -> str | None:
         return f"of the {regional.sku.name if regional.sku is not None else 'Basic'} SKU"
     if frontend.properties.public_ip_address is None:
         return "not public"
+    if frontend.properties.gateway_load_balancer is not None:
+        return "chained to a Gateway load balancer"
     return "not of IPv4" if frontend.properties.private_ip_address_version != "IPv4" else None
