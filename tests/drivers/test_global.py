@@ -151,6 +151,13 @@ def test_a_floating_rule_is_no_member() -> None:
     assert not [line for line in chain(*entries, everywhere()) if "</one>" in line]
 
 
+def test_a_frontend_with_a_detour_is_no_member() -> None:
+    """Flows by the global address would pass its appliances by."""
+    entries = [replace(e, detour="d") if isinstance(e, Frontend) else e for e in network("/one")]
+    found = chain(*entries, *network("/two"), *up("/one", "/two"), everywhere())
+    assert not [line for line in found if "</one>" in line]
+
+
 def test_of_two_rules_in_one_network_the_one_that_can_serve() -> None:
     """Its edge sees the address alone, and one chain takes it."""
     other = [

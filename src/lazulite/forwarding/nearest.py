@@ -41,7 +41,8 @@ class Regional(msgspec.Struct, frozen=True):
 def regionals(found: GlobalRule, look: Look) -> list[Regional]:
     """The members that exist, in order; of several in one network only the one that its edge leads to.
 
-    A floating rule is none: its backends have the regional address, not this one.
+    A floating rule is none: its backends have the regional address, not this one. Nor is a rule on a frontend with a
+    detour, which flows by this address would not make.
     """
     by_vrf: dict[str, Regional] = {}
     for member in found.members:
@@ -59,7 +60,7 @@ def _regional(found: GlobalRule, member: GlobalMember, look: Look) -> Regional |
     if rule is None or frontend is None or not frontend.public or look(Vrf, frontend.vrf) is None:
         return None
     same = frontend.address.version == found.address.version and rule.protocol is found.protocol
-    if rule.floating or not rule.port or not same:
+    if rule.floating or frontend.detour or not rule.port or not same:
         return None
     pool = look(Pool, rule.pool)
     able = eligible(pool, look(Contents, rule.pool)) if pool is not None else ()
