@@ -16,12 +16,14 @@ from lazulite.forwarding.model import (
     Choice,
     Contents,
     ForwardRule,
+    GlobalMember,
     Member,
     PortBlock,
     Probe,
     PublicAddress,
     Route,
     Rule,
+    Tunnel,
     Upstream,
 )
 from lazulite.values import PortRange
@@ -35,7 +37,8 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: NUMBERS if hints[f.name] is int else ... for f in msgspec.structs.fields(kind)})
 
 
-for nested in (PublicAddress, PortRange, Rule, Route, Probe, Member, PortBlock, Choice, Upstream, ForwardRule):
+NESTED = (PublicAddress, PortRange, Rule, Route, Probe, Member, GlobalMember, PortBlock, Choice, Upstream, ForwardRule)
+for nested in (*NESTED, Tunnel):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 
