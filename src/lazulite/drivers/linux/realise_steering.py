@@ -51,7 +51,8 @@ def steering(scene: Scene, vrf: str, via: IPAddress) -> Items:
     owner = scene.port_at(vrf, via)
     spec = towards(names.nic(owner.guid), str(via)) if owner else BLACKHOLE
     yield put(router, MarkRule(number), via.version, number)
-    yield put(router, spec, number, EVERYTHING[via.version == 6])
+    origin = owner.origin if owner else ""
+    yield put(router, spec, number, EVERYTHING[via.version == 6], origin=origin)
 
 
 def _chosen(scene: Scene, frontend: Frontend, router: str, number: int, mac: str) -> Items:
