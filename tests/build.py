@@ -77,6 +77,7 @@ class Lab:
         *,
         location: str | None = LOCATION,
         sku: str | None = None,
+        tier: str = "Regional",
         zones: tuple[str, ...] = (),
         group: str = GROUP,
     ) -> Resource[Any]:
@@ -94,7 +95,7 @@ class Lab:
             raise Refused(decoder.violations)
         revision = self.snapshot.revision + 1
         guid = old.guid if old is not None else str(uuid5(NAMESPACE_OID, f"{identity.key}/{revision}"))
-        chosen = Sku(sku, "Regional") if sku is not None else row.default_sku
+        chosen = Sku(sku, tier) if sku is not None else row.default_sku
         kept = carried(decoded, old.properties if old is not None else None)
         new = Resource(identity, kept, location, {}, chosen, zones, {}, guid, revision)
         return self._store(service, new, old)

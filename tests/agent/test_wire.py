@@ -16,12 +16,14 @@ from lazulite.forwarding.model import (
     Choice,
     Contents,
     ForwardRule,
+    GlobalMember,
     Member,
     PortBlock,
     Probe,
     PublicAddress,
     Route,
     Rule,
+    Tunnel,
     Upstream,
     Watched,
 )
@@ -42,7 +44,8 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: WITHIN.get(hints[f.name], ...) for f in msgspec.structs.fields(kind)})
 
 
-for nested in (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, PortBlock, Choice, Upstream, ForwardRule):
+NESTED = (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, GlobalMember, PortBlock, Choice, Upstream)
+for nested in (*NESTED, ForwardRule, Tunnel):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

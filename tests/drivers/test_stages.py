@@ -10,8 +10,9 @@ from lazulite.drivers.linux import LinuxDriver, names, skeleton, skeleton_intern
 from lazulite.drivers.linux.realise import Realiser
 from lazulite.drivers.linux.state import Address, Chain, Item, Key
 from lazulite.drivers.memory import MemoryDriver
-from lazulite.forwarding.model import PlatformResolver, Vrf
+from lazulite.forwarding.model import Detour, GlobalRule, PlatformResolver, Tunnel, Vrf
 from lazulite.forwarding.stages import STAGES, UNSUPPORTED
+from lazulite.values import Protocol
 
 
 def resolver() -> dict[Key, Item]:
@@ -21,6 +22,22 @@ def resolver() -> dict[Key, Item]:
     return realiser.wanted
 
 
+def detour() -> dict[Key, Item]:
+    """What a detour by appliances wants."""
+    realiser = Realiser()
+    tunnels = Tunnel(10800, 800), Tunnel(10801, 801)
+    realiser.advance([Vrf("net", "net", ()), Detour("d", "d", "net", ip_address("10.0.0.9"), "pool", *tunnels)], ())
+    return realiser.wanted
+
+
+def global_address() -> dict[Key, Item]:
+    """What an address of several regions wants."""
+    realiser = Realiser()
+    realiser.advance([GlobalRule("all", "all", ip_address("198.18.9.9"), Protocol.TCP, 80, ())], ())
+    return realiser.wanted
+
+
+DETOUR = "\n".join(r for i in detour().values() if isinstance(i.spec, Chain) for r in i.spec.rules)
 ROUTER, EDGE = skeleton.router(4, 240) + skeleton.steering(), skeleton.edge(4)
 BALANCER = "\n".join(r for _, spec in skeleton_internal.ruleset(4) if isinstance(spec, Chain) for r in spec.rules)
 REALISED = {
@@ -40,6 +57,10 @@ REALISED = {
     "port-map": "vmap @forwarded" in EDGE and "vmap @lb_rules" in BALANCER,
     "bucket-map": "vmap @balanced" in EDGE and "vmap @lb_every_port" in BALANCER,
     "kept-member-map": "meta mark vmap @lb_hops" in BALANCER,
+    "region-chain": any(
+        isinstance(i.spec, Chain) and i.spec.hook and k[0] == names.INTERNET for k, i in global_address().items()
+    ),
+    "detour-tunnels": "symhash" in DETOUR,
     "internet-router": names.INTERNET == "internet",
 }
 

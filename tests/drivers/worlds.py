@@ -15,6 +15,7 @@ from lazulite.forwarding.model import (
     AdminState,
     BalancingRule,
     Contents,
+    Detour,
     Distribution,
     Frontend,
     Guest,
@@ -33,11 +34,13 @@ from lazulite.forwarding.model import (
     RouteTable,
     Rule,
     SourceNat,
+    Tunnel,
     Vrf,
 )
 from lazulite.values import Direction, PortRange, Protocol
 
 VRFS = ("/one", "/two")
+DETOURS = ("", "/one detour", "/two detour")
 
 
 def vrf(name: str, idle_s: int = 240) -> Vrf:
@@ -97,6 +100,7 @@ def worlds(draw: st.DrawFn) -> dict[Any, Any]:
             entries += _port(draw, network, number)
         entries += _balancer(draw, network)
         entries += _sources(draw, network)
+        entries += _detour(draw, network)
     if len(networks) == 2 and draw(st.booleans()):
         for here, there in (VRFS, VRFS[::-1]):
             entries.append(
@@ -141,7 +145,7 @@ def _port(draw: st.DrawFn, network: str, number: int) -> list[Any]:
         egress=draw(st.sampled_from([(), ("list egress",), ("list missing",)])),
         ingress=draw(st.sampled_from([(), ("list ingress",)])),
         own_list=draw(st.booleans()),
-        public=draw(st.sampled_from([(), (PublicAddress(private, public),)])),
+        public=draw(st.sampled_from([(), *((PublicAddress(private, public, detour=d),) for d in DETOURS)])),
         default_outbound=draw(st.booleans()),
     )
 
@@ -164,7 +168,9 @@ def _balancer(draw: st.DrawFn, network: str) -> list[Any]:
     for place in draw(st.lists(st.sampled_from(places), unique=True)):
         address = ip_address(place)
         at = f"{network} {place}"
-        entries.append(Frontend(at, at, network, address, place[:3] in {"198", "200"}, at))
+        public = place[:3] in {"198", "200"}
+        detour = draw(st.sampled_from(DETOURS)) if public and address.version == 4 else ""
+        entries.append(Frontend(at, at, network, address, public, at, detour))
         entries += _rules(draw, at, name, place[:3] not in {"198", "200"})
         if draw(st.booleans()):
             target = draw(st.sampled_from([a for a in near if a.version == address.version]))
@@ -191,6 +197,14 @@ def _rules(draw: st.DrawFn, frontend: str, pool: str, private: bool) -> Iterator
             draw(st.booleans()),
             name,
         )
+
+
+def _detour(draw: st.DrawFn, network: str) -> Iterator[Detour]:
+    """By the members of the network's pool, of which those of version 6 are no appliances."""
+    if draw(st.booleans()):
+        name, address = f"{network} detour", ip_address(f"10.{VRFS.index(network)}.0.200")
+        external = Tunnel(draw(st.sampled_from([10801, 10800])), draw(st.sampled_from([801, 901])))
+        yield Detour(name, name, network, address, f"{network} pool", Tunnel(10800, 800), external, name)
 
 
 def _sources(draw: st.DrawFn, network: str) -> Iterator[SourceNat]:

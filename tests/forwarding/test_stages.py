@@ -34,7 +34,7 @@ def test_state_and_its_domain_go_together(stage: Stage) -> None:
 
 def test_flow_state_belongs_to_ports_and_bindings_never_do() -> None:
     assert {s.domain for s in STAGES if s.state is State.FLOWS} == {Domain.PORT}
-    assert {s.domain for s in STAGES if s.state is State.BINDINGS} == {Domain.VRF}
+    assert {s.domain for s in STAGES if s.state is State.BINDINGS} == {Domain.VRF, Domain.INTERNET}
 
 
 def names(pipeline: Pipeline) -> list[str]:

@@ -14,8 +14,11 @@ from lazulite.forwarding.model import (
     Distribution,
     ForwardingModel,
     Frontend,
+    GlobalMember,
+    GlobalRule,
     InternetHost,
     Member,
+    Nearness,
     NextHop,
     Peering,
     Pool,
@@ -34,6 +37,7 @@ from lazulite.values import IPAddress, PortRange, Protocol
 
 PROBE = Probe(ProbeProtocol.TCP, 80)
 _SIZE = 64
+_REGIONS = ("east", "north", "west")
 
 
 class Balancers:
@@ -54,6 +58,7 @@ class Balancers:
         private = [f for f in private if f.vrf in able] or private
         if private and self._chance(60):
             self._next_hop(self._rng.choice(private))
+        self.entries += _everywhere(model, self.entries, random.Random(f"everywhere {seed}"))
 
     def _next_hop(self, frontend: Frontend) -> None:
         """Routes to some prefixes lead by the frontend, and what forwards in its network is behind it."""
@@ -209,6 +214,24 @@ class Balancers:
             )
 
 
+def _everywhere(model: ForwardingModel, entries: list[Any], rng: random.Random) -> Iterator[Any]:
+    """Addresses of several regions over the public frontends, and who is near to which."""
+    fronts = {e.name for e in entries if isinstance(e, Frontend) and e.public and e.address.version == 4}
+    rules = [e for e in entries if isinstance(e, BalancingRule) and e.frontend in fronts]
+    hosts = [*model.all(InternetHost), *(e.name for e in entries if isinstance(e, InternetHost))]
+    for name in [*hosts, *model.all(Vrf)]:
+        if rng.random() < 0.8:
+            yield Nearness(name, tuple(rng.sample(_REGIONS, rng.randint(1, len(_REGIONS)))))
+    for number, one in enumerate(rng.sample(rules, min(len(rules), 3))):
+        able = [r for r in rules if r.protocol is one.protocol]
+        chosen = {one.name, *(r.name for r in rng.sample(able, rng.randint(1, len(able))))}
+        members = tuple(GlobalMember(n, rng.choice(_REGIONS)) for n in sorted(chosen))
+        address, port = ip_address(f"198.18.219.{1 + number // 2}"), 8000 + number if number else one.port
+        name, distribution = f"everywhere {number}", rng.choice([Distribution.FLOW, *Distribution])
+        if one.protocol is not None:
+            yield GlobalRule(name, name, address, one.protocol, port, members, distribution, origin=name)
+
+
 def _is_every(entry: object, frontend: Frontend) -> bool:
     """Whether it is the frontend's rule for every port."""
     return isinstance(entry, BalancingRule) and entry.frontend == frontend.name and not entry.port
@@ -218,7 +241,8 @@ def services(model: ForwardingModel, address: IPAddress) -> list[tuple[Protocol,
     """What rules on frontends at *address* name."""
     at = {f.name for f in model.all(Frontend).values() if f.address == address}
     every = [*model.all(BalancingRule).values(), *model.all(PortForward).values()]
-    return [(s.protocol, s.port) for s in every if s.frontend in at and s.protocol is not None]
+    found = [(s.protocol, s.port) for s in every if s.frontend in at and s.protocol is not None]
+    return found + [(r.protocol, r.port) for r in model.all(GlobalRule).values() if r.address == address]
 
 
 def floating(model: ForwardingModel) -> dict[str, list[IPAddress]]:

@@ -16,7 +16,7 @@ from lazulite.analysis.explain import explain
 from lazulite.analysis.tracing import round_trips
 from lazulite.compiler.engine import Compiler
 from lazulite.drivers.linux import LinuxDriver, names, namespaces, netlink
-from lazulite.forwarding.model import ForwardingModel, Frontend, Guest, InternetHost, Port, SourceNat
+from lazulite.forwarding.model import ForwardingModel, Frontend, GlobalRule, Guest, InternetHost, Port, SourceNat
 from lazulite.incremental import Delta
 from lazulite.services import SERVICES
 from lazulite.values import Flow, IPAddress, Protocol, host_prefix
@@ -114,6 +114,7 @@ def questions(model: ForwardingModel, seed: int) -> list[tuple[str, str, Flow]]:
     targets = 3 * [address for _, _, address in senders]
     targets += 2 * [str(p.public) for port in model.all(Port).values() for p in port.public]
     targets += 4 * [str(f.address) for f in model.all(Frontend).values()]
+    targets += 4 * [str(rule.address) for rule in model.all(GlobalRule).values()]
     targets += [str(address) for nat in model.all(SourceNat).values() for address in nat.addresses]
     targets += ["10.1.0.99", "10.9.9.9", "198.18.77.77", "fd01::99", "fd09::1", "10.1.0.1"]
     index, asked = Index(model), []

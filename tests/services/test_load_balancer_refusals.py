@@ -257,7 +257,9 @@ def test_ports_that_a_probe_of_http_cannot_use(lab: Lab, port: int, protocol: st
         pytest.param({RULES: [rule(frontend="g")]}, "InvalidResourceReference", id="a rule on no frontend"),
         pytest.param({RULES: [rule(probe=part(PROBES, "x"))]}, "InvalidResourceReference", id="a rule with no probe"),
         pytest.param({POOLS: [pool(), pool("B")]}, "DuplicateResourceName", id="two pools of one name"),
-        pytest.param({POOLS: [pool(tunnelInterfaces=[{}])]}, "FeatureNotSupported", id="tunnels"),
+        pytest.param(
+            {POOLS: [pool(tunnelInterfaces=[{"type": "Internal"}])]}, "TunnelInterfacesNeedGatewaySku", id="tunnels"
+        ),
         pytest.param({POOLS: [pool(drainPeriodInSeconds=30)]}, "FeatureNotSupported", id="a drain period"),
         pytest.param(
             {POOLS: [pool("b", {"one": "10.9.0.1"})]}, "BackendAddressIPAddressNotInVnet", id="a foreign address"
@@ -364,7 +366,9 @@ def test_everything_is_said_at_once(lab: Lab) -> None:
         pytest.param([private("f"), private("g", "w/a")], "SubnetsNotInSameVnet", id="subnets of two networks"),
         pytest.param([private("f", "far/a")], "InvalidResourceReference", id="a subnet of another region"),
         pytest.param(
-            [public(gatewayLoadBalancer=part(FRONTENDS, "x"))], "FeatureNotSupported", id="chained to a Gateway"
+            [public(gatewayLoadBalancer=part(FRONTENDS, "x"))],
+            "InvalidResourceReference",
+            id="chained to a frontend that is not there",
         ),
     ],
 )
@@ -421,7 +425,6 @@ def test_without_a_frontend_there_are_no_children(lab: Lab, children: dict[str, 
 @pytest.mark.parametrize(
     ("sku", "code"),
     [
-        pytest.param("Gateway", "FeatureNotSupported", id="Gateway is refused by its name"),
         pytest.param("Premium", "InvalidParameter", id="one there is not"),
     ],
 )

@@ -242,3 +242,10 @@ def test_an_interface_cannot_have_an_address(lab: Lab, properties: dict[str, Any
     with pytest.raises(Refused) as refusal:
         lab.nic("m", "v/a", publicIPAddress="p")
     assert refusal.value.codes == [code]
+
+
+def test_a_sku_is_spelled_in_any_case(lab: Lab) -> None:
+    body = {"publicIPAllocationMethod": "Static"}
+    found = lab.put("publicIPAddresses", "everywhere", body, sku="standard", tier="global")
+    assert found.sku is not None
+    assert (found.sku.name, found.sku.tier) == ("Standard", "Global")

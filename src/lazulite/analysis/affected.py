@@ -10,6 +10,7 @@ from lazulite.forwarding.model import (
     AddressSet,
     BalancingRule,
     Contents,
+    Detour,
     Entry,
     ForwardingModel,
     Frontend,
@@ -32,6 +33,8 @@ def affected(now: ForwardingModel, then: ForwardingModel) -> frozenset[str] | No
 
     ``None`` when a port or frontend on the way of others is among them, and so every flow may be concerned.
     """
+    if _detours(now, then):
+        return None
     reach = _Reach(now, then)
     found = {name for model in (now, then) for name, port in model.all(Port).items() if reach.touches(port)}
     taken = {a for name in found for port in _both(name, now, then) for a in _addresses(port)}
@@ -42,6 +45,13 @@ def affected(now: ForwardingModel, then: ForwardingModel) -> frozenset[str] | No
     if any(reach.passes_on(port) for name in found for port in _both(name, now, then)):
         return None
     return frozenset({*found, *balanced})
+
+
+def _detours(now: ForwardingModel, then: ForwardingModel) -> bool:
+    """Whether flows may fare otherwise on a detour: it, its appliances or what is known of their health differ."""
+    pools = {*_changed(Pool, now, then), *_changed(Contents, now, then)}
+    every = (d for model in (now, then) for d in model.all(Detour).values())
+    return any(_changed(Detour, now, then)) or any(d.pool in pools for d in every)
 
 
 def balanced_by(taken: set[IPAddress], now: ForwardingModel, then: ForwardingModel) -> set[str]:

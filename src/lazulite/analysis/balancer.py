@@ -57,7 +57,14 @@ def choose(index: Index, found: Frontend, flow: Flow, transport: Transport, pick
     services = index.services(found.name)
     rule = services.rule(transport.protocol, transport.port_among(services.ports(transport.protocol)))
     if rule is None:
-        return _dropped(found.origin, _untaken(flow), Disposition.NO_RULE)
+        return _dropped(found.origin, untaken(flow), Disposition.NO_RULE)
+    return member_of(index, found, rule, flow, transport, pick)
+
+
+def member_of(
+    index: Index, found: Frontend, rule: BalancingRule, flow: Flow, transport: Transport, pick: Pick
+) -> Chosen | Step:
+    """The member that a rule of the frontend hashes the flow to."""
     backends = index.backends(rule.pool)
     if backends is None or not backends.eligible:
         return _nobody_healthy("load-balancer", rule, backends)
@@ -66,7 +73,8 @@ def choose(index: Index, found: Frontend, flow: Flow, transport: Transport, pick
     return Chosen(rule, member.address, rule.backend_port or transport.dst_port, why)
 
 
-def _untaken(flow: Flow) -> str:
+def untaken(flow: Flow) -> str:
+    """Why no rule has the flow."""
     if not flow.protocol.has_ports:
         return f"no rule takes {flow.protocol}"
     return f"no rule takes {flow.protocol} port {flow.dst_port}"

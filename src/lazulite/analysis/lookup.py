@@ -17,12 +17,15 @@ from lazulite.forwarding.model import (
     AnyEntry,
     BalancingRule,
     Contents,
+    Detour,
     Entry,
     EntryKey,
     ForwardingModel,
     Frontend,
+    GlobalRule,
     Guest,
     InternetHost,
+    Nearness,
     Peering,
     PlatformResolver,
     Pool,
@@ -139,6 +142,22 @@ class Index:
         """The frontend at a private *address* of *vrf*, or at a public one when *vrf* is ``None``."""
         names = self._claims.get(("frontend", vrf, address))
         return self.model.get(Frontend, names[0]) if names else None
+
+    def detour(self, address: IPAddress) -> tuple[str, Detour | None]:
+        """Name of the detour that packets of a public address make, empty when they make none; and what there is of
+        that name."""
+        frontend, own = self.frontend(None, address), self.public(address)
+        name = frontend.detour if frontend is not None else own[1].detour if own is not None else ""
+        return name, self.model.get(Detour, name)
+
+    def global_rules(self, address: IPAddress) -> list[GlobalRule]:
+        """The rules on an address of several regions."""
+        return self._named(GlobalRule, ("global", address))
+
+    def regions(self, source: str) -> tuple[str, ...]:
+        """The regions as an Internet host or the edge of a VRF has them, from the nearest on."""
+        found = self.model.get(Nearness, source)
+        return found.regions if found else ()
 
     def services(self, frontend: str) -> Services:
         """What the rules on the frontend of that name take."""
@@ -278,6 +297,10 @@ def _frontend_claims(frontend: Frontend) -> Iterator[Hashable]:
     yield "frontend", None if frontend.public else frontend.vrf, frontend.address
 
 
+def _global_claims(rule: GlobalRule) -> Iterator[Hashable]:
+    yield "global", rule.address
+
+
 def _service_claims(service: BalancingRule | PortForward) -> Iterator[Hashable]:
     yield type(service), service.frontend
 
@@ -294,6 +317,7 @@ _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     Frontend: _frontend_claims,
     BalancingRule: _service_claims,
     PortForward: _service_claims,
+    GlobalRule: _global_claims,
     SourceNat: _source_nat_claims,
 }
 _KINDS: dict[str, type[Entry]] = {k.__name__: k for k in get_args(AnyEntry)}

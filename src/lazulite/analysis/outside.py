@@ -12,6 +12,7 @@ from lazulite.forwarding.model import (
     AccessList,
     ForwardingModel,
     Frontend,
+    GlobalRule,
     InternetHost,
     Port,
     RouteTable,
@@ -82,6 +83,7 @@ def _inside(model: ForwardingModel) -> Iterator[IPNetwork]:
             yield host_prefix(vrf.default_snat)
     yield from (host_prefix(pair.public) for port in model.all(Port).values() for pair in port.public)
     yield from (host_prefix(found.address) for found in model.all(Frontend).values())
+    yield from (host_prefix(found.address) for found in model.all(GlobalRule).values())
     yield from (host_prefix(address) for nat in model.all(SourceNat).values() for address in nat.addresses)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from lazulite.analysis import balancer, edge, ports, routing
+from lazulite.analysis import balancer, detours, edge, ports, regions, routing
 from lazulite.analysis.answers import Disposition, Hop, RoundTrip, Step, StepAction, Trace
 from lazulite.analysis.balancer import Pick
 from lazulite.analysis.bindings import Bindings, Side
 from lazulite.analysis.lookup import Index
 from lazulite.analysis.ports import Crossing, FlowKey
 from lazulite.analysis.transport import Transport
-from lazulite.forwarding.model import Frontend, InternetHost, Member, NextHop, Port, Route
+from lazulite.forwarding.model import Frontend, GlobalRule, InternetHost, Member, NextHop, Port, Route
 from lazulite.values import Direction, Flow, IPAddress
 
 Filter: TypeAlias = Callable[[Crossing], Iterable[Step]]
@@ -161,10 +161,25 @@ class Walk:
         """To the backend that a rule on the frontend chooses."""
         self._place(frontend.label, frontend.vrf, "")
         self._do(balancer.frontend(frontend))
-        carried, flow = self.transport, self._flow()
+        carried = self.transport
         chosen = balancer.port_forward(self._index, frontend, carried) or balancer.choose(
-            self._index, frontend, flow, carried, self._pick
+            self._index, frontend, self._flow(), carried, self._pick
         )
+        return self._balanced(frontend, chosen)
+
+    def _balance_regions(self, rules: list[GlobalRule], source: str) -> Disposition | Port:
+        """To the region that is nearest to *source*, an Internet host or a VRF, and to the backend its rule chooses."""
+        found = regions.choose(self._index, rules, source, self._flow(), self.transport, self._pick)
+        if isinstance(found, Step):
+            return self._end(found)
+        step, one = found
+        self._do(step)
+        self._place(one.frontend.label, one.frontend.vrf, "")
+        chosen = balancer.member_of(self._index, one.frontend, one.rule, self._flow(), self.transport, self._pick)
+        return self._balanced(one.frontend, chosen)
+
+    def _balanced(self, frontend: Frontend, chosen: balancer.Chosen | Step) -> Disposition | Port:
+        carried, flow = self.transport, self._flow()
         if isinstance(chosen, Step):
             return self._end(chosen)
         step = balancer.translated(self._index, frontend, chosen, flow)
@@ -184,7 +199,7 @@ class Walk:
     def _to_internet(self, port: Port) -> Disposition | Port:
         self._place(f"{self._index.vrf_label(port.vrf)} edge", port.vrf, "")
         if self._answer(port.vrf, public=True):
-            return self._across_internet()
+            return self._across_internet(port.vrf)
         out, carried = edge.leaving(self._index, port.vrf, self.src, self.transport), self.transport
         ended = self._do(out.step)
         if ended:
@@ -195,25 +210,30 @@ class Walk:
         self.src = out.addresses[0]
         if out.ports is not None:
             carried.predictable, carried.src_port = False, out.ports.first  # any of them; the first stands for all
-        return self._across_internet()
+        return self._across_internet(port.vrf)
 
     def _from_host(self, host: InternetHost) -> Disposition | Port:
         self._place(host.label, "", "")
         if self.src not in host.addresses:
             detail = f"{self.src} is not an address of {host.label}"
             return self._end(Step("internet", StepAction.DROPPED, host.origin, detail, Disposition.SOURCE_REFUSED))
-        return self._across_internet()
+        return self._across_internet(host.name)
 
-    def _across_internet(self) -> Disposition | Port:
+    def _across_internet(self, source: str) -> Disposition | Port:
+        """From an Internet host or the edge of a VRF, *source*."""
+        for address in dict.fromkeys((self.src, self.dst)):
+            refused = any(self._do(step) for step in detours.passed(self._index, address))
+            if refused:
+                return Disposition.NO_HEALTHY_BACKEND
         bound = self._bindings.returns(self.dst, self.src)
         owner = self._index.owner(bound.vrf, bound.address) if bound else None
         if bound and owner:
             self._do(edge.bound_destination(bound.stage, self.dst, bound.address))
             self.dst, self.transport.dst_port = bound.address, bound.port
             return owner
-        frontend = self._index.frontend(None, self.dst)
-        if frontend is not None:
-            return self._balance(frontend)
+        frontend, rules = self._index.frontend(None, self.dst), self._index.global_rules(self.dst)
+        if frontend is not None or rules:
+            return self._balance(frontend) if frontend is not None else self._balance_regions(rules, source)
         inward = edge.public_destination(self._index, self.dst)
         if inward:
             step, port, pair = inward

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from lazulite import values
-from lazulite.forwarding.model import BalancingRule, EntryKey, PortForward, SourceNat
+from lazulite.forwarding.model import BalancingRule, EntryKey, GlobalRule, PortForward, SourceNat
 from lazulite.incremental import Delta
 from lazulite.values import IPAddress
 
@@ -35,6 +35,7 @@ class PortUse(msgspec.Struct, frozen=True):
 COUNTED: Mapping[type[Any], tuple[str, ...]] = {
     BalancingRule: ("new", "received", "sent"),
     PortForward: ("new", "received", "sent"),
+    GlobalRule: ("new",),
     SourceNat: ("tried", "done", "snat-received", "snat-sent"),
 }
 """What is counted beside verdicts, by entry type: the counter is named by one of these, a colon and the origin.

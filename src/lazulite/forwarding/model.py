@@ -54,6 +54,8 @@ class PublicAddress(msgspec.Struct, frozen=True, order=True):
     private: IPAddress
     public: IPAddress
     origin: str = ""
+    detour: str = ""
+    """Name of the :class:`Detour` that its packets make."""
 
 
 class Port(Entry, frozen=True):
@@ -360,6 +362,32 @@ class Frontend(Entry, frozen=True):
     address: IPAddress
     public: bool = False
     origin: str = ""
+    detour: str = ""
+    """Name of the :class:`Detour` that packets of a public one make."""
+
+
+class Tunnel(msgspec.Struct, frozen=True):
+    """A VXLAN tunnel: the UDP port that both ends receive on, and the network identifier."""
+
+    port: int
+    identifier: int
+
+
+class Detour(Entry, frozen=True):
+    """Packets of public addresses that name it pass an appliance between the Internet and the edge of their network.
+
+    From ``address`` in ``vrf`` they are sent to a member of ``pool``: what comes from the Internet by the ``external``
+    tunnel, what goes there by the ``internal`` one. It comes back by the other one, and goes on as it came. Both
+    directions of a flow meet one member; with none that may get flows it is dropped.
+    """
+
+    label: str
+    vrf: str
+    address: IPAddress
+    pool: str
+    internal: Tunnel
+    external: Tunnel
+    origin: str = ""
 
 
 class Distribution(StrEnum):
@@ -385,6 +413,38 @@ class BalancingRule(Entry, frozen=True):
     idle_timeout_s: int = 240
     resets: bool = False
     """Whether both ends of a TCP flow that idled too long are told so."""
+    origin: str = ""
+
+
+class GlobalMember(msgspec.Struct, frozen=True, order=True):
+    """A balancing rule on a public frontend that a global rule may lead to, and the region where it is."""
+
+    rule: str
+    region: str
+
+
+class GlobalRule(Entry, frozen=True):
+    """New flows to a port of an address of several regions go to the nearest one that can serve them.
+
+    A member can while its pool has somebody for new flows. Each source has its order of regions (:class:`Nearness`);
+    members of one region share its flows by hash. The flow keeps its addresses up to the edge of the member's network,
+    where the member's rule takes the ``address`` as it takes its own frontend's.
+    """
+
+    label: str
+    address: IPAddress
+    protocol: Protocol
+    port: int
+    members: tuple[GlobalMember, ...]
+    distribution: Distribution = Distribution.FLOW
+    idle_timeout_s: int = 240
+    origin: str = ""
+
+
+class Nearness(Entry, frozen=True):
+    """The regions from the nearest on, for what an Internet host of this name sends, or the edge of a VRF of it."""
+
+    regions: tuple[str, ...]
     origin: str = ""
 
 
@@ -597,7 +657,10 @@ AnyEntry: TypeAlias = (
     | Pool
     | Contents
     | Frontend
+    | Detour
     | BalancingRule
+    | GlobalRule
+    | Nearness
     | PortForward
     | SourceNat
     | Zone

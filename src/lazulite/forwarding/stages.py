@@ -43,7 +43,7 @@ class State(StrEnum):
     FRAGMENTS = "fragments"
     """Which fragmented packets had their first fragment let through."""
     BINDINGS = "bindings"
-    """Which translated flow belongs to which original; it never gives a verdict."""
+    """Which translated flow belongs to which original, or what was chosen for it; it never gives a verdict."""
 
 
 class Domain(StrEnum):
@@ -52,6 +52,8 @@ class Domain(StrEnum):
     STATELESS = "stateless"
     PORT = "port"
     VRF = "vrf"
+    INTERNET = "internet"
+    """Nobody's network: of what is chosen before a packet reaches one."""
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -189,8 +191,32 @@ STAGES: tuple[Stage, ...] = (
         ("source", "source port"),
         "default-outbound-set",
     ),
+    Stage(
+        "appliance-detour",
+        Pipeline.EDGE,
+        25,
+        ("source", "destination"),
+        (),
+        State.BINDINGS,
+        Side.EDGE,
+        Domain.VRF,
+        "detours.passed",
+        _realised("detour-tunnels"),
+    ),
     _edge_stage(
         30, "public-address-dnat", "edge.public_destination", ("destination",), ("destination",), "public-address-map"
+    ),
+    Stage(
+        "cross-region",
+        Pipeline.EDGE,
+        35,
+        ("source link", *FIVE_TUPLE),
+        (),
+        State.BINDINGS,
+        Side.EDGE,
+        Domain.INTERNET,
+        "regions.choose",
+        _realised("region-chain"),
     ),
     _edge_stage(40, "internet", "edge.internet", ("destination",), (), "internet-router"),
     _balancer_stage(10, "frontend", "balancer.frontend", ("vrf", "destination"), (), "marker-route"),

@@ -18,7 +18,8 @@ from lazulite.drivers.linux.realise_floating import buckets_of
 from lazulite.drivers.linux.skeleton_internal import MARK
 from lazulite.drivers.linux.state import FilledMap, KernelRoute
 from lazulite.forwarding import balancing
-from lazulite.forwarding.model import BalancingRule, Contents, ForwardingModel, Frontend, Pool
+from lazulite.forwarding.model import BalancingRule, Contents, ForwardingModel, Frontend, GlobalRule, Pool
+from lazulite.forwarding.nearest import regionals
 from lazulite.values import IPAddress, Protocol
 
 _TRANSLATIONS = ("to_private", "to_public", "default_outbound")
@@ -58,6 +59,8 @@ def moved(changes: Iterable[Change], edges: Mapping[str, str], model: Forwarding
             unserved[namespace].add(ip_address(name.split("|")[2].split(" ")[0]))
     if unserved:
         served = {(names.edge(f.vrf), f.address) for f in model.all(Frontend).values() if f.public}
+        for rule in model.all(GlobalRule).values():
+            served |= {(names.edge(r.frontend.vrf), rule.address) for r in regionals(rule, model.get)}
         for namespace, addresses in unserved.items():
             found[namespace] |= {a for a in addresses if (namespace, a) not in served}
     return found

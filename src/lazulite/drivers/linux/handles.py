@@ -58,6 +58,12 @@ _BALANCING = {
     "net/netfilter/nf_conntrack_tcp_be_liberal": "1",
     "net/netfilter/nf_conntrack_tcp_timeout_time_wait": "30",
 }
+_TRACKED = {
+    "router": _BALANCING,
+    "edge": _TRANSLATING,
+    # An appliance, and not the way to it, decides whether a flow is in order.
+    "detour": _TRANSLATING | {"net/netfilter/nf_conntrack_tcp_loose": "1"},
+}
 _TRACKING = """add table ip tracking
 add chain ip tracking any
 add rule ip tracking any ct state new
@@ -67,6 +73,7 @@ delete table ip tracking
 _SETTINGS = {
     "router": _COMMON | _FORWARDING,
     "edge": _COMMON | _FORWARDING,
+    "detour": _COMMON | _FORWARDING,
     "internet": _COMMON | _FORWARDING,
     # Nothing sends a guest router advertisements, and its addresses come without a check for duplicates: so there is
     # nothing to set for IPv6. Every write costs as much as a route, in each guest.
@@ -122,15 +129,18 @@ class Handles:
     def build(self, name: str, wanted: Skeleton) -> None:
         """Load the fixed ruleset."""
         nft, netfilter = self.nft(name), self.netfilter(name)
+        if wanted.role == "internet":
+            nft.run(skeleton.internet())
+            return
         for version in (4, 6):
+            nft.run(skeleton.fixed(wanted.role, version, wanted.idle_s))
             router = wanted.role == "router"
-            nft.run(skeleton.router(version, wanted.idle_s) if router else skeleton.edge(version))
             netfilter.append(skeleton.router_rules(version) if router else skeleton.edge_rules(version))
-        nft.run(skeleton.arp() + skeleton.steering() if wanted.role == "router" else skeleton.counting())
+        nft.run(skeleton.beside(wanted.role))
         with namespaces.inside(self.descriptor(name)):
             if not os.path.exists("/proc/sys/net/netfilter/nf_conntrack_tcp_loose"):
                 nft.run(_TRACKING)
-            _write(_BALANCING if wanted.role == "router" else _TRANSLATING)
+            _write(_TRACKED[wanted.role])
 
     def remove(self, name: str) -> None:
         """Drop a namespace with all that is in it."""

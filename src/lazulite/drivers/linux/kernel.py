@@ -29,15 +29,20 @@ from lazulite.drivers.linux.state import (
     Namespace,
     Neighbour,
     Skeleton,
+    TunnelEnd,
     Veth,
+    Vxlan,
+    WayRule,
 )
 
 Change: TypeAlias = tuple[Key, Item | None, Item | None]
 """What, as it is now, as it shall be."""
+TUNNEL_MTU = 1500
+"""Of the packets inside, as the interfaces of workloads have it; longer ones than fit are told so by the kernel."""
 _LINK_UP_S = 5.0
 """Bound of what takes the kernel microseconds."""
 _NFT = (Declared, Element, FilledMap, Chain, ListBody)
-_ROUTING = (Address, Neighbour, KernelRoute, MarkRule)
+_ROUTING = (Address, Neighbour, TunnelEnd, KernelRoute, MarkRule, WayRule)
 _ALREADY_SO = {3, 19, 2, 17, 99, 22}
 """Removing what is gone (ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL) is done: a link takes what hangs on it along."""
 
@@ -66,6 +71,7 @@ class Kernel:
         self._namespaces(kinds[Namespace])
         self._skeletons(kinds[Skeleton])
         self._links(kinds[Veth])
+        self._tunnels(kinds[Vxlan])
         self._each_namespace([c for kind in _NFT for c in kinds[kind]], self._filters)
         self._each_namespace([c for kind in _ROUTING for c in kinds[kind]], self._routing)
         again = _ends_made(kinds[Veth])
@@ -152,6 +158,21 @@ class Kernel:
         for messages in (near, far):
             for name, part in messages.items():
                 self._send(name, part)
+
+    def _tunnels(self, changes: list[Change]) -> None:
+        for (name, _, interface), old, new in changes:
+            if not self._handles.exists(name):
+                continue
+            route = self._handles.route(name)
+            if old is not None:
+                self._send(name, [(netlink.delete_link(interface), old)], removing=True)
+                route.forget(interface)
+            if new is not None and isinstance(new.spec, Vxlan):
+                said, index = new.spec, route.reserve(interface)
+                made = netlink.vxlan(interface, index, said.port, said.identifier, said.local, TUNNEL_MTU)
+                configured = netlink.configure(interface, rp_filter=0, send_redirects=0)
+                up = netlink.set_up(interface, noarp=True)
+                self._send(name, [(message, new) for message in (made, configured, up)])
 
     def _near(self, name: str, interface: str, spec: Veth) -> list[bytes]:
         here, there = self._handles.route(name), self._handles.route(spec.far_namespace)
@@ -258,7 +279,7 @@ def _goes_on(change: Change) -> bool:
 
 def _identity(spec: Any) -> Any:
     """Of routes and neighbours the kernel keeps one a key and replaces it; addresses and rules are themselves."""
-    return None if isinstance(spec, KernelRoute | Neighbour) else spec
+    return None if isinstance(spec, KernelRoute | Neighbour | TunnelEnd) else spec
 
 
 def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
@@ -273,6 +294,10 @@ def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
             yield netlink.route(parts[1], int(parts[0]), spec.kind, index, spec.via)
         case MarkRule():
             yield netlink.rule(_FAMILIES[parts[0]], int(parts[1]), spec.table, _PRIORITY)
+        case WayRule():
+            yield netlink.way_rule(_FAMILIES[parts[0]], parts[1], parts[2], spec.table, _PRIORITY)
+        case TunnelEnd():
+            yield netlink.tunnel_end(route.index(spec.interface), parts[1], spec.address)
 
 
 def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
@@ -286,6 +311,10 @@ def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
             return netlink.delete_route(parts[1], int(parts[0]), spec.kind)
         case MarkRule():
             return netlink.delete_rule(_FAMILIES[parts[0]], int(parts[1]), spec.table)
+        case WayRule():
+            return netlink.delete_way_rule(_FAMILIES[parts[0]], parts[1], parts[2], spec.table)
+        case TunnelEnd():
+            return netlink.delete_tunnel_end(route.index(spec.interface), parts[1])
         case _:
             raise TypeError(spec)
 

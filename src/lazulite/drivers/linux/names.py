@@ -17,6 +17,10 @@ INSIDE, OUTSIDE = "inside", "outside"
 LOOP_OUT, LOOP_IN = "loopout", "loopin"
 """In a router with private frontends: a link to itself. What takes a frontend for its next hop leaves by the one end
 and comes back by the other; a frontend's own route leads to the latter, as a sign and never as a way."""
+NORTH, SOUTH, PROVIDER = "north", "south", "provider"
+"""In a detour: towards the Internet, towards the edges, towards the router of the appliances."""
+RETURN_NORTH, RETURN_SOUTH = 5, 6
+"""In a detour: marks and tables of packets that came back."""
 BALANCED = 0x40000000
 """Of a binding's mark in an edge: a rule or a source translation made it."""
 GATEWAY_MAC = "12:34:56:78:9a:bc"
@@ -76,6 +80,43 @@ def uplink_of(edge_namespace: str) -> str:
     return f"e{edge_namespace.rpartition('.')[2]}"
 
 
+def detour(name: str) -> str:
+    """Namespace where packets leave for the appliances of a detour, and come back."""
+    return _namespace("detour", name)
+
+
+def north(name: str) -> str:
+    """Interface of the Internet towards a detour: what comes from anybody."""
+    return f"x{digest(name)}"
+
+
+def south(name: str) -> str:
+    """The same for what the networks behind the detour send, and for what is to reach them."""
+    return f"y{digest(name)}"
+
+
+def detour_link(name: str) -> str:
+    """Interface of the router of the appliances towards the detour."""
+    return f"v{digest(name)}"
+
+
+def tunnel(side: str, port: int, identifier: int, address: str) -> str:
+    """A tunnel, ``i`` for the internal or ``e`` for the external one; another specification is another interface."""
+    return f"{side}{digest(f'{port} {identifier} {address}')}"
+
+
+@lru_cache(maxsize=1 << 16)
+def detour_table(name: str, way: str) -> int:
+    """Tables of the Internet: ``out`` to a detour, ``back`` from it to the edges."""
+    return 0x6000000 | int(digest(f"{way} {name}", 6), 16)
+
+
+@lru_cache(maxsize=1 << 16)
+def appliance(name: str, address: str) -> int:
+    """Mark and table of an appliance of a detour: even to its external tunnel, the next one to its internal one."""
+    return 0x8000000 | int(digest(f"{name} {address}", 6), 16) << 1
+
+
 def client(guid: str) -> str:
     """Interface of the Internet towards a host on it."""
     return f"c{digest(guid)}"
@@ -91,6 +132,16 @@ def table(name: str) -> int:
 def steering_table(vrf: str, address: str) -> int:
     """Table and mark of an appliance that is a next hop for peered VRFs."""
     return 0x2000000 | int(digest(f"{vrf} {address}", 6), 16)
+
+
+def region_table(vrf: str) -> int:
+    """Of the Internet: table and mark of what goes to a global address and by the edge of that VRF."""
+    return 0x3000000 | int(digest(f"region {vrf}", 6), 16)
+
+
+def place(regions: tuple[str, ...]) -> int:
+    """Of the Internet: mark of what comes from where the regions are in this order."""
+    return 0x4000000 | int(digest(" ".join(regions), 6), 16)
 
 
 def steering_mac(vrf: str, address: str) -> str:

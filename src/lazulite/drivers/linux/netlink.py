@@ -196,6 +196,49 @@ def _rule(family: int, mark: int, table: int) -> bytes:
     return head + attribute(15, table) + attribute(10, mark) + attribute(16, 0xFFFFFFFF)
 
 
+def way_rule(family: int, interface: str, source: str, table: int, priority: int) -> Message:
+    """For what comes in by *interface*, from the prefix *source* when there is one."""
+    return _message(NEWRULE, _way(family, interface, source, table) + attribute(6, priority), _CREATE | _EXCLUSIVE)
+
+
+def delete_way_rule(family: int, interface: str, source: str, table: int) -> Message:
+    return _message(DELRULE, _way(family, interface, source, table))
+
+
+def _way(family: int, interface: str, source: str, table: int) -> bytes:
+    _, raw, length = _prefix(source) if source else (family, b"", 0)
+    head = struct.pack("BBBBBBBBI", family, 0, length, 0, table if table < 256 else 0, 0, 0, 1, 0)
+    return head + attribute(15, table) + attribute(3, interface) + (attribute(2, raw) if length else b"")
+
+
+def vxlan(name: str, index: int, port: int, identifier: int, local: str, mtu: int) -> Message:
+    """A tunnel of IPv4 that takes a frame's way from its MAC address, as :func:`tunnel_end` has it."""
+    said = (
+        attribute(1, identifier)
+        + attribute(4, _packed(local)[1])
+        + attribute(7, b"\0")
+        + attribute(15, struct.pack(">H", port))
+    )
+    kind = nest(18, attribute(1, b"vxlan"), nest(2, said))
+    return _message(NEWLINK, _link(index) + attribute(3, name) + attribute(4, mtu) + kind, _CREATE | _EXCLUSIVE)
+
+
+_BRIDGE, _SELF = 7, 2
+_STATIC = PERMANENT | 0x40
+
+
+def tunnel_end(index: int, mac: str, address: str) -> Message:
+    """Where frames of a tunnel to *mac* are sent."""
+    head = struct.pack("BBHiHBB", _BRIDGE, 0, 0, index, _STATIC, _SELF, 0)
+    body = head + attribute(2, mac_bytes(mac)) + attribute(1, _packed(address)[1])
+    return _message(NEWNEIGH, body, _CREATE | _REPLACE)
+
+
+def delete_tunnel_end(index: int, mac: str) -> Message:
+    head = struct.pack("BBHiHBB", _BRIDGE, 0, 0, index, 0, _SELF, 0)
+    return _message(DELNEIGH, head + attribute(2, mac_bytes(mac)))
+
+
 def neighbour(index: int, ip: str, mac: str) -> Message:
     """A permanent neighbour: never asked for, never counted against the kernel's global neighbour limit."""
     family, raw = _packed(ip)

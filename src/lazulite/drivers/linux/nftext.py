@@ -11,7 +11,7 @@ from lazulite.drivers.linux.state import Chain, Declared, Element, FilledMap, It
 
 Change = tuple[Key, Item | None, Item | None]
 _ORDER = {"Declared": 0, "FilledMap": 1, "ListBody": 2, "Chain": 3, "Element": 4}
-FILLED = {"default_snat"}
+FILLED = {"default_snat", "choose"}
 """Chains of the fixed ruleset that an item fills; they are emptied, never deleted."""
 
 

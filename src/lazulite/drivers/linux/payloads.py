@@ -11,7 +11,20 @@ from msgspec.structs import replace
 
 from lazulite.drivers.linux import netlink
 from lazulite.drivers.linux.netfilter import RawElement
-from lazulite.drivers.linux.state import Address, Element, Item, KernelRoute, Key, MarkRule, Neighbour, Veth, key
+from lazulite.drivers.linux.state import (
+    Address,
+    Element,
+    Item,
+    KernelRoute,
+    Key,
+    MarkRule,
+    Neighbour,
+    TunnelEnd,
+    Veth,
+    Vxlan,
+    WayRule,
+    key,
+)
 
 Links: TypeAlias = Mapping[int, str]
 """Interface names by index."""
@@ -37,7 +50,7 @@ def address(payload: bytes, name: str, links: Links) -> Found:
     _, length, _, _, index = struct.unpack_from("BBBBI", payload)
     parts = netlink.attributes(payload, 8)
     found = ip_address(parts.get(2, parts[1]))
-    if links.get(index) == "lo" and (found.is_loopback or not name.startswith("router.")):
+    if links.get(index) == "lo" and (found.is_loopback or not name.startswith(("router.", "detour."))):
         return None
     spec = Address(links.get(index, ""))
     # One link-local address may be on many links, any other one is in a namespace once.
@@ -78,17 +91,53 @@ def rule(payload: bytes, name: str, _: Links) -> Found:
     return key(name, spec, _FAMILY[payload[0]], struct.unpack("I", parts[10])[0]), Item(spec)
 
 
+def way_rule(payload: bytes, name: str, _: Links) -> Found:
+    """A rule that goes by interface."""
+    parts = netlink.attributes(payload, 12)
+    if 3 not in parts:
+        return None
+    spec = WayRule(struct.unpack("I", parts[15])[0])
+    source = f"{ip_address(parts[2])}/{payload[2]}" if 2 in parts else ""
+    return key(name, spec, _FAMILY[payload[0]], parts[3].rstrip(b"\0").decode(), source), Item(spec)
+
+
+def vxlan(payload: bytes, name: str, _: Links) -> Found:
+    """A tunnel of ours: workloads make tunnels too."""
+    parts = netlink.attributes(payload, 16)
+    kind = netlink.attributes(parts[18], 0) if 18 in parts else {}
+    if not name.startswith("detour.") or kind.get(1, b"").rstrip(b"\0") != b"vxlan":
+        return None
+    said = netlink.attributes(kind[2], 0)
+    identifier, local = struct.unpack("I", said[1])[0], str(ip_address(said[4]))
+    spec = Vxlan(struct.unpack(">H", said[15])[0], identifier, local)
+    return key(name, spec, parts[3].rstrip(b"\0").decode()), Item(spec)
+
+
+def tunnel_end(payload: bytes, name: str, links: Links) -> Found:
+    _, _, _, index, _ = struct.unpack_from("BBHiH", payload)
+    parts = netlink.attributes(payload, 12)
+    if not name.startswith("detour.") or 1 not in parts:
+        return None
+    spec = TunnelEnd(links.get(index, ""), str(ip_address(parts[1])))
+    return key(name, spec, spec.interface, _mac(parts[2])), Item(spec)
+
+
 READERS: Mapping[str, tuple[int, Callable[[bytes, str, Links], Found]]] = {
     "Veth": (netlink.GETLINK, link),
     "Address": (netlink.GETADDR, address),
     "Neighbour": (netlink.GETNEIGH, neighbour),
     "KernelRoute": (netlink.GETROUTE, route),
     "MarkRule": (netlink.GETRULE, rule),
+    "WayRule": (netlink.GETRULE, way_rule),
+    "Vxlan": (netlink.GETLINK, vxlan),
+    "TunnelEnd": (netlink.GETNEIGH, tunnel_end),
 }
 """What dumps the objects of a kind, and what reads one."""
+FAMILIES = {"TunnelEnd": 7}
+"""Address family of a dump where it is not all: what a tunnel has by MAC address."""
 
 
-_BY_MARK = {"lb_hops", "floating", "opened", "received", "sent", "done"}
+_BY_MARK = {"able", "lb_hops", "floating", "opened", "received", "sent", "done"}
 """Maps whose keys are packet marks, which look like addresses of version 4."""
 _BY_PORT, _BY_PROTOCOL = {"late_member", "late_frontend"}, {"port_blocks"}
 """Maps whose keys are an address and a port, or an address and a protocol."""

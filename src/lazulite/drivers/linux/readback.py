@@ -16,6 +16,8 @@ from lazulite.drivers.linux.skeleton import DYNAMIC_SETS, FIXED_CHAINS, FIXED_SE
 from lazulite.drivers.linux.state import Chain, Declared, FilledMap, Item, Key, ListBody, Namespace, Skeleton, key
 
 Found = Iterator[tuple[Key, Item]]
+_RULED = ("router", "edge", "detour", "internet")
+"""Roles of namespaces that have a ruleset."""
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
 _RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element"}
 
@@ -67,7 +69,7 @@ def actual(handles: Handles) -> dict[Key, Item]:
         role = name.partition(".")[0]
         found[key(name, Namespace(""))] = Item(Namespace(role))
         found.update(_routing(handles.route(name), name, payloads.READERS))
-        if role in ("router", "edge"):
+        if role in _RULED:
             found.update(_ruleset(handles, name, role))
     return found
 
@@ -101,10 +103,10 @@ def _filters(netfilter: NetfilterSocket, name: str, alone: Collection[Key], keys
 
 def _routing(route: netlink.Socket, name: str, kinds: Collection[str]) -> Found:
     """Links, addresses, neighbours, routes and rules, as far as asked for."""
-    asked = [reader for kind, reader in payloads.READERS.items() if kind in kinds]
+    asked = [(*reader, payloads.FAMILIES.get(kind, 0)) for kind, reader in payloads.READERS.items() if kind in kinds]
     links = route.interfaces() if asked else {}
-    for dumped, read in asked:
-        for payload in route.dump(dumped):
+    for dumped, read, family in asked:
+        for payload in route.dump(dumped, family):
             found = read(payload, name, links)
             if found is not None:
                 yield found
@@ -191,10 +193,10 @@ def _elements(netfilter: NetfilterSocket, name: str, family: str, set_name: str)
 
 
 def counters(handles: Handles) -> dict[str, tuple[int, int]]:
-    """Named counters of every router and edge, added up over namespaces and IP versions."""
+    """Named counters of every router, every edge and the Internet, added up over namespaces and IP versions."""
     total: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for name in handles.names():
-        if name.partition(".")[0] in ("router", "edge"):
+        if name.partition(".")[0] in _RULED:
             for family in ("ip", "ip6", "netdev"):
                 for counter, (packets, octets) in handles.netfilter(name).counters(FAMILIES[family], TABLE).items():
                     total[counter] = total[counter][0] + packets, total[counter][1] + octets

@@ -10,7 +10,16 @@ from collections.abc import Hashable, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Address
 from typing import Any
 
-from lazulite.drivers.linux import acl, names, realise_edge, realise_floating, realise_internal, realise_steering
+from lazulite.drivers.linux import (
+    acl,
+    names,
+    realise_detour,
+    realise_edge,
+    realise_floating,
+    realise_global,
+    realise_internal,
+    realise_steering,
+)
 from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_steering import LINK_MAC
 from lazulite.drivers.linux.scene import EVERYTHING, FAMILY, Index, Items, Scene, attached, host_prefix, put
@@ -35,10 +44,13 @@ from lazulite.forwarding.model import (
     AccessList,
     AddressSet,
     BalancingRule,
+    Detour,
     ForwardingModel,
     Frontend,
+    GlobalRule,
     Guest,
     InternetHost,
+    Nearness,
     NextHop,
     Peering,
     Port,
@@ -122,6 +134,7 @@ def vrf(scene: Scene, name: str) -> Items:
 def internet(scene: Scene) -> Items:
     """The network between the edges and the hosts of the simulated Internet."""
     yield put(names.INTERNET, Namespace("internet"))
+    yield put(names.INTERNET, Skeleton("internet"))
     for everything in EVERYTHING:
         yield put(names.INTERNET, BLACKHOLE, MAIN, everything)
 
@@ -141,7 +154,7 @@ def port(scene: Scene, name: str) -> Items:
         yield from _first_hop(entry, family, guest, inner)
         yield from _interface(scene, entry, family, router, nic)
     scene.demand(table, entry.vrf, entry.routes)
-    yield from _translations(entry)
+    yield from _translations(scene, entry)
 
 
 def _reach(entry: Port, address: IPAddress, subnet: Any, router: str, guest: str, nic: str, inner: str) -> Items:
@@ -191,14 +204,14 @@ def _places(entry: Port) -> Iterator[tuple[str, str]]:
             yield f"{way}_{'nic' if entry.own_list and place == own else 'subnet'}", listed
 
 
-def _translations(entry: Port) -> Items:
+def _translations(scene: Scene, entry: Port) -> Items:
     """Public addresses one to one, and leave to use the network's default one."""
-    edge, uplink, origin = names.edge(entry.vrf), names.uplink(entry.vrf), entry.origin
+    edge, origin = names.edge(entry.vrf), entry.origin
     for pair in entry.public:
         word = FAMILY[pair.public.version]
         yield put(edge, Element(str(pair.private)), word, "to_private", pair.public, origin=pair.origin)
         yield put(edge, Element(str(pair.public)), word, "to_public", pair.private, origin=pair.origin)
-        yield put(names.INTERNET, towards(uplink), MAIN, host_prefix(pair.public), origin=pair.origin)
+        yield from realise_detour.way(scene, entry.vrf, pair.public, pair.origin)
     if entry.default_outbound:
         for address in entry.addresses:
             yield put(edge, Element(), FAMILY[address.version], "default_outbound", address, origin=origin)
@@ -325,5 +338,8 @@ _ROOTS: dict[type, tuple[Any, ...]] = {
     BalancingRule: (realise_edge.balancing_rule, realise_floating.rule, realise_internal.rule),
     PortForward: (realise_edge.port_forward, realise_floating.port_forward, realise_internal.port_forward),
     SourceNat: (realise_edge.source_nat,),
+    Detour: (realise_detour.detour,),
+    GlobalRule: (realise_global.rule,),
+    Nearness: (realise_global.source,),
 }
 """What begins with an entry of a type; several may, in different namespaces."""

@@ -45,5 +45,9 @@ def choice(scene: Scene, namespace: str, rule: BalancingRule, family: int, shape
 def hashed(rule: BalancingRule, family: int, pool: Pool | None, map_name: str) -> str:
     """The same, of a map that says something else of the pool's buckets."""
     count = balancing.bucket_count(pool) if pool is not None else balancing.FEWEST_BUCKETS
-    fields = _TUPLES[rule.distribution].format(ip=FAMILY[family])
-    return f"jhash {fields} mod {count} seed {balancing.SEED:#x} map @{map_name}"
+    return f"{number(rule.distribution, family, count)} map @{map_name}"
+
+
+def number(distribution: Distribution, family: int, count: int) -> str:
+    """The nft expression of :func:`lazulite.forwarding.balancing.bucket`."""
+    return f"jhash {_TUPLES[distribution].format(ip=FAMILY[family])} mod {count} seed {balancing.SEED:#x}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from lazulite.drivers.linux import filled, names
-from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_balancing import choice
-from lazulite.drivers.linux.scene import FAMILY, Items, Scene, host_prefix, put
-from lazulite.drivers.linux.state import Chain, Declared, Element, FilledMap, Item, Key, towards
+from lazulite.drivers.linux.realise_detour import way
+from lazulite.drivers.linux.scene import FAMILY, Items, Scene, put
+from lazulite.drivers.linux.state import Chain, Declared, Element, FilledMap
 from lazulite.forwarding.model import (
     BalancingRule,
     Frontend,
@@ -37,11 +37,7 @@ def frontend(scene: Scene, name: str) -> Items:
     """The way from the Internet to a public frontend; what no rule on it takes ends in the edge."""
     entry = scene.get(Frontend, name)
     if entry is not None and entry.public and scene.get(Vrf, entry.vrf) is not None:
-        yield _way(entry.vrf, entry.address, entry.origin)
-
-
-def _way(vrf: str, address: IPAddress, origin: str) -> tuple[Key, Item]:
-    return put(names.INTERNET, towards(names.uplink(vrf)), MAIN, host_prefix(address), origin=origin)
+        yield from way(scene, entry.vrf, entry.address, entry.origin)
 
 
 def public_frontend(scene: Scene, name: str) -> Frontend | None:
@@ -118,7 +114,7 @@ def source_nat(scene: Scene, name: str) -> Items:
     edge, origin, mark = names.edge(entry.vrf), entry.origin, names.flow_mark(name)
     addresses = [a for a in entry.addresses if a.version == 4]
     for address in addresses:
-        yield _way(entry.vrf, address, origin)
+        yield from way(scene, entry.vrf, address, origin)
     yield from counters(edge, "ip", mark, "snat-", origin)
     yield from _counted_departures(edge, mark - 1, origin)
     yield from policies(edge, "ip", origin, entry.tcp_idle_s, entry.udp_idle_s)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from lazulite.drivers.linux.state import Item, Key, Spec, key
-from lazulite.forwarding.model import BalancingRule, Entry, ForwardingModel, Frontend, Guest, Peering, Port, Vrf
+from lazulite.forwarding.model import (
+    BalancingRule,
+    Entry,
+    ForwardingModel,
+    Frontend,
+    Guest,
+    Nearness,
+    Peering,
+    Port,
+    Vrf,
+)
 from lazulite.incremental import Node, Trace
 from lazulite.values import IPAddress
 
@@ -41,11 +52,21 @@ class Scene:
         name = self._index.frontends.get((vrf, address))
         return self.get(Frontend, name) if name is not None else None
 
+    def detour_of(self, public: IPAddress) -> str:
+        """Name of the detour that packets of a public address make; empty when they make none."""
+        self._trace.reads.add(("detour", public))
+        return self._index.detours.get(public, "")
+
     def rules_of(self, frontend: str) -> list[BalancingRule]:
         """The balancing rules of a frontend, by name."""
         self._trace.reads.add(("rules", frontend))
         found = (self.get(BalancingRule, name) for name in sorted(self._index.rules.get(frontend, ())))
         return [rule for rule in found if rule is not None]
+
+    def orders(self) -> list[tuple[str, ...]]:
+        """Each order of regions that a source has, once."""
+        self._trace.reads.add(("orders",))
+        return sorted(self._index.orders)
 
     def linked(self, vrf: str, remote: str) -> bool:
         """Whether both ends of a peering link exist."""
@@ -64,9 +85,12 @@ class Index:
         self.peers: set[tuple[str, str]] = set()
         self.frontends: dict[tuple[str, IPAddress], str] = {}
         self.rules: dict[str, set[str]] = {}
+        self.detours: dict[IPAddress, str] = {}
+        self.orders: Counter[tuple[str, ...]] = Counter()
 
     def forget(self, entry: Any) -> Iterator[Hashable]:
         """Take an old entry out; yields the read keys that this touches."""
+        yield from self._detour(entry, present=False)
         if isinstance(entry, Port):
             for address in entry.addresses:
                 if self.owners.get((entry.vrf, address)) == entry.name:
@@ -82,9 +106,12 @@ class Index:
         elif isinstance(entry, BalancingRule):
             self.rules[entry.frontend].discard(entry.name)
             yield "rules", entry.frontend
+        else:
+            yield from self._count(entry, -1)
 
     def learn(self, entry: Any) -> Iterator[Hashable]:
         """Take a new entry in."""
+        yield from self._detour(entry, present=True)
         if isinstance(entry, Port):
             for address in entry.addresses:
                 self.owners[entry.vrf, address] = entry.name
@@ -98,6 +125,32 @@ class Index:
         elif isinstance(entry, BalancingRule):
             self.rules.setdefault(entry.frontend, set()).add(entry.name)
             yield "rules", entry.frontend
+        else:
+            yield from self._count(entry, 1)
+
+    def _detour(self, entry: Any, *, present: bool) -> Iterator[Hashable]:
+        """What detour the packets of a public address make."""
+        for address, name in _detours(entry):
+            self.detours.pop(address, None)
+            if present:
+                self.detours[address] = name
+            yield "detour", address
+
+    def _count(self, entry: Any, change: int) -> Iterator[Hashable]:
+        """How many sources have an order of regions."""
+        if isinstance(entry, Nearness):
+            before = self.orders.pop(entry.regions, 0)
+            if before + change:
+                self.orders[entry.regions] = before + change
+            if not before or not before + change:
+                yield ("orders",)
+
+
+def _detours(entry: Any) -> list[tuple[IPAddress, str]]:
+    """Public addresses of an entry whose packets make a detour, and which."""
+    if isinstance(entry, Port):
+        return [(p.public, p.detour) for p in entry.public if p.detour]
+    return [(entry.address, entry.detour)] if isinstance(entry, Frontend) and entry.detour else []
 
 
 def put(namespace: str, spec: Spec, *name: object, origin: str = "") -> tuple[Key, Item]:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 
-from lazulite.drivers.linux import nfnetlink
+from lazulite.drivers.linux import names, nfnetlink
 from lazulite.drivers.linux.names import ARP_TABLE, BALANCED, INSIDE, OUTSIDE
+from lazulite.drivers.linux.skeleton_detour import BESIDE_DETOUR, DETOUR, DETOUR_6
 from lazulite.drivers.linux.skeleton_edge import COUNTING, EDGE
 
 TABLE = "lz"
-VERSION = "2"
+VERSION = "3"
 """Part of what is read back: a restarted agent of another version rebuilds the table."""
 CLOSING_TIMEOUT_S = 30
 """How long a TCP flow stays known after a FIN or RST; long enough for the last acknowledgements."""
@@ -271,6 +272,28 @@ def edge(version: int) -> str:
     )
 
 
+def detour(version: int) -> str:
+    """The table of one IP version in a detour; of version 6 there is no way through."""
+    text = DETOUR if version == 4 else DETOUR_6
+    sides = {"north": names.NORTH, "south": names.SOUTH, "provider": names.PROVIDER}
+    returns = {"return_north": names.RETURN_NORTH, "return_south": names.RETURN_SOUTH}
+    return text.format(**WORDS[version], **sides, **returns, version=VERSION, hops=_hops())
+
+
+def fixed(role: str, version: int, idle_s: int) -> str:
+    """The table of one IP version in a namespace of that role."""
+    if role == "router":
+        return router(version, idle_s)
+    return detour(version) if role == "detour" else edge(version)
+
+
+def beside(role: str) -> str:
+    """The tables of a namespace of that role that are of no IP version."""
+    if role == "router":
+        return arp() + steering()
+    return BESIDE_DETOUR if role == "detour" else counting()
+
+
 def arp() -> str:
     """Answer every ARP request of a workload but those for its own addresses."""
     return _ARP
@@ -279,6 +302,12 @@ def arp() -> str:
 def steering() -> str:
     """Where a packet on a peering link that names an appliance gets the mark of that appliance."""
     return "table netdev lz {\n  map steer { type ether_addr : mark; }\n}\n"
+
+
+def internet() -> str:
+    """The tables of the simulated Internet: empty while nothing there is chosen by more than an address."""
+    tables = (f'table {words["ip"]} lz {{\n  comment "{VERSION}"\n}}\n' for words in WORDS.values())
+    return "".join(tables) + "table netdev lz {\n}\n"
 
 
 def counting() -> str:
@@ -305,7 +334,7 @@ def edge_rules(version: int) -> list[bytes]:
 
 
 def _declared(word: str) -> frozenset[str]:
-    texts = [router(4, 240), edge(4), arp(), steering(), counting()]
+    texts = [router(4, 240), edge(4), detour(4), detour(6), BESIDE_DETOUR, arp(), steering(), counting()]
     return frozenset(n for text in texts for n in re.findall(rf"^  {word} (\w+) \{{", text, re.MULTILINE))
 
 

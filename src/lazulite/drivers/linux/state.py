@@ -13,13 +13,13 @@ Key: TypeAlias = tuple[str, str, str]
 
 
 class Namespace(msgspec.Struct, frozen=True):
-    """A network namespace; ``role`` decides its settings: ``router edge internet guest``."""
+    """A network namespace; ``role`` decides its settings: ``router edge detour internet guest``."""
 
     role: str
 
 
 class Skeleton(msgspec.Struct, frozen=True):
-    """The fixed ruleset of a router (with its flow timeout) or an edge."""
+    """The fixed ruleset of a router (with its flow timeout), an edge, a detour or the Internet."""
 
     role: str
     idle_s: int = 0
@@ -75,6 +75,27 @@ class MarkRule(msgspec.Struct, frozen=True):
     table: int
 
 
+class WayRule(msgspec.Struct, frozen=True):
+    """Packets that come in by an interface, from a prefix or any, use that table."""
+
+    table: int
+
+
+class Vxlan(msgspec.Struct, frozen=True):
+    """A tunnel that learns nothing: :class:`TunnelEnd` says where a MAC address is."""
+
+    port: int
+    identifier: int
+    local: str
+
+
+class TunnelEnd(msgspec.Struct, frozen=True):
+    """Frames to a MAC address leave by the tunnel for this address."""
+
+    interface: str
+    address: str
+
+
 class Element(msgspec.Struct, frozen=True):
     """An element of an nft set, or of a map where there is a value."""
 
@@ -118,6 +139,9 @@ Spec: TypeAlias = (
     | Neighbour
     | KernelRoute
     | MarkRule
+    | WayRule
+    | Vxlan
+    | TunnelEnd
     | Element
     | Declared
     | FilledMap

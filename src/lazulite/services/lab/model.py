@@ -11,7 +11,7 @@ from lazulite.values import IPAddress
 
 
 class Client(Properties, frozen=True):
-    """``clients``: a host on the simulated Internet. Where it is decides nothing before a service asks for it."""
+    """``clients``: a host on the simulated Internet. Services that serve by place ask where it is."""
 
     country: str
     """ISO 3166-1, two letters."""

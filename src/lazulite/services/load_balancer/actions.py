@@ -14,8 +14,14 @@ from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Ref, Resource, Violation
 from lazulite.resources.schema import encode
 from lazulite.resources.view import View, children
-from lazulite.services.load_balancer.compile import pool_name
-from lazulite.services.load_balancer.members import PoolMember, address_name, nat_members, parts, pool_members
+from lazulite.services.load_balancer.members import (
+    PoolMember,
+    address_name,
+    nat_members,
+    parts,
+    pool_members,
+    pool_name,
+)
 from lazulite.services.load_balancer.model import (
     BackendAddress,
     BackendAddressPool,

@@ -20,6 +20,7 @@ from lazulite.services.load_balancer.model import (
     LoadBalancer,
     LoadBalancingRule,
     is_basic,
+    is_global,
 )
 from lazulite.services.load_balancer.slots import moved
 from lazulite.services.service import Lab
@@ -117,7 +118,8 @@ def _pool(
     before = stored.properties.load_balancer_backend_addresses if stored is not None else ()
     told = {c.name.lower() for c in before} - names
     echoed = () if child.properties.by_address else told
-    kept = [c for c in child.properties.load_balancer_backend_addresses if _is_said(child.properties, c, names, echoed)]
+    sent = child.properties.load_balancer_backend_addresses
+    kept = [c for c in sent if _is_frontend(c) or is_global(new) or _is_said(child.properties, c, names, echoed)]
     found = replace(
         child.properties,
         load_balancer_backend_addresses=_with_slots(kept, {m.slot for m in joined}),
@@ -125,6 +127,10 @@ def _pool(
         closes=not is_basic(new) and not new.properties.internal,
     )
     return Child(child.name, found, child.zones)
+
+
+def _is_frontend(child: Child[BackendAddress]) -> bool:
+    return child.properties.load_balancer_frontend_ip_configuration is not None
 
 
 def _is_said(

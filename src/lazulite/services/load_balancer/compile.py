@@ -7,9 +7,20 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from lazulite.forwarding import model as waist
-from lazulite.forwarding.model import AdminState, BalancingRule, Distribution, Frontend, Member, Pool, PortForward
+from lazulite.forwarding.model import (
+    AdminState,
+    BalancingRule,
+    Detour,
+    Distribution,
+    Frontend,
+    GlobalRule,
+    Member,
+    Pool,
+    PortForward,
+)
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
+from lazulite.services.load_balancer import cross_region, gateway
 from lazulite.services.load_balancer.members import (
     PoolMember,
     nat_members,
@@ -17,6 +28,7 @@ from lazulite.services.load_balancer.members import (
     network_of_frontend,
     network_of_pool,
     pool_members,
+    pool_name,
 )
 from lazulite.services.load_balancer.model import (
     BackendAddressPool,
@@ -26,6 +38,7 @@ from lazulite.services.load_balancer.model import (
     LoadBalancer,
     LoadBalancingRule,
     Probe,
+    is_gateway,
 )
 from lazulite.services.load_balancer.slots import offset
 from lazulite.services.public_ip_address.model import PublicIPAddress
@@ -35,14 +48,12 @@ from lazulite.values import IPAddress, Protocol
 _PROTOCOLS = {"Tcp": (Protocol.TCP,), "Udp": (Protocol.UDP,), "All": (Protocol.TCP, Protocol.UDP)}
 
 
-def pool_name(pool: str, probe: str | None) -> str:
-    """Of the entry for a pool under one probe: rules may watch the same backends differently."""
-    return f"{pool.lower()}|{(probe or '').lower()}"
-
-
-def frontend(child: Resource[FrontendIPConfiguration], view: View) -> Iterable[Frontend]:
+def frontend(child: Resource[FrontendIPConfiguration], view: View) -> Iterable[Frontend | Detour]:
     """A public one is nobody's while the load balancer has no backends; a prefix has none to listen on."""
     said, balancer = child.properties, view.parent(child, LoadBalancer)
+    if balancer is not None and is_gateway(balancer):
+        yield from gateway.detour(child, balancer, view)
+        return
     if said.subnet is not None:
         network, found = network_of_frontend(child), said.private_ip_address
     else:
@@ -50,20 +61,26 @@ def frontend(child: Resource[FrontendIPConfiguration], view: View) -> Iterable[F
         network = network_of(view, balancer) if balancer is not None and address is not None else None
         found = address.properties.held_address if address is not None else None
     if network is not None and found is not None:
-        yield Frontend(child.id.key, child.id.name, network, found, said.subnet is None, child.id.text)
+        detour = said.gateway_load_balancer.target.key if said.gateway_load_balancer is not None else ""
+        yield Frontend(child.id.key, child.id.name, network, found, said.subnet is None, child.id.text, detour)
 
 
-def rule(child: Resource[LoadBalancingRule], view: View) -> Iterable[BalancingRule]:
+def rule(child: Resource[LoadBalancingRule], view: View) -> Iterable[BalancingRule | GlobalRule]:
     said = child.properties
     place = view.get(said.frontend_ip_configuration, FrontendIPConfiguration)
     members = view.get(said.backend_address_pool, BackendAddressPool)
     if place is None or members is None or said.protocol == "Quic":
+        return
+    if members.properties.by_frontend:
+        yield from cross_region.rule(child, place, members, view)
         return
     network = network_of_pool(view, members) or network_of_frontend(place)
     if network is None:
         return
     probe = said.probe.id if said.probe is not None else None
     view.demand(pool, members.id.key, probe.lower() if probe is not None else None, network)
+    if members.properties.tunnel_interfaces:
+        return  # of a Gateway load balancer, whose frontend says it all
     yield BalancingRule(
         child.id.key,
         child.id.name,

@@ -25,6 +25,11 @@ from lazulite.values import IPAddress
 _NAME_LENGTH = 80
 
 
+def pool_name(pool: str, probe: str | None) -> str:
+    """Of the entry for a pool under one probe: rules may watch the same backends differently."""
+    return f"{pool.lower()}|{(probe or '').lower()}"
+
+
 class PoolMember(msgspec.Struct, frozen=True):
     """A backend with its place, which it keeps while the pool changes around it."""
 

@@ -42,6 +42,8 @@ MAX_LOAD_BALANCERS = 1000
 MAX_RULES_PER_NIC = 300
 """Source: "Azure subscription and service limits", load balancer."""
 MAX_FRONTENDS, MAX_RULES, MAX_OUTBOUND_RULES, MAX_POOL = 600, 1500, 600, 5000
+MAX_IDENTIFIER = (1 << 24) - 1
+"""Of a VXLAN tunnel. Source: RFC 7348, section 5."""
 MAX_BASIC_FRONTENDS, MAX_BASIC_RULES, MAX_BASIC_POOL = 200, 250, 300
 """Of a Standard and of a Basic load balancer. Source: "Azure subscription and service limits", load balancer."""
 
@@ -71,7 +73,8 @@ class FrontendIPConfiguration(Properties, frozen=True):
     public_ip_prefix: Annotated[Ref | None, Targets("Microsoft.Network/publicIPPrefixes")] = msgspec.field(
         default=None, name="publicIPPrefix"
     )
-    gateway_load_balancer: Annotated[Ref | None, UNSUPPORTED] = None
+    gateway_load_balancer: Annotated[Ref | None, _FRONTEND] = None
+    """Frontend of a Gateway load balancer whose appliances its packets pass."""
     ddos_settings: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
     enable_connection_tracking: Annotated[bool | None, UNSUPPORTED] = None
     inbound_nat_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
@@ -93,13 +96,32 @@ class BackendAddress(Properties, frozen=True):
         default=None, name="networkInterfaceIPConfiguration"
     )
     """Sent back by clients that read a pool of interfaces; never stored."""
-    load_balancer_frontend_ip_configuration: Annotated[Ref | None, UNSUPPORTED] = msgspec.field(
+    load_balancer_frontend_ip_configuration: Annotated[Ref | None, _FRONTEND] = msgspec.field(
         default=None, name="loadBalancerFrontendIPConfiguration"
     )
+    """Of a regional load balancer: a member of a global one."""
     inbound_nat_rules_port_mapping: Annotated[tuple[dict[str, Any], ...], READ_ONLY] = ()
     admin_state: Literal["None", "Up", "Down"] | None = None
     slot: Annotated[int | None, ASSIGNED, SECRET] = None
     """Its place in the pool; see :mod:`lazulite.services.load_balancer.slots`."""
+
+
+class TunnelInterface(Properties, frozen=True):
+    """A way to the appliances of a Gateway load balancer and back. What is left out follows from the type.
+
+    Source: "Manage Gateway Load Balancer", default ports and identifiers.
+    """
+
+    type: Literal["Internal", "External"]
+    port: Annotated[int | None, Bounds(1, 65535)] = None
+    identifier: Annotated[int | None, Bounds(1, MAX_IDENTIFIER)] = None
+    protocol: Literal["VXLAN"] = "VXLAN"
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Port and identifier."""
+        port, identifier = (10800, 800) if self.type == "Internal" else (10801, 801)
+        return self.port or port, self.identifier or identifier
 
 
 class BackendAddressPool(Properties, frozen=True):
@@ -108,7 +130,8 @@ class BackendAddressPool(Properties, frozen=True):
     location: Annotated[str | None, INERT] = None
     sync_mode: Annotated[Literal["Automatic", "Manual"] | None, UNSUPPORTED] = None
     drain_period: Annotated[int | None, UNSUPPORTED] = msgspec.field(default=None, name="drainPeriodInSeconds")
-    tunnel_interfaces: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    tunnel_interfaces: Annotated[tuple[TunnelInterface, ...], OMITTED_WHEN_EMPTY] = ()
+    """Of a Gateway load balancer: one internal and one external."""
     incarnation: Annotated[str | None, ASSIGNED, SECRET] = None
     """New with every creation, so that who was in a deleted pool is not in its successor."""
     takes_default: Annotated[bool, ASSIGNED, SECRET] = False
@@ -128,6 +151,12 @@ class BackendAddressPool(Properties, frozen=True):
         """Whether its members are addresses, and not interfaces."""
         every = self.load_balancer_backend_addresses
         return self.virtual_network is not None or any(c.properties.ip_address is not None for c in every)
+
+    @property
+    def by_frontend(self) -> bool:
+        """Whether its members are frontends of regional load balancers."""
+        every = self.load_balancer_backend_addresses
+        return any(c.properties.load_balancer_frontend_ip_configuration is not None for c in every)
 
 
 class Probe(Properties, frozen=True):
@@ -250,6 +279,14 @@ class LoadBalancer(Properties, frozen=True):
 
 def is_basic(balancer: Resource[LoadBalancer]) -> bool:
     return balancer.sku is None or balancer.sku.name == "Basic"
+
+
+def is_gateway(balancer: Resource[LoadBalancer]) -> bool:
+    return balancer.sku is not None and balancer.sku.name == "Gateway"
+
+
+def is_global(balancer: Resource[LoadBalancer]) -> bool:
+    return balancer.sku is not None and balancer.sku.tier == "Global"
 
 
 KINDS = (

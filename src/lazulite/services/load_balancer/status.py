@@ -54,7 +54,7 @@ def pool(child: Resource[BackendAddressPool], view: View, observations: Observat
     joined = [m for m in members if m.nic is not None]
     if joined:
         shown["backendIPConfigurations"] = [{"id": m.id.text} for m in joined]
-    if not child.properties.by_address:
+    if not child.properties.by_address and not child.properties.by_frontend:
         shown[ADDRESSES] = [_joined_address(child, m, view) for m in joined]
     return shown
 

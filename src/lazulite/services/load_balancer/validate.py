@@ -7,6 +7,7 @@ from typing import Any
 
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
+from lazulite.services.load_balancer import validate_gateway, validate_global
 from lazulite.services.load_balancer.model import (
     FRONTENDS,
     MAX_BASIC_FRONTENDS,
@@ -17,6 +18,7 @@ from lazulite.services.load_balancer.model import (
     FrontendIPConfiguration,
     LoadBalancer,
     is_basic,
+    is_global,
 )
 from lazulite.services.load_balancer.validate_backend import pools, ports
 from lazulite.services.load_balancer.validate_outbound import outbound_rules
@@ -28,7 +30,7 @@ from lazulite.services.virtual_network.model import Subnet
 from lazulite.services.virtual_network.references import elsewhere
 from lazulite.values import IPAddress
 
-SKUS = ("Basic", "Standard")
+SKUS, TIERS = ("Basic", "Standard", "Gateway"), ("Regional", "Global")
 _PATH = f"properties.{FRONTENDS}"
 
 
@@ -36,6 +38,11 @@ def resource(new: Resource[LoadBalancer], view: View, lab: Lab) -> Iterator[Viol
     yield from _sku(new, view)
     yield from _counts(new)
     yield from _frontends(new, view)
+    yield from validate_gateway.balancer(new, view)
+    if is_global(new):
+        yield from validate_global.balancer(new, view)
+        yield from rules(new, view)
+        return
     yield from pools(new, view)
     yield from rules(new, view)
     yield from outbound_rules(new, view)
@@ -45,15 +52,16 @@ def resource(new: Resource[LoadBalancer], view: View, lab: Lab) -> Iterator[Viol
 def _sku(new: Resource[LoadBalancer], view: View) -> Iterator[Violation]:
     """Source: "Azure Load Balancer SKUs": a SKU stands once the resource does."""
     name, tier = (new.sku.name, new.sku.tier) if new.sku is not None else ("Basic", "Regional")
-    if name == "Gateway" or tier == "Global":
-        what = "SKU Gateway" if name == "Gateway" else "tier Global"
-        message = f"Load balancers of the {what} are not supported here: the lab does not act on them."
-        yield Violation("FeatureNotSupported", message, "sku")
-    elif name not in SKUS or tier not in (None, "Regional"):
+    if name not in SKUS or tier not in (None, *TIERS):
         yield Violation("InvalidParameter", f"SKU {name} {tier} is not one of {', '.join(SKUS)}.", "sku.name")
+    elif tier == "Global" and name != "Standard":
+        yield Violation("GlobalTierNeedsStandardSku", f"Load balancer {new.id} of the Global tier is {name}.", "sku")
     stored = view.get(new.id, LoadBalancer)
     if stored is not None and stored.sku is not None and stored.sku.name != name:
         message = f"Changing property 'sku.name' from {stored.sku.name} is not allowed."
+        yield Violation("PropertyChangeNotAllowed", message, "sku")
+    elif stored is not None and is_global(stored) is not is_global(new):
+        message = f"Changing property 'sku.tier' from {stored.sku and stored.sku.tier} is not allowed."
         yield Violation("PropertyChangeNotAllowed", message, "sku")
 
 
@@ -210,6 +218,13 @@ def _public(
             f"{balancer} and {found.id} of SKU {address}."
         )
         yield Violation("DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed", message, f"{path}.{target}")
+    tier = found.sku.tier if found.sku is not None else None
+    if (tier == "Global") is not is_global(new):
+        message = (
+            f"Load balancer {new.id} of tier {new.sku and new.sku.tier} cannot have {found.id} of tier "
+            f"{tier or 'Regional'}."
+        )
+        yield Violation("LoadBalancerAndPublicIPAddressTierMismatch", message, f"{path}.{target}")
     if found.properties.public_ip_address_version != said.private_ip_address_version and single:
         message = (
             f"IP configuration {who} is of version {said.private_ip_address_version} and cannot have public IP address "

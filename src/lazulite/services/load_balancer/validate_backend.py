@@ -41,6 +41,11 @@ def _pool(
     new: Resource[LoadBalancer], pool: Resource[BackendAddressPool], view: View, path: str
 ) -> Iterator[Violation]:
     members = pool_members(view, pool)
+    for index, child in enumerate(pool.properties.load_balancer_backend_addresses):
+        if child.properties.load_balancer_frontend_ip_configuration is not None:
+            message = f"Backend address {child.name} of pool {pool.id} can be a frontend only in the Global tier."
+            target = f"{path}.{ADDRESSES}[{index}].properties.loadBalancerFrontendIPConfiguration"
+            yield Violation("LoadBalancerFrontendsNeedGlobalTier", message, target)
     yield from overfull(new, pool.id, len(members), path)
     if not pool.properties.by_address:
         yield from _nameless(pool, members, path)

@@ -20,6 +20,7 @@ from lazulite.services.load_balancer.model import (
     LoadBalancingRule,
     Probe,
     is_basic,
+    is_gateway,
 )
 from lazulite.services.load_balancer.ports import listeners
 from lazulite.services.load_balancer.sharing import no_port_left
@@ -64,7 +65,7 @@ def _rule(new: Resource[LoadBalancer], child: Child[LoadBalancingRule], path: st
     if said.protocol == "Quic":
         message = f"{path}.protocol Quic is not supported here: the lab does not act on it."
         yield Violation("FeatureNotSupported", message, f"{path}.protocol")
-    if len(said.backend_address_pools) > 1:
+    if len(said.backend_address_pools) > 1 and not is_gateway(new):
         message = f"Load balancing rule {who} can have one backend address pool: only Gateway load balancers use two."
         yield Violation("LoadBalancingRuleCanHaveOneBackendAddressPool", message, f"{path}.backendAddressPools")
     every = said.protocol == "All"

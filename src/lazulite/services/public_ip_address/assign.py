@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lazulite.resources.model import Resource
+from lazulite.resources.model import Resource, Sku
 from lazulite.resources.view import View
 from lazulite.services.public_ip_address.model import DnsSettings, PublicIPAddress, PublicIPPrefix, version_number
 from lazulite.services.public_ip_address.names import fqdn
@@ -17,12 +17,24 @@ from lazulite.values import IPAddress, IPNetwork
 
 def resource(new: Resource[Any], old: Resource[Any] | None, view: View, lab: Lab) -> Resource[Any]:
     """What is held already stays; the client never chooses it."""
+    new = replace(new, sku=_spelled(new.sku))
     properties = new.properties
     if isinstance(properties, PublicIPPrefix):
         return replace(new, properties=replace(properties, held_prefix=_prefix(properties, view, lab)))
     settings = properties.dns_settings and _named(properties.dns_settings, new.location, lab)
     held = properties.held_address or _address(properties, view, lab)
     return replace(new, properties=replace(properties, held_address=held, dns_settings=settings))
+
+
+_SPELLINGS = {s.lower(): s for s in ("Basic", "Standard", "StandardV2", "Regional", "Global")}
+
+
+def _spelled(sku: Sku | None) -> Sku | None:
+    """In Azure's own case, as enumerations are everywhere: az writes ``standard`` for an address of all regions."""
+    if sku is None or sku.name is None:
+        return sku
+    tier = sku.tier and _SPELLINGS.get(sku.tier.lower(), sku.tier)
+    return replace(sku, name=_SPELLINGS.get(sku.name.lower(), sku.name), tier=tier)
 
 
 def _prefix(wanted: PublicIPPrefix, view: View, lab: Lab) -> IPNetwork | None:

@@ -157,7 +157,8 @@ def _translated(
         return None
     if address.properties.public_ip_allocation_method == "Dynamic" and not running:
         return None
-    return PublicAddress(private, public, address.id.text)
+    detour = configuration.gateway_load_balancer.target.key if configuration.gateway_load_balancer is not None else ""
+    return PublicAddress(private, public, address.id.text, detour)
 
 
 def closed_to_internet(view: View, vnet: str) -> Iterable[AccessList]:

@@ -221,7 +221,10 @@ class IpConfiguration(Properties, frozen=True):
     """Its place in each pool and NAT rule of a load balancer that it is in, by their incarnations: a reference that
     has none here leads to something that was deleted."""
     application_gateway_backend_address_pools: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
-    gateway_load_balancer: Annotated[Ref | None, UNSUPPORTED] = None
+    gateway_load_balancer: Annotated[
+        Ref | None, Targets("Microsoft.Network/loadBalancers/frontendIPConfigurations")
+    ] = None
+    """Frontend of a Gateway load balancer whose appliances the packets of the public address pass."""
     virtual_network_taps: Annotated[tuple[Ref, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     private_link_connection_properties: Annotated[dict[str, Any] | None, READ_ONLY] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None

@@ -21,6 +21,7 @@ from lazulite.services.load_balancer.model import (
     InboundNatRule,
     LoadBalancer,
     is_basic,
+    is_global,
 )
 from lazulite.services.load_balancer.outbound import leavers
 from lazulite.services.load_balancer.sharing import (
@@ -85,6 +86,9 @@ def _balancers(owner: Resource[object], one: Joining, view: View) -> Iterator[Vi
     balancers = [b for b in (view.get(p, LoadBalancer) for p in parents) if b is not None]
     for balancer in balancers:
         yield from elsewhere(owner, Ref(balancer.id.text), view, path)
+        if is_global(balancer):
+            message = f"IP configuration {one.id} cannot join {balancer.id}: backends of the Global tier are frontends."
+            yield Violation("GlobalBackendAddressPoolNeedsLoadBalancerFrontends", message, path)
         beside = next((n for n in networks(view, balancer, beside=owner.id)), None)
         if subnet is not None and beside is not None and beside != subnet.target.parent.key:
             message = (

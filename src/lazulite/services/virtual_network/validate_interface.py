@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
+from lazulite.services.load_balancer import validate_gateway
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.virtual_network import validate_outbound
 from lazulite.services.virtual_network.addresses import occupants, reserved
@@ -40,6 +41,7 @@ def interface(nic: Resource[NetworkInterface], view: View) -> Iterator[Violation
         yield from _public(nic, child, view, path)
         yield from _groups(nic, child, view, path)
         yield from validate_outbound.configuration(child, view, path)
+        yield from validate_gateway.interface(nic, child, view, path)
 
 
 def _id(nic: Resource[NetworkInterface], child: Child[IpConfiguration]) -> ResourceId:
