@@ -37,6 +37,17 @@ def test_an_external_endpoint_is_its_name_and_an_azure_endpoint_the_label_of_its
     assert [c.name for c in policy(lab).choices] == ["externalendpoints/a", "azureendpoints/web"]
 
 
+def test_an_address_that_a_profile_names_can_still_be_given_to_an_interface() -> None:
+    lab = Lab()
+    labelled(lab, "web")
+    profile(lab, "p", azure("web"))
+    lab.vnet("v", "10.0.0.0/16", subnets={"a": "10.0.0.0/24"})
+    lab.nic("n", "v/a", publicIPAddress="web")
+    profile(lab, "q", azure("web"))
+    with pytest.raises(Refused, match="PublicIPAddressInUse"):
+        lab.nic("m", "v/a", publicIPAddress="web")
+
+
 def test_endpoints_without_priorities_have_those_of_their_places_in_the_list() -> None:
     lab = Lab()
     labelled(lab, "web")

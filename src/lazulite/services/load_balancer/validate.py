@@ -24,6 +24,7 @@ from lazulite.services.load_balancer.validate_backend import pools, ports
 from lazulite.services.load_balancer.validate_outbound import outbound_rules
 from lazulite.services.load_balancer.validate_rule import rules
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
+from lazulite.services.public_ip_address.users import users
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.addresses import occupants, reserved
 from lazulite.services.virtual_network.model import Subnet
@@ -232,7 +233,7 @@ def _public(
         )
         yield Violation("PublicIPAddressVersionMismatch", message, f"{path}.{target}")
     user = own.setdefault(ref.target.key, who)
-    others = [u.id.text for u in view.referrers(found.id, object) if single and not u.id.within(new.id)]
+    others = [u.id.text for u in users(found.id, view) if single and not u.id.within(new.id)]
     if not single:
         others = [u.id.text for u in view.referrers(found.id, FrontendIPConfiguration) if not u.id.within(new.id)]
     if user != who or others:

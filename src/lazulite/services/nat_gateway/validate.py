@@ -9,6 +9,7 @@ from lazulite.resources.model import Ref, Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.nat_gateway.model import IDLE_MINUTES, MAX_ADDRESSES, NatGateway
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
+from lazulite.services.public_ip_address.users import users
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.references import elsewhere
 
@@ -72,7 +73,7 @@ def _unusable(new: Resource[NatGateway], found: Resource[Any], target: str) -> I
 
 def _taken(new: Resource[NatGateway], found: Resource[Any], view: View, target: str) -> Iterator[Violation]:
     """A prefix serves public addresses or the gateway, not both."""
-    for user in view.referrers(found.id, object):
+    for user in users(found.id, view):
         if not user.id.within(new.id):
             message = f"NAT gateway {new.id} is referencing {found.id} that is already allocated to {user.id}."
             yield Violation("PublicIPAddressInUse", message, target)

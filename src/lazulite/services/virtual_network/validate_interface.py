@@ -9,6 +9,7 @@ from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.load_balancer import validate_gateway
 from lazulite.services.public_ip_address.model import PublicIPAddress
+from lazulite.services.public_ip_address.users import users
 from lazulite.services.virtual_network import validate_outbound
 from lazulite.services.virtual_network.addresses import occupants, reserved
 from lazulite.services.virtual_network.model import (
@@ -190,7 +191,7 @@ def _users(
     address: Resource[PublicIPAddress], nic: Resource[NetworkInterface], child: Child[IpConfiguration], view: View
 ) -> Iterator[ResourceId]:
     """Whoever else has the address: another resource, or an earlier configuration of this interface."""
-    yield from (u.id for u in view.referrers(address.id, object) if not u.id.within(nic.id))
+    yield from (u.id for u in users(address.id, view) if not u.id.within(nic.id))
     for other in nic.properties.ip_configurations:
         if other is child:
             return
