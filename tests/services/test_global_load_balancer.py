@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from lazulite.arm.locations import REGIONS
 from lazulite.compiler.engine import compile_model
 from lazulite.forwarding.model import Distribution, ForwardingModel, Frontend, GlobalMember, GlobalRule, Nearness, Pool
 from lazulite.resources.model import Child, Ref, Resource
 from lazulite.services import SERVICES
-from lazulite.services.load_balancer.geography import COUNTRIES, REGIONS, distance, nearest_first
+from lazulite.services.geography import AZURE, latency, nearest_first, regions
 from lazulite.services.load_balancer.status import pool as pool_status
 from lazulite.services.service import Observations
 from lazulite.values import Protocol
@@ -142,13 +143,18 @@ def test_clients_and_networks_have_an_order_of_regions(lab: Lab) -> None:
     [("NL", "westeurope", "eastus"), ("US", "eastus", "westeurope"), ("SG", "southeastasia", "japaneast")],
 )
 def test_the_nearer_of_two_regions(country: str, first: str, second: str) -> None:
-    order = nearest_first(COUNTRIES[country])
+    order = nearest_first(regions()[country].latitude, regions()[country].longitude)
     assert order.index(first) < order.index(second)
 
 
 def test_every_region_is_nearest_to_itself_or_to_one_at_its_place() -> None:
-    for name, spot in REGIONS.items():
-        assert distance(spot, REGIONS[nearest_first(spot)[0]]) == 0, name
+    for name, (latitude, longitude, _) in AZURE.items():
+        nearest = AZURE[nearest_first(latitude, longitude)[0]]
+        assert latency(latitude, longitude, *nearest[:2]) == latency(latitude, longitude, latitude, longitude), name
+
+
+def test_every_region_that_a_resource_can_be_in_has_a_place() -> None:
+    assert set(AZURE) == set(REGIONS)
 
 
 def test_a_pool_shows_the_frontends_it_was_given(lab: Lab) -> None:

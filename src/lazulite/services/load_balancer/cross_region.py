@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lazulite.forwarding.model import Distribution, GlobalMember, GlobalRule, Nearness
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
+from lazulite.services.geography import AZURE, Region, nearest_first, regions
 from lazulite.services.lab.model import Client
-from lazulite.services.load_balancer.geography import COUNTRIES, REGIONS, nearest_first
 from lazulite.services.load_balancer.model import (
     RULES,
     BackendAddressPool,
@@ -19,6 +19,9 @@ from lazulite.services.load_balancer.model import (
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.virtual_network.model import VirtualNetwork
 from lazulite.values import Protocol
+
+_NOWHERE = Region("", "")
+"""Of a country that the list of regions does not have: the middle of the map."""
 
 
 def rule(
@@ -65,12 +68,12 @@ def nearness(view: View) -> Iterator[Nearness]:
     """Of every lab client by its country or where exactly it is, of every network by its region."""
     for client in view.all(Client):
         said = client.properties
-        spot = COUNTRIES.get(said.country.upper())
+        country = regions().get(said.country.upper(), _NOWHERE)
+        latitude, longitude = country.latitude, country.longitude
         if said.latitude is not None and said.longitude is not None:
-            spot = said.latitude, said.longitude
-        if spot is not None:
-            yield Nearness(client.id.key, nearest_first(spot), client.id.text)
+            latitude, longitude = said.latitude, said.longitude
+        yield Nearness(client.id.key, nearest_first(latitude, longitude), client.id.text)
     for network in view.all(VirtualNetwork):
-        home = REGIONS.get(network.location or "")
+        home = AZURE.get(network.location or "")
         if home is not None:
-            yield Nearness(network.id.key, nearest_first(home), network.id.text)
+            yield Nearness(network.id.key, nearest_first(*home[:2]), network.id.text)

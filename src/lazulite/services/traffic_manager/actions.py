@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazulite.resources.model import Violation
+from lazulite.services.geography import hierarchy
 from lazulite.services.service import Context
-from lazulite.services.traffic_manager.geography import hierarchy
 from lazulite.services.traffic_manager.model import SUFFIX
 from lazulite.services.traffic_manager.validate import BAD, holders, wrong
 

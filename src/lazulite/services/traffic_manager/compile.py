@@ -20,12 +20,12 @@ from lazulite.forwarding.model import (
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource
 from lazulite.resources.view import View
+from lazulite.services import geography
 from lazulite.services.dns.addresses import RESOLVER
 from lazulite.services.dns.platform import infrastructure, platform, platform_zone
 from lazulite.services.lab.model import Client
 from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress
-from lazulite.services.traffic_manager import geography
 from lazulite.services.traffic_manager.model import (
     SUFFIX,
     AzureEndpoint,

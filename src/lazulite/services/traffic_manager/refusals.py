@@ -10,9 +10,9 @@ from typing import Any
 from lazulite.forwarding.domain import encode
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
+from lazulite.services.geography import AZURE, regions
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.service import Lab
-from lazulite.services.traffic_manager.geography import AZURE, regions
 from lazulite.services.traffic_manager.model import (
     MAX_DEPTH,
     MAX_HEADERS,

@@ -1,4 +1,4 @@
-"""The regions of geographic routing, where they are, and how far Azure's own regions are from anywhere.
+"""Where things are: the regions of geographic routing, Azure's own, and how far those are from anywhere.
 
 Source: "List of regions used for geographic traffic routing by Azure Traffic Manager" (codes and names); coordinates
 are rounded middles of countries, states and metropolitan areas.
@@ -115,38 +115,69 @@ WA -32 116 Western Australia""",
 
 AZURE: Mapping[str, tuple[float, float, str]] = {
     "local": (47.6, -122.3, "US"),
+    "australiacentral": (-35.3, 149.1, "AU"),
     "australiaeast": (-33.9, 151.2, "AU"),
+    "australiasoutheast": (-37.8, 145.0, "AU"),
+    "austriaeast": (48.2, 16.4, "AT"),
+    "belgiumcentral": (50.8, 4.4, "BE"),
     "brazilsouth": (-23.6, -46.6, "BR"),
+    "brazilsoutheast": (-22.9, -43.2, "BR"),
     "canadacentral": (43.7, -79.4, "CA"),
+    "canadaeast": (46.8, -71.2, "CA"),
     "centralindia": (18.6, 73.9, "IN"),
     "centralus": (41.6, -93.6, "US"),
     "centraluseuap": (41.6, -93.6, "US"),
+    "chilecentral": (-33.4, -70.7, "CL"),
     "eastasia": (22.3, 114.2, "HK"),
     "eastus": (37.4, -79.0, "US"),
     "eastus2": (36.7, -78.4, "US"),
     "eastus2euap": (36.7, -78.4, "US"),
     "francecentral": (48.9, 2.4, "FR"),
+    "francesouth": (43.8, 2.1, "FR"),
+    "germanynorth": (53.1, 8.8, "DE"),
     "germanywestcentral": (50.1, 8.7, "DE"),
+    "indonesiacentral": (-6.2, 106.8, "ID"),
+    "israelcentral": (31.3, 33.5, "IL"),
+    "italynorth": (45.5, 9.2, "IT"),
     "japaneast": (35.7, 139.8, "JP"),
+    "japanwest": (34.7, 135.5, "JP"),
+    "jioindiacentral": (21.1, 79.1, "IN"),
+    "jioindiawest": (22.5, 70.1, "IN"),
     "koreacentral": (37.6, 127.0, "KR"),
+    "koreasouth": (35.2, 129.0, "KR"),
+    "malaysiawest": (3.1, 101.7, "MY"),
+    "mexicocentral": (20.6, -100.4, "MX"),
+    "newzealandnorth": (-36.8, 174.8, "NZ"),
     "northcentralus": (41.9, -87.6, "US"),
     "northeurope": (53.3, -6.3, "IE"),
     "norwayeast": (59.9, 10.8, "NO"),
+    "norwaywest": (59.0, 5.7, "NO"),
+    "polandcentral": (52.2, 21.0, "PL"),
+    "qatarcentral": (25.6, 51.4, "QA"),
     "southafricanorth": (-25.7, 28.2, "ZA"),
+    "southafricawest": (-34.1, 18.8, "ZA"),
     "southcentralus": (29.4, -98.5, "US"),
     "southeastasia": (1.3, 103.8, "SG"),
+    "southindia": (13.0, 80.2, "IN"),
+    "spaincentral": (40.4, -3.4, "ES"),
     "swedencentral": (60.7, 17.1, "SE"),
+    "swedensouth": (55.6, 13.0, "SE"),
     "switzerlandnorth": (47.4, 8.5, "CH"),
+    "switzerlandwest": (46.2, 6.1, "CH"),
+    "uaecentral": (24.5, 54.4, "AE"),
     "uaenorth": (25.3, 55.3, "AE"),
     "uksouth": (50.9, -0.8, "GB"),
     "ukwest": (53.4, -3.1, "GB"),
     "westcentralus": (40.9, -110.2, "US"),
     "westeurope": (52.4, 4.9, "NL"),
+    "westindia": (19.1, 72.9, "IN"),
     "westus": (37.8, -122.4, "US"),
     "westus2": (47.2, -119.9, "US"),
     "westus3": (33.4, -112.1, "US"),
 }
-"""Azure's regions: latitude, longitude, country. Source: "List of Azure regions" (physical locations)."""
+"""Azure's regions, all that a resource can be in: latitude, longitude, country.
+
+Source: "List of Azure regions" (physical locations)."""
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -207,3 +238,10 @@ def latency(latitude: float, longitude: float, to_latitude: float, to_longitude:
     one, other = radians(latitude), radians(to_latitude)
     across = sin((other - one) / 2) ** 2 + cos(one) * cos(other) * sin(radians(to_longitude - longitude) / 2) ** 2
     return round(HOP_MS + 2 * _EARTH_KM * asin(sqrt(min(1.0, across))) / KM_A_MS, 2)
+
+
+@cache
+def nearest_first(latitude: float, longitude: float) -> tuple[str, ...]:
+    """Azure's own regions, from the nearest on."""
+    found = latencies(latitude, longitude)
+    return tuple(sorted(AZURE, key=lambda name: (found[name], name)))
