@@ -51,6 +51,7 @@ while True:
         print(number, flush=True)
     time.sleep(0.02)
 """
+_STATIC = {"sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}}
 GROWTH = 1.15
 """How much more than its first full sample any size may be at the end: allocators and caches settle, leaks do not."""
 PACE_S = 0.15
@@ -114,6 +115,7 @@ class Soak:
         """One change that comes and goes, drawn at random."""
         change = self._rng.choice(
             [self._rules, self._routes, self._machine, self._network, self._peering, self._address, self._restart_guest]
+            + [self._balancer, self._gateway, self._names]
             + ([self._kill_controller, self._kill_agent] if self._rng.random() < 0.1 else [])
         )
         change()
@@ -165,6 +167,53 @@ class Soak:
         vm(self._lab, "public", "virtualNetworks/spoke/subnets/s", public_ip="publicIPAddresses/other")
         self._remove("public")
         self._lab.delete("publicIPAddresses/other")
+
+    def _balancer(self) -> None:
+        """In front of one who talks all the while, who is probed and found without a server."""
+        one, own = self._lab, self._lab.id("loadBalancers/lb")
+        one.put("publicIPAddresses/front", _STATIC)
+        right = {"ipAddress": address_of(one, "left", "right"), "virtualNetwork": one.ref("virtualNetworks/hub")}
+        body: dict[str, Any] = {
+            "frontendIPConfigurations": [
+                {"name": "f", "properties": {"publicIPAddress": one.ref("publicIPAddresses/front")}}
+            ],
+            "backendAddressPools": [
+                {"name": "p", "properties": {"loadBalancerBackendAddresses": [{"name": "right", "properties": right}]}}
+            ],
+            "probes": [{"name": "alive", "properties": {"protocol": "Tcp", "port": 80, "intervalInSeconds": 5}}],
+        }
+        for port in self._rng.sample(range(1000, 2000), 2):
+            rule = {
+                "frontendIPConfiguration": {"id": f"{own}/frontendIPConfigurations/f"},
+                "backendAddressPool": {"id": f"{own}/backendAddressPools/p"},
+                "probe": {"id": f"{own}/probes/alive"},
+                "protocol": "Tcp",
+                "frontendPort": port,
+                "backendPort": port,
+            }
+            body["loadBalancingRules"] = [{"name": "r", "properties": rule}]
+            one.put("loadBalancers/lb", {"sku": {"name": "Standard"}, "properties": body})
+        one.delete("loadBalancers/lb")
+        one.delete("publicIPAddresses/front")
+
+    def _gateway(self) -> None:
+        """For the network beside the one where everybody talks."""
+        one = self._lab
+        one.put("publicIPAddresses/out", _STATIC)
+        addresses = {"publicIpAddresses": [one.ref("publicIPAddresses/out")]}
+        one.put("natGateways/gw", {"sku": {"name": "Standard"}, "properties": addresses})
+        prefix = {"addressPrefix": "10.1.0.0/24", "networkSecurityGroup": one.ref("networkSecurityGroups/open")}
+        for more in ({"natGateway": one.ref("natGateways/gw")}, {}):
+            one.put("virtualNetworks/spoke/subnets/s", {"properties": prefix | more})
+        one.delete("natGateways/gw")
+        one.delete("publicIPAddresses/out")
+
+    def _names(self) -> None:
+        one, zone = self._lab, f"dnsZones/zone{self._rng.randint(0, 9)}.example"
+        one.put(zone, {"location": "global", "properties": {}})
+        records = {"TTL": 60, "ARecords": [{"ipv4Address": f"198.18.9.{self._rng.randint(1, 250)}"}]}
+        one.put(f"{zone}/A/www", {"properties": records})
+        one.delete(zone)
 
     def _restart_guest(self) -> None:
         made = vm(self._lab, "again", "virtualNetworks/hub/subnets/s")
@@ -314,8 +363,11 @@ def soak(hours: float, seed: int, tell: Callable[[str], None]) -> list[str]:
 
 def main(words: list[str]) -> int:
     """Hours (default one) and, for repeating a run, a seed."""
-    hours = float(words[0]) if words else 1.0
-    seed = int(words[1]) if len(words) > 1 else int(time.time())
+    try:
+        hours, seed = float(words[0]) if words else 1.0, int(words[1]) if len(words) > 1 else int(time.time())
+    except ValueError:
+        print("usage: script/soak [HOURS [SEED]]", file=sys.stderr)
+        return 2
     print(f"soak of {hours} h, seed {seed}", flush=True)
     wrong = soak(hours, seed, lambda line: print(line, flush=True))
     print("\n".join(wrong) or "nothing grew and no answer was lost")
