@@ -331,12 +331,6 @@ INTERNAL = [
         "a Basic one",
     ),
     az(
-        "create",
-        "network lb create -g {g} -n gateway --sku Gateway --vnet-name v --subnet a",
-        Fails(1, "FeatureNotSupported"),
-        "a Gateway load balancer is refused by its name",
-    ),
-    az(
         "delete",
         "network vnet delete -g {g} -n v",
         Fails(1, "InUseSubnetCannotBeDeleted"),
