@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.packets.net import Net
 
 _SANDBOX = "LAZULITE_SANDBOX"
 
@@ -30,3 +34,13 @@ def runtime() -> Iterator[None]:
     isolation.mount("lazulite-test", "/run", "tmpfs")
     yield
     isolation.unmount("/run")
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    """An empty network on the real kernel."""
+    from tests.packets.net import Net
+
+    net = Net()
+    yield net
+    net.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -49,13 +48,6 @@ from tests.packets.balanced import (
 from tests.packets.net import Net, readable
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    net = Net()
-    yield net
-    net.close()
 
 
 @versions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -34,13 +33,6 @@ from tests.packets.balanced import (
 from tests.packets.net import Net
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    net = Net()
-    yield net
-    net.close()
 
 
 def own_frontend(net: Net, version: int, *guests: str) -> None:

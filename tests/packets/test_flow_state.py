@@ -6,7 +6,6 @@ import errno
 import socket
 import struct
 import time
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -25,13 +24,6 @@ CLOSED = {d: access_list(f"closed {d}", d, ()) for d in Direction}
 LOCAL = tuple(Route(p, NextHop.LOCAL) for p in vrf("/one").prefixes)
 versions = pytest.mark.parametrize("version", [4, 6])
 HOW = pytest.mark.parametrize("restarted", [False, True], ids=["while the driver runs", "while it does not"])
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    net = Net()
-    yield net
-    net.close()
 
 
 def machines(*, b_in: tuple[str, ...] = (), b_out: tuple[str, ...] = (), a_in: tuple[str, ...] = ()) -> list[object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from socket import socket
 
 import pytest
@@ -24,13 +23,6 @@ FORGED = [
     pytest.param(6, "fd00::6", id="a neighbour's address in IPv6"),
     pytest.param(6, "2001:db8::9", id="an address of the Internet in IPv6"),
 ]
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    net = Net()
-    yield net
-    net.close()
 
 
 def become(net: Net, *, forwards: bool) -> None:

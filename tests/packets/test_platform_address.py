@@ -22,13 +22,6 @@ FROM_PLATFORM = (ip_network(f"{names.PLATFORM}/32"),)
 PROBED, ADDRESS = "/one/vm0", "10.0.0.4"
 
 
-@pytest.fixture
-def net() -> Iterator[Net]:
-    net = Net()
-    yield net
-    net.close()
-
-
 def network(action: Action) -> list[object]:
     """A machine whose subnet sends everything to an appliance that there is not, and whose lists know the platform."""
     lists = [

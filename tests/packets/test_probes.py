@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -105,13 +105,6 @@ class Scene:
 
     def close(self) -> None:
         self.health.close()
-
-
-@pytest.fixture
-def net() -> Iterator[Net]:
-    net = Net()
-    yield net
-    net.close()
 
 
 def play(net: Net, directory: Path, story: Callable[[Scene], Awaitable[None]]) -> None:

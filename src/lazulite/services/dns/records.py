@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -166,6 +166,18 @@ class NaptrRecord(Properties, frozen=True):
     def rdata(self) -> bytes:
         texts = b"".join(_string(t, "a field of a NAPTR record") for t in (self.flags, self.services, self.regexp))
         return _shorts(order=self.order, preference=self.preference) + texts + domain(self.replacement)
+
+
+class Held(Properties, frozen=True):
+    """What the record sets of both services have in common."""
+
+    rtype: ClassVar[str] = ""
+
+    @property
+    def held(self) -> tuple[Any, ...]:
+        """``records`` of those types that have many, ``record`` of those that have one."""
+        one = getattr(self, "record", None)
+        return (one,) if one is not None else getattr(self, "records", ())
 
 
 class Soa(Properties, frozen=True):

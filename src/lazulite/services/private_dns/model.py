@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -53,22 +53,14 @@ class VirtualNetworkLink(Properties, frozen=True):
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
-class RecordSet(Properties, frozen=True):
+class RecordSet(records.Held, frozen=True):
     """What every type has. ``held`` are its records."""
-
-    rtype: ClassVar[str] = ""
 
     metadata: Annotated[dict[str, Any] | None, INERT] = None
     ttl: int | None = None
     fqdn: Annotated[str | None, READ_ONLY] = None
     is_auto_registered: Annotated[bool | None, READ_ONLY] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
-
-    @property
-    def held(self) -> tuple[Any, ...]:
-        """``records`` of those types that have many, ``record`` of those that have one."""
-        one = getattr(self, "record", None)
-        return (one,) if one is not None else getattr(self, "records", ())
 
 
 class ASet(RecordSet, frozen=True):
