@@ -13,6 +13,8 @@ from lazulite.agent import protocol
 from lazulite.agent.protocol import Change, Load, Observed, PortsHeld, Report
 from lazulite.forwarding.model import (
     AnyEntry,
+    CaptureFilter,
+    Check,
     Choice,
     Contents,
     ForwardRule,
@@ -23,6 +25,7 @@ from lazulite.forwarding.model import (
     PublicAddress,
     Route,
     Rule,
+    Sink,
     Tunnel,
     Upstream,
     Watched,
@@ -32,6 +35,7 @@ from lazulite.values import PortRange
 NUMBERS = st.integers(0, 1 << 32)
 WITHIN: dict[Any, st.SearchStrategy[Any]] = {
     int: NUMBERS,
+    float: st.floats(0, 1e6),
     tuple[tuple[int, int], ...]: st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple),
     tuple[tuple[str, float], ...]: st.lists(st.tuples(st.text(), st.floats(0, 1e6))).map(tuple),
 }
@@ -45,7 +49,7 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 
 NESTED = (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, GlobalMember, PortBlock, Choice, Upstream)
-for nested in (*NESTED, ForwardRule, Tunnel):
+for nested in (*NESTED, ForwardRule, Tunnel, Sink, CaptureFilter, Check):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lazulite.agent.health import Health
-from lazulite.agent.loop import Loop
+from lazulite.agent.loop import Follower, Loop
 from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
 from lazulite.agent.workloads import LinuxWorkloads
@@ -69,14 +69,17 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         life = isolation.start_time(1) or ""  # of the lab's first process, and so of its guests
         health = Health(directory, make_members, outbox.tell, life)
         names = DnsNames(directory) if make_driver is LinuxDriver else None
-        loop = Loop(driver, workloads, health, thread, outbox.tell, names)
-        serving = Server(driver, loop, workloads, health, outbox)
+        followers: list[Follower] = []
+        loop = Loop(driver, workloads, health, thread, outbox.tell, names, followers)
+        serving = Server(driver, loop, workloads, health, outbox, followers)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
         await ended.wait()
         server.close()
         following.cancel()
         health.close()
+        for follower in followers:
+            await follower.close()
         if names is not None:
             names.engine.close()
         await loop.in_driver(driver.close)

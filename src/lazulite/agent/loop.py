@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar
 
@@ -43,6 +43,22 @@ class DynamicSets(Protocol):
         """The network is that of *entries*, whatever it was before."""
 
 
+class Follower(Protocol):
+    """Who works for some of the entries beside the driver: captures, logs, monitors, stores. Never raises."""
+
+    def settle(self, delta: ModelDelta) -> None:
+        """The network of *delta* is there."""
+
+    def replace(self, entries: Iterable[Any]) -> None:
+        """The network is that of *entries*, whatever it was before."""
+
+    def news(self) -> Observed:
+        """All that is known by now, for a controller that knows nothing."""
+
+    async def close(self) -> None:
+        """Stop; what must outlive an agent stays."""
+
+
 class Loop:
     """Belongs to one event loop. The driver is called in *thread*, which must be a single one."""
 
@@ -54,12 +70,13 @@ class Loop:
         thread: Executor,
         tell: Callable[[Reply], None],
         names: Names | None = None,
+        followers: Sequence[Follower] = (),
     ) -> None:
         self._driver, self._workloads, self._thread, self._tell = driver, workloads, thread, tell
         self._names = names or NoNames()
         self._desired = Desired()
         self._desired.fill(sets.known)
-        self._sets = sets
+        self._sets, self._followers = sets, followers
         self._refusals: list[Refusal] = []
         self._unnamed: list[Refusal] = []
         """What the name service refuses."""
@@ -123,6 +140,8 @@ class Loop:
         self._unnamed = await self._names.load(entries)
         self._workloads.settle(Delta(changed=given))
         self._sets.replace(entries)
+        for follower in self._followers:
+            follower.replace(entries)
 
     async def _apply(self) -> None:
         delta = self._desired.take()
@@ -137,3 +156,5 @@ class Loop:
             self._unnamed = await self._names.follow(delta)
         self._workloads.settle(delta)
         self._sets.settle(delta)
+        for follower in self._followers:
+            follower.settle(delta)

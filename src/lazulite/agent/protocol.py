@@ -152,6 +152,8 @@ class Observed(Message, frozen=True):
     contents: Mapping[str, Contents | None] = {}
     """What the driver follows by now."""
     reasons: Mapping[str, Mapping[str, str] | None] = {}
+    reports: Mapping[str, Mapping[str, Any] | None] = {}
+    """What whoever works for an entry (a capture, a monitor, a log, a store) says of it, by the entry's name: JSON."""
 
 
 Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts

@@ -6,12 +6,12 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lazulite.agent.health import Health
-from lazulite.agent.loop import Loop
+from lazulite.agent.loop import Follower, Loop
 from lazulite.agent.protocol import (
     SOCKET,
     AskPorts,
@@ -89,9 +89,17 @@ class Outbox:
 class Server:
     """Answers requests, and hands revisions to the loop."""
 
-    def __init__(self, driver: Driver, loop: Loop, workloads: Workloads, health: Health, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        loop: Loop,
+        workloads: Workloads,
+        health: Health,
+        outbox: Outbox,
+        followers: Sequence[Follower] = (),
+    ) -> None:
         self._driver, self._loop, self._workloads, self._health = driver, loop, workloads, health
-        self._outbox = outbox
+        self._outbox, self._followers = outbox, followers
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,6 +107,8 @@ class Server:
         self._outbox.replace(writer)
         self._outbox.tell(self._workloads.news())
         self._outbox.tell(self._health.news())
+        for follower in self._followers:
+            self._outbox.tell(follower.news())
         try:
             while (body := await receive(reader)) is not None:
                 self._take(request(body))

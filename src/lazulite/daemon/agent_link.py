@@ -108,6 +108,8 @@ class AgentLink:
         """Script to exit code and output, once it has ended."""
         self.reasons: dict[str, Mapping[str, str]] = {}
         """Pool to why the last probe of a member failed, by member."""
+        self.reports: dict[str, Mapping[str, Any]] = {}
+        """Entry to what whoever works for it says of it."""
         self._contents: dict[str, Contents] = {}
         self._listener: Listener | None = None
 
@@ -187,6 +189,7 @@ class AgentLink:
             _merge(self.guests, message.guests)
             _merge(self.scripts, message.scripts)
             _merge(self.reasons, message.reasons)
+            _merge(self.reports, message.reports)
             self._take_contents(message.contents)
         else:
             _resolve(self._answers.get(message.id), message)

@@ -66,7 +66,8 @@ class Controller:
     @property
     def observations(self) -> Observations:
         guests = _GuestStates(self.network, self._parts)
-        return Observations(guests, self._parts.scripts, self.network.contents, self._parts.reasons)
+        parts = self._parts
+        return Observations(guests, parts.scripts, self.network.contents, parts.reasons, parts.reports)
 
     def committed(self, snapshot: Snapshot, touched: Collection[Any]) -> None:
         self.network.committed(snapshot, touched)

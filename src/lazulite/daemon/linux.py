@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from lazulite.daemon import agent_link
 from lazulite.daemon.agent_link import AgentLink
@@ -50,6 +51,10 @@ class LinuxParts:
     @property
     def reasons(self) -> Mapping[str, Mapping[str, str]]:
         return self._running[1].reasons if self._running else {}
+
+    @property
+    def reports(self) -> Mapping[str, Mapping[str, Any]]:
+        return self._running[1].reports if self._running else {}
 
     def report(self) -> list[dict[str, str]]:
         found = anchor.find(self._directory)

@@ -81,6 +81,7 @@ class MemoryParts:
     guests: Mapping[str, str] = {}
     scripts: Mapping[str, tuple[int, str, str]] = {}
     reasons: Mapping[str, Mapping[str, str]] = {}
+    reports: Mapping[str, Mapping[str, Any]] = {}
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[MemoryFabric]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from lazulite.daemon.guests import Workload
 from lazulite.daemon.network import Fabric
@@ -26,6 +26,10 @@ class Parts(Protocol):
     @property
     def reasons(self) -> Mapping[str, Mapping[str, str]]:
         """By pool and member, why the last probe failed."""
+
+    @property
+    def reports(self) -> Mapping[str, Mapping[str, Any]]:
+        """By entry, what whoever works for it says of it."""
 
     def connect(self) -> AbstractAsyncContextManager[Fabric]:
         """The fabric, brought up where it is down. Raises ``ConnectionError``."""

@@ -34,6 +34,8 @@ class Observations(msgspec.Struct, frozen=True):
     reasons: Mapping[str, Mapping[str, str]] = {}
     """Pool name to why the last probe of a member failed, in a few words; members whose last one succeeded are not
     there."""
+    reports: Mapping[str, Mapping[str, Any]] = {}
+    """By entry name, what whoever works for a capture, a monitor, a log or a store says of it: JSON."""
 
 
 class Reply(msgspec.Struct, frozen=True):
