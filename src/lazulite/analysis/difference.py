@@ -15,13 +15,13 @@ import msgspec
 
 from lazulite.analysis.affected import affected
 from lazulite.analysis.answers import Disposition
-from lazulite.analysis.headers import EPHEMERAL, Region
+from lazulite.analysis.ends import Ends, Group, Side, classed, joined, witness
+from lazulite.analysis.headers import Region
 from lazulite.analysis.lookup import Index
-from lazulite.analysis.outside import Part, parts
 from lazulite.analysis.reachability import Endpoint, Matrix
 from lazulite.analysis.tracing import trace
 from lazulite.forwarding.model import ForwardingModel, Frontend, InternetHost, Port
-from lazulite.values import ALL_PORTS, Flow, IPNetwork, PortRange, Protocol, host_prefix
+from lazulite.values import ALL_PORTS, Flow, PortRange, Protocol
 
 TRIED = 256
 """Source ports tried for a witness that the backends of a flow decide about."""
@@ -51,14 +51,6 @@ class Change(msgspec.Struct, frozen=True):
         return self.then.disposition.share > self.now.disposition.share
 
 
-class Side(msgspec.Struct, frozen=True):
-    """Endpoints that fare alike."""
-
-    endpoints: tuple[Endpoint, ...]
-    prefixes: tuple[IPNetwork, ...]
-    """Their addresses, a part of the Internet in full."""
-
-
 class Difference(msgspec.Struct, frozen=True):
     """Flows between any of the sources and any other of the destinations that change alike."""
 
@@ -83,13 +75,12 @@ def differences(now: ForwardingModel, then: ForwardingModel) -> list[Difference]
 
 
 _Pair: TypeAlias = tuple[Endpoint, Endpoint]
-_Group: TypeAlias = list[Endpoint]
 
 
 class _World:
     """One of the two networks, and those of the endpoints that it has."""
 
-    def __init__(self, model: ForwardingModel, hosts: Iterable[InternetHost], sources: _Group, targets: _Group) -> None:
+    def __init__(self, model: ForwardingModel, hosts: Iterable[InternetHost], sources: Group, targets: Group) -> None:
         self._index = Index([*model, *hosts])
         self._there = {e for e in {*sources, *targets} if self._has(e)}
         own = [[e for e in side if e in self._there] for side in (sources, targets)]
@@ -127,23 +118,13 @@ class _Comparison:
 
     def __init__(self, now: ForwardingModel, then: ForwardingModel, touched: frozenset[str] | None) -> None:
         self._touched = touched
-        outside = parts((now, then))
-        self._parts: dict[Endpoint, Part] = {Endpoint(p.host.name, p.host.addresses[0]): p for p in outside}
-        ports = [p for model in (now, then) for p in model.all(Port).values()]
-        inside = list(dict.fromkeys(Endpoint(p.name, a) for p in ports for a in p.addresses))
-        self._public = dict.fromkeys(Endpoint(p.name, a.public) for p in ports for a in p.public)
-        frontends = [f for model in (now, then) for f in model.all(Frontend).values()]
-        self._public |= dict.fromkeys(Endpoint(f.name, f.address) for f in frontends if f.public)
-        private = dict.fromkeys(Endpoint(f.name, f.address) for f in frontends if not f.public)
-        self._sources = [*self._parts, *inside]
-        self._targets = [*inside, *private, *self._public, *self._parts]
-        hosts = [p.host for p in outside]
-        self._worlds = [_World(m, hosts, self._sources, self._targets) for m in (now, then)]
+        self._ends = ends = Ends((now, then))
+        self._worlds = [_World(m, ends.hosts, ends.sources, ends.targets) for m in (now, then)]
         self._known: dict[tuple[int, int], tuple[Change, ...]] = {}
         self._kept: list[tuple[Region, ...]] = []
 
     def differences(self) -> Iterator[Difference]:
-        rows: dict[tuple[Change, ...], list[tuple[_Group, _Group]]] = {}
+        rows: dict[tuple[Change, ...], list[tuple[Group, Group]]] = {}
         for senders in self._senders:
             for receivers in self._receivers:
                 pair = self._pair(senders, receivers)
@@ -151,34 +132,28 @@ class _Comparison:
                 if changes:
                     rows.setdefault(changes, []).append((senders, receivers))
         for changes, found in rows.items():
-            for senders, receivers in _joined(found):
+            for senders, receivers in joined(found):
                 yield self._difference(senders, receivers, changes)
 
     @cached_property
-    def _senders(self) -> list[_Group]:
-        return _classed(
-            (tuple(w.sender(e) for w in self._worlds), self._reached(e), self._kind(e), e) for e in self._sources
-        )
+    def _senders(self) -> list[Group]:
+        return classed((self._key(e, tuple(w.sender(e) for w in self._worlds)), e) for e in self._ends.sources)
 
     @cached_property
-    def _receivers(self) -> list[_Group]:
-        return _classed(
-            (tuple(w.receiver(e) for w in self._worlds), self._reached(e), self._kind(e), e) for e in self._targets
-        )
+    def _receivers(self) -> list[Group]:
+        return classed((self._key(e, tuple(w.receiver(e) for w in self._worlds)), e) for e in self._ends.targets)
+
+    def _key(self, endpoint: Endpoint, told: Hashable) -> Hashable:
+        return told, self._reached(endpoint), self._ends.kind(endpoint)
 
     def _reached(self, endpoint: Endpoint) -> bool:
         return self._touched is None or endpoint.name in self._touched
 
-    def _kind(self, endpoint: Endpoint) -> tuple[int, bool, bool]:
-        return endpoint.address.version, endpoint in self._parts, endpoint in self._public
-
-    def _pair(self, senders: _Group, receivers: _Group) -> _Pair | None:
+    def _pair(self, senders: Group, receivers: Group) -> _Pair | None:
         """One pair of the two classes, if there is one that the change can concern."""
         source, target = senders[0], receivers[0]
-        if source.address.version != target.address.version or not (self._reached(source) or self._reached(target)):
+        if not self._ends.talk(source, target) or not (self._reached(source) or self._reached(target)):
             return None
-        if (source in self._parts) is not (target in self._public):
-            return None  # public addresses are how the Internet alone knows a network, and all that it knows
         return next(((s, t) for s in senders for t in receivers if not self._together(s, t)), None)
 
     def _together(self, source: Endpoint, target: Endpoint) -> bool:
@@ -192,14 +167,16 @@ class _Comparison:
             self._known[key] = changes(now, then)
         return self._known[key]
 
-    def _difference(self, senders: _Group, receivers: _Group, found: tuple[Change, ...]) -> Difference:
+    def _difference(self, senders: Group, receivers: Group, found: tuple[Change, ...]) -> Difference:
         pair = next((s, t) for s in senders for t in receivers if not self._together(s, t))
         flows = tuple(self._witness(*pair, change) for change in found)
-        return Difference(self._side(senders), self._side(receivers), found, (pair[0].name,) * len(found), flows)
+        return Difference(
+            self._ends.side(senders), self._ends.side(receivers), found, (pair[0].name,) * len(found), flows
+        )
 
     def _witness(self, source: Endpoint, target: Endpoint, change: Change) -> Flow:
         """A flow of the change; of those that fare by their backend, one of the first that both networks part on."""
-        flow = _witness(source, target, change)
+        flow = witness(source, target, change.protocols[0], change.src_ports, change.dst_ports)
         if Disposition.DEPENDS_ON_BACKEND not in (change.now.disposition, change.then.disposition):
             return flow
         for port in range(flow.src_port, min(flow.src_port + TRIED, change.src_ports.last + 1)):
@@ -207,12 +184,6 @@ class _Comparison:
             if self._worlds[0].arrives(source, tried) is not self._worlds[1].arrives(source, tried):
                 return tried
         return flow
-
-    def _side(self, endpoints: _Group) -> Side:
-        prefixes = (
-            p for e in endpoints for p in (self._parts[e].prefixes if e in self._parts else (host_prefix(e.address),))
-        )
-        return Side(tuple(endpoints), tuple(prefixes))
 
 
 def changes(now: Sequence[Region], then: Sequence[Region]) -> tuple[Change, ...]:
@@ -234,34 +205,3 @@ def changes(now: Sequence[Region], then: Sequence[Region]) -> tuple[Change, ...]
 def _common(one: PortRange, other: PortRange) -> PortRange | None:
     first, last = max(one.first, other.first), min(one.last, other.last)
     return PortRange(first, last) if first <= last else None
-
-
-def _classed(found: Iterable[tuple[Hashable, Hashable, Hashable, Endpoint]]) -> list[_Group]:
-    classes: dict[Hashable, _Group] = {}
-    for *key, endpoint in found:
-        classes.setdefault(tuple(key), []).append(endpoint)
-    return list(classes.values())
-
-
-def _joined(rows: Iterable[tuple[_Group, _Group]]) -> Iterator[tuple[_Group, _Group]]:
-    """Rows with the same sources as one, and then those with the same destinations."""
-    by_sources: dict[tuple[Endpoint, ...], _Group] = {}
-    for senders, receivers in rows:
-        by_sources.setdefault(tuple(senders), []).extend(receivers)
-    by_targets: dict[tuple[Endpoint, ...], _Group] = {}
-    for sources, targets in by_sources.items():
-        by_targets.setdefault(tuple(targets), []).extend(sources)
-    yield from ((sources, list(targets)) for targets, sources in by_targets.items())
-
-
-def _witness(source: Endpoint, target: Endpoint, change: Change) -> Flow:
-    protocol = change.protocols[0]
-    if not protocol.has_ports:
-        return Flow(source.address, target.address, protocol, 0, EPHEMERAL)
-    src_port = EPHEMERAL if EPHEMERAL in change.src_ports else _sendable(change.src_ports)
-    return Flow(source.address, target.address, protocol, _sendable(change.dst_ports), src_port)
-
-
-def _sendable(ports: PortRange) -> int:
-    """The first port, but for 0, which no socket can have."""
-    return max(ports.first, min(1, ports.last))

@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 from lazulite.analysis.answers import Disposition
-from lazulite.analysis.difference import Change, Difference, Outcome, Side, differences
+from lazulite.analysis.difference import Change, Difference, Outcome, differences
+from lazulite.analysis.ends import Side
 from lazulite.compiler.engine import compile_model
 from lazulite.daemon.controller import Controller
 from lazulite.forwarding.model import Contents, ForwardingModel, Frontend, Guest, InternetHost, Pool, Port
