@@ -72,6 +72,9 @@ SOUND: dict[str, dict[str, Any]] = {
     "Microsoft.Network/dnsForwardingRulesets": {
         "dnsResolverOutboundEndpoints": [{"id": f"{NETWORK}/dnsResolvers/aaa/outboundEndpoints/aaa"}]
     },
+    "Microsoft.Network/virtualNetworkTaps": {
+        "destinationNetworkInterfaceIPConfiguration": {"id": f"{NETWORK}/networkInterfaces/aaa/ipConfigurations/a"}
+    },
 }
 """Properties that are accepted, where none are not; in an order in which they can be created."""
 ZONES = {"Microsoft.Network/dnszones", "Microsoft.Network/privateDnsZones"}

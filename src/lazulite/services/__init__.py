@@ -17,6 +17,7 @@ from lazulite.services.storage import SERVICE as STORAGE
 from lazulite.services.template_spec import SERVICE as TEMPLATE_SPEC
 from lazulite.services.traffic_manager import SERVICE as TRAFFIC_MANAGER
 from lazulite.services.virtual_network import SERVICE as VIRTUAL_NETWORK
+from lazulite.services.virtual_network_tap import SERVICE as VIRTUAL_NETWORK_TAP
 
 SERVICES: tuple[Service, ...] = (
     VIRTUAL_NETWORK,
@@ -35,4 +36,5 @@ SERVICES: tuple[Service, ...] = (
     PRIVATE_DNS,
     DNS_RESOLVER,
     TRAFFIC_MANAGER,
+    VIRTUAL_NETWORK_TAP,
 )

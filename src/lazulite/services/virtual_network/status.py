@@ -22,6 +22,7 @@ from lazulite.services.virtual_network.model import (
     mac_address,
 )
 from lazulite.services.virtual_network.peering import Peer, agreed, peer, remote_of, state
+from lazulite.services.virtual_network_tap.destination import configurations
 from lazulite.values import IPNetwork
 
 Status = Mapping[str, Any]
@@ -83,7 +84,7 @@ def interface(nic: Resource[NetworkInterface], view: View, observations: Observa
         "resourceGuid": nic.guid,
         "macAddress": mac_address(nic),
         "hostedWorkloads": [],
-        "tapConfigurations": [],
+        "tapConfigurations": [{"id": c.id.text} for c in configurations(nic, view)],
         "vnetEncryptionSupported": False,
         "dnsSettings": {
             **encode(nic.properties.dns_settings),
