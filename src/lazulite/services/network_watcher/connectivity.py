@@ -27,7 +27,7 @@ _PLATFORM = {"peering refused", "source refused", "destination refused", "untran
 
 def script(wish: Mapping[str, Any]) -> str:
     """For ``/bin/sh`` of a machine: connects as *wish* says (``programs/README.md``) and prints what became of it."""
-    text = files(__package__).joinpath("programs", "connect.py").read_text("utf-8")
+    text = (files(__package__) / "programs" / "connect.py").read_text("utf-8")
     return f"#!/bin/sh\nexec python3 - {shlex.quote(json.dumps(wish))} <<'{_END}'\n{text}\n{_END}\n"
 
 
@@ -59,7 +59,7 @@ def information(trace: Mapping[str, Any], probe: Mapping[str, Any] | None, owner
     return {
         "hops": _hops(hops, times),
         "connectionStatus": "Reachable" if reached else "Unreachable",
-        **(_latencies(times, "{}LatencyInMs") if reached else {}),
+        **(_latencies(times, "{}LatencyInMs") if times else {}),
         "probesSent": measured.get("sent", 0),
         "probesFailed": measured.get("failed", 0),
     }
@@ -129,11 +129,11 @@ def _with_issue(
 
 
 def _blame(origin: str, disposition: str, step: Mapping[str, Any]) -> dict[str, Any]:
-    said = step["origin"]
     if disposition in ("denied in", "denied out"):
-        return _issue(origin, "NetworkSecurityRule", RuleName=rule_name(said))
+        return _issue(origin, "NetworkSecurityRule", RuleName=rule_name(step["origin"]))
     if disposition in _ROUTES:
-        return _issue(origin, "UserDefinedRoute", RouteType="User" if said.startswith("/") else "System")
+        written = (step["route"] or {}).get("source") == "User"
+        return _issue(origin, "UserDefinedRoute", RouteType="User" if written else "System")
     kind = "Platform" if disposition in _PLATFORM else _UNKNOWN
     return _issue(origin, kind, Reason=": ".join(filter(None, (disposition, step["detail"]))))
 
