@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from lazulite.agent import names
-from lazulite.agent.names import DnsNames, NoNames, items
+from lazulite.agent.names import DnsNames, items
 from lazulite.drivers.driver import ModelDelta
 from lazulite.engines.dns import spec
 from lazulite.engines.dns.spec import Listener
@@ -302,13 +302,3 @@ def test_who_is_up_comes_by_the_contents_of_a_set(kept: Kept) -> None:
     assert kept.answer("app") == ["10.0.0.2"], "a set that nobody fills speaks of nobody"
     kept.load(*kept.entries.values(), Contents("up", ("3",)))
     assert kept.answer("app") == ["10.0.0.3"]
-
-
-def test_a_machine_in_memory_has_no_names() -> None:
-    async def check() -> None:
-        nobody = NoNames()
-        assert await nobody.load([zone()]) == []
-        await nobody.release(Delta())
-        assert await nobody.follow(Delta({zone().key: zone()})) == []
-
-    asyncio.run(check())

@@ -16,16 +16,25 @@ from lazulite.forwarding.model import (
     CaptureFilter,
     Check,
     Choice,
+    ClientTls,
+    Condition,
     Contents,
     ForwardRule,
     GlobalMember,
+    HeaderChange,
+    HttpRule,
     Member,
     PortBlock,
     Probe,
     PublicAddress,
+    Redirect,
+    Rewrite,
     Route,
     Rule,
+    Server,
+    ServerTls,
     Sink,
+    Site,
     Tunnel,
     Upstream,
     Watched,
@@ -48,8 +57,9 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: WITHIN.get(hints[f.name], ...) for f in msgspec.structs.fields(kind)})
 
 
+PROXYING = (Site, HttpRule, Rewrite, Condition, HeaderChange, Redirect, Server, ClientTls, ServerTls)
 NESTED = (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, GlobalMember, PortBlock, Choice, Upstream)
-for nested in (*NESTED, ForwardRule, Tunnel, Sink, CaptureFilter, Check):
+for nested in (*NESTED, ForwardRule, Tunnel, Sink, CaptureFilter, Check, *PROXYING):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

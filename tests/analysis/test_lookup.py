@@ -21,6 +21,7 @@ from lazulite.forwarding.model import (
     AnswerPolicy,
     AnyEntry,
     Capture,
+    Certificate,
     Contents,
     Detour,
     Fault,
@@ -30,6 +31,8 @@ from lazulite.forwarding.model import (
     ForwardRuleset,
     GlobalMember,
     GlobalRule,
+    HttpBackend,
+    HttpProxy,
     Monitor,
     NameServer,
     Nearness,
@@ -219,6 +222,9 @@ EXAMPLES: list[Any] = [
     Capture("c", "c", ("a",)),
     Monitor("m", "m", ()),
     Fault("a", "a", cut=True),
+    Certificate("cert", "PEM", "KEY"),
+    HttpBackend("pool", "pool", "gateway", 80),
+    HttpProxy("gateway", "gateway", "gateway"),
     Place("germany", ip_network("198.18.49.0/24"), ("DE", "GEO-EU", "WORLD")),
 ]
 

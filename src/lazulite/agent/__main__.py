@@ -17,8 +17,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lazulite.agent.gateways import Gateways
 from lazulite.agent.health import Health
-from lazulite.agent.loop import Follower, Loop
+from lazulite.agent.loop import Engine, Follower, Loop
 from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
 from lazulite.agent.workloads import LinuxWorkloads
@@ -68,9 +69,9 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
         life = isolation.start_time(1) or ""  # of the lab's first process, and so of its guests
         health = Health(directory, make_members, outbox.tell, life)
-        names = DnsNames(directory) if make_driver is LinuxDriver else None
+        engines: list[Engine] = [DnsNames(directory), Gateways(directory)] if make_driver is LinuxDriver else []
         followers: list[Follower] = []
-        loop = Loop(driver, workloads, health, thread, outbox.tell, names, followers)
+        loop = Loop(driver, workloads, health, thread, outbox.tell, engines, followers)
         serving = Server(driver, loop, workloads, health, outbox, followers)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
@@ -80,8 +81,8 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         health.close()
         for follower in followers:
             await follower.close()
-        if names is not None:
-            names.engine.close()
+        for engine in engines:
+            engine.close()
         await loop.in_driver(driver.close)
 
 

@@ -9,7 +9,6 @@ from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar
 
 from lazulite.agent.desired import Desired
-from lazulite.agent.names import Names, NoNames
 from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Observed, Reply
 from lazulite.agent.workloads import Workloads
 from lazulite.drivers.driver import Driver, ModelDelta, Refusal
@@ -59,6 +58,23 @@ class Follower(Protocol):
         """Stop; what must outlive an agent stays."""
 
 
+class Engine(Protocol):
+    """Who serves entries beside the driver: a revision counts as followed when it does. What it returns is all that it
+    refuses by then."""
+
+    async def release(self, delta: ModelDelta) -> None:
+        """Stop listening where *delta* takes the namespace away."""
+
+    async def follow(self, delta: ModelDelta) -> list[Refusal]:
+        """Serve what is in *delta*, whose network is there by now."""
+
+    async def load(self, entries: Iterable[Any]) -> list[Refusal]:
+        """Serve exactly *entries*."""
+
+    def close(self) -> None:
+        """Let go of the engine; it goes on."""
+
+
 class Loop:
     """Belongs to one event loop. The driver is called in *thread*, which must be a single one."""
 
@@ -69,17 +85,17 @@ class Loop:
         sets: DynamicSets,
         thread: Executor,
         tell: Callable[[Reply], None],
-        names: Names | None = None,
+        engines: Sequence[Engine] = (),
         followers: Sequence[Follower] = (),
     ) -> None:
         self._driver, self._workloads, self._thread, self._tell = driver, workloads, thread, tell
-        self._names = names or NoNames()
+        self._engines = engines
         self._desired = Desired()
         self._desired.fill(sets.known)
         self._sets, self._followers = sets, followers
         self._refusals: list[Refusal] = []
-        self._unnamed: list[Refusal] = []
-        """What the name service refuses."""
+        self._unserved: list[list[Refusal]] = [[] for _ in engines]
+        """What each engine refuses."""
         self._adopted = False
         """Whether driver and machine are known to agree with what was given."""
         self._wake = asyncio.Event()
@@ -118,7 +134,9 @@ class Loop:
         self.applied = revision
         if contents:
             self._tell(Observed(contents=contents))
-        self._tell(Applied(epoch, revision or 0, [*self._refusals, *self._unnamed]))
+        self._tell(
+            Applied(epoch, revision or 0, [*self._refusals, *(r for refused in self._unserved for r in refused)])
+        )
 
     async def _follow(self) -> None:
         """Bring the machine to the latest revision. A driver that fails is given everything again, as after a start."""
@@ -137,7 +155,7 @@ class Loop:
         given = {e.key: e for e in entries}
         await self._workloads.retire(given)
         self._refusals = await self.in_driver(self._driver.adopt, entries)
-        self._unnamed = await self._names.load(entries)
+        self._unserved = [await engine.load(entries) for engine in self._engines]
         self._workloads.settle(Delta(changed=given))
         self._sets.replace(entries)
         for follower in self._followers:
@@ -146,14 +164,15 @@ class Loop:
     async def _apply(self) -> None:
         delta = self._desired.take()
         suspects = [*delta.changed.values(), *delta.removed.values()]
-        await self._names.release(delta)
+        for engine in self._engines:
+            await engine.release(delta)
         again = await self._workloads.retire(self._desired.given, suspects)
         if again:  # another guest of the same name: it must not find the namespace of the first
             gone: ModelDelta = Delta(removed={e.key: delta.before.get(e.key, e) for e in again})
             await self.in_driver(self._driver.apply, gone)
         if delta:
             self._refusals = await self.in_driver(self._driver.apply, delta)
-            self._unnamed = await self._names.follow(delta)
+            self._unserved = [await engine.follow(delta) for engine in self._engines]
         self._workloads.settle(delta)
         self._sets.settle(delta)
         for follower in self._followers:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux import names, namespaces
@@ -36,34 +36,8 @@ ANSWERS_A_SECOND = 5000
 _NUMBERS = {"root": spec.ROOT, "registry": spec.REGISTRY, "resolver": 0}
 
 
-class Names(Protocol):
-    """What the loop needs of the name service around each call of the driver. Both return all that is refused."""
-
-    async def release(self, delta: ModelDelta) -> None:
-        """Stop listening where *delta* takes the namespace away."""
-
-    async def follow(self, delta: ModelDelta) -> list[Refusal]:
-        """Serve what is in *delta*, whose network is there by now."""
-
-    async def load(self, entries: Iterable[Any]) -> list[Refusal]:
-        """Serve exactly *entries*."""
-
-
-class NoNames:
-    """For a machine in memory: nobody asks."""
-
-    async def release(self, delta: ModelDelta) -> None:
-        """There is nothing to release."""
-
-    async def follow(self, delta: ModelDelta) -> list[Refusal]:
-        return []
-
-    async def load(self, entries: Iterable[Any]) -> list[Refusal]:
-        return []
-
-
 class DnsNames:
-    """Implements :class:`Names` with the engine of :mod:`lazulite.engines.dns`."""
+    """Implements :class:`lazulite.agent.loop.Engine` with the engine of :mod:`lazulite.engines.dns`."""
 
     def __init__(self, directory: Path) -> None:
         self._items: dict[EntryKey, list[AnyItem]] = {}
@@ -74,6 +48,9 @@ class DnsNames:
         """By dynamic set and policy: the choices that the set speaks of."""
         self._contents: dict[str, Contents] = {}
         self.engine = Engine(directory, self._everything)
+
+    def close(self) -> None:
+        self.engine.close()
 
     async def load(self, entries: Iterable[Any]) -> list[Refusal]:
         self._items, self._origins, self._sets, self._choices, self._contents = {}, {}, {}, {}, {}

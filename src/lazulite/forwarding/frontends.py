@@ -33,6 +33,8 @@ class Probe(msgspec.Struct, frozen=True):
     """First and last of ranges of HTTP statuses that are a success; none: 200 alone."""
     trusting: bool = False
     """Whether members are taken for healthy until probes have said otherwise."""
+    body: str = ""
+    """What the body of an HTTP answer has to contain."""
     origin: str = ""
 
 

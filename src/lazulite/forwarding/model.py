@@ -66,6 +66,20 @@ from lazulite.forwarding.observing import (
     Tap,
     TapSource,
 )
+from lazulite.forwarding.proxying import (
+    Certificate,
+    ClientTls,
+    Condition,
+    HeaderChange,
+    HttpBackend,
+    HttpProxy,
+    HttpRule,
+    Redirect,
+    Rewrite,
+    Server,
+    ServerTls,
+    Site,
+)
 from lazulite.values import ALL_PORTS, Direction, Flow, IPAddress, IPNetwork, PortRange, Protocol
 
 __all__ = [
@@ -78,8 +92,11 @@ __all__ = [
     "BalancingRule",
     "Capture",
     "CaptureFilter",
+    "Certificate",
     "Check",
     "Choice",
+    "ClientTls",
+    "Condition",
     "Contents",
     "Detour",
     "Distribution",
@@ -95,6 +112,10 @@ __all__ = [
     "GlobalMember",
     "GlobalRule",
     "Guest",
+    "HeaderChange",
+    "HttpBackend",
+    "HttpProxy",
+    "HttpRule",
     "InternetHost",
     "Member",
     "Monitor",
@@ -113,13 +134,18 @@ __all__ = [
     "ProbeProtocol",
     "PublicAddress",
     "RecordSet",
+    "Redirect",
     "ResolverEndpoint",
+    "Rewrite",
     "Route",
     "RouteSource",
     "RouteTable",
     "Rule",
     "Script",
+    "Server",
+    "ServerTls",
     "Sink",
+    "Site",
     "SourceNat",
     "Tap",
     "TapSource",
@@ -388,6 +414,9 @@ AnyEntry: TypeAlias = (
     | Capture
     | Monitor
     | Fault
+    | Certificate
+    | HttpBackend
+    | HttpProxy
 )
 E = TypeVar("E", bound=Entry)
 

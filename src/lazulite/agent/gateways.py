@@ -1,0 +1,170 @@
+"""The lab's HTTP proxies as the agent keeps them: entries in, Envoy's files out, with the servers that can be asked.
+
+Which servers those are is a dynamic set: its contents reach Envoy through here, with no controller. Servers known by a
+name are looked up again and again from where the proxy is; while nobody knows a name, the last addresses stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lazulite.drivers.driver import ModelDelta, Refusal
+from lazulite.drivers.linux import names, namespaces, sockets
+from lazulite.engines.http.render import Place, World, files
+from lazulite.engines.http.supervise import Envoy, EnvoyError
+from lazulite.engines.probe.lookup import address_of
+from lazulite.forwarding.model import (
+    Certificate,
+    Contents,
+    HttpBackend,
+    HttpProxy,
+    Port,
+    Server,
+)
+from lazulite.values import IPAddress
+
+_LOG = logging.getLogger(__name__)
+KINDS = (HttpProxy, HttpBackend, Certificate, Contents, Port)
+LOOK_UP_S = 10.0
+"""Between two questions for the name of a server."""
+
+
+class Gateways:
+    """Implements :class:`lazulite.agent.loop.Engine` for proxies; belongs to one event loop."""
+
+    def __init__(self, directory: Path) -> None:
+        self._held: dict[type[Any], dict[str, Any]] = {kind: {} for kind in KINDS}
+        self._leaving: dict[str, dict[Server, asyncio.TimerHandle]] = {}
+        self._found: dict[tuple[str, str], Sequence[IPAddress]] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._serving: set[asyncio.Task[list[Refusal]]] = set()
+        self.engine = Envoy(directory, lambda d: Place(d, _space, self._source))
+
+    async def release(self, delta: ModelDelta) -> None:
+        """Envoy holds a namespace while it listens there, so there is nothing to let go of before it does not."""
+
+    async def load(self, entries: Iterable[Any]) -> list[Refusal]:
+        self._held = {kind: {} for kind in KINDS}
+        for entry in entries:
+            if type(entry) in self._held:
+                self._held[type(entry)][entry.name] = entry
+        return await self._serve()
+
+    async def follow(self, delta: ModelDelta) -> list[Refusal]:
+        touched = [e for e in (*delta.removed.values(), *delta.changed.values()) if type(e) in self._held]
+        for entry in delta.removed.values():
+            if type(entry) in self._held:
+                self._leave(entry, None)
+                self._held[type(entry)].pop(entry.name, None)
+        for entry in delta.changed.values():
+            if type(entry) in self._held:
+                self._leave(self._held[type(entry)].get(entry.name), entry)
+                self._held[type(entry)][entry.name] = entry
+        concerned = any(isinstance(e, HttpProxy | HttpBackend | Certificate) for e in touched) or self._proxies
+        return await self._serve() if touched and concerned else []
+
+    @property
+    def _proxies(self) -> Mapping[str, HttpProxy]:
+        return self._held[HttpProxy]
+
+    @property
+    def _backends(self) -> Mapping[str, HttpBackend]:
+        return self._held[HttpBackend]
+
+    def _source(self, guest: str) -> str:
+        """The first address of the guest's interface."""
+        ports: Iterable[Port] = self._held[Port].values()
+        return next((str(p.addresses[0]) for p in ports if p.guest == guest and p.addresses), "0.0.0.0")
+
+    def _leave(self, old: Any, new: Any) -> None:
+        """Have servers that are in a backend no more finish what they have."""
+        if not isinstance(old, HttpBackend) or not isinstance(new, HttpBackend):
+            return
+        loop, leaving = asyncio.get_running_loop(), self._leaving.setdefault(old.name, {})
+        for server in set(old.servers) - set(new.servers):
+            leaving[server] = loop.call_later(old.drain_s, self._gone, old.name, server)
+        for server in set(new.servers) & leaving.keys():
+            leaving.pop(server).cancel()
+
+    def _gone(self, backend: str, server: Server) -> None:
+        self._leaving.get(backend, {}).pop(server, None)
+        self._again()
+
+    def _again(self) -> None:
+        """Serve what has changed with no revision: names and those who leave."""
+        task = asyncio.create_task(self._serve())
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self) -> list[Refusal]:
+        """Have Envoy serve all that is known; what it refuses, by the proxy it is of."""
+        self._look()
+        try:
+            refused = await self.engine.serve(files(self._world(), self.engine.place))
+        except EnvoyError as error:
+            return [Refusal(p.origin, str(error)) for p in self._proxies.values()]
+        return [Refusal(self._origin(name), why) for name, why in sorted(refused.items())]
+
+    def _world(self) -> World:
+        return World(
+            self._proxies,
+            self._backends,
+            self._held[Certificate],
+            {n: [s for s in b.servers if self._up(b, s)] for n, b in self._backends.items()},
+            {n: list(s) for n, s in self._leaving.items()},
+            self._found,
+        )
+
+    def _up(self, backend: HttpBackend, server: Server) -> bool:
+        if not backend.available:
+            return True
+        held: Contents | None = self._held[Contents].get(backend.available)
+        return held is not None and server.name in held.members
+
+    def _origin(self, name: str) -> str:
+        found = self._backends.get(name) or self._proxies.get(name.partition("|")[0])
+        return found.origin if found is not None else ""
+
+    def _look(self) -> None:
+        """Keep looking up names while there are any."""
+        named = any(s.host and s.address is None for b in self._backends.values() for s in b.servers)
+        if named and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look_up())
+
+    async def _look_up(self) -> None:
+        while True:
+            before = dict(self._found)
+            asked = [(b, s.host) for b in self._backends.values() for s in b.servers if s.host and s.address is None]
+            for backend, host in asked:
+                await self._ask(backend, host)
+            if not asked:
+                return
+            if before != self._found:
+                self._again()
+            await asyncio.sleep(LOOK_UP_S)
+
+    async def _ask(self, backend: HttpBackend, host: str) -> None:
+        if backend.resolver is None:
+            return
+        try:
+            with sockets.outside(backend.guest, backend.resolver, datagrams=True) as asking:
+                self._found[backend.name, host] = [await address_of(asking, backend.resolver, host)]
+        except OSError as error:
+            _LOG.info("backend=%s host=%s error=%s", backend.name, host, error)
+
+    def close(self) -> None:
+        """Let go of Envoy; it goes on."""
+        if self._looking is not None:
+            self._looking.cancel()
+        for leaving in self._leaving.values():
+            for timer in leaving.values():
+                timer.cancel()
+        self.engine.close()
+
+
+def _space(guest: str) -> str:
+    return str(namespaces.path(names.guest(guest)))

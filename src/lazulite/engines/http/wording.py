@@ -1,0 +1,46 @@
+"""Words of Envoy's configuration that several parts of it need."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+TYPES = "type.googleapis.com/"
+LISTENER = TYPES + "envoy.config.listener.v3.Listener"
+CLUSTER = TYPES + "envoy.config.cluster.v3.Cluster"
+ROUTES = TYPES + "envoy.config.route.v3.RouteConfiguration"
+ENDPOINTS = TYPES + "envoy.config.endpoint.v3.ClusterLoadAssignment"
+SECRET = TYPES + "envoy.extensions.transport_sockets.tls.v3.Secret"
+DOWNSTREAM = TYPES + "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+UPSTREAM = TYPES + "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+_CONNECTIONS = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_STICKY = "envoy.extensions.filters.http.stateful_session.v3.StatefulSession"
+_COOKIE = "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState"
+_PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+STICKY = "sticky"
+
+
+def typed(name: str, kind: str, **settings: Any) -> Json:
+    """An extension by its type."""
+    return {"name": name, "typed_config": {"@type": TYPES + kind, **settings}}
+
+
+def connections(**settings: Any) -> Json:
+    return typed("http", _CONNECTIONS, **settings)
+
+
+def sticky() -> Json:
+    """The filter that keeps clients with their servers: off, but for routes that say otherwise."""
+    return typed(STICKY, _STICKY)
+
+
+def cookie(name: str) -> Json:
+    """For a route: clients are kept by a cookie."""
+    state = typed("envoy.http.stateful_session.cookie", _COOKIE, cookie={"name": name, "path": "/"})
+    return {"@type": TYPES + _STICKY + "PerRoute", "stateful_session": {"session_state": state}}
+
+
+def http_1() -> Json:
+    """Servers are spoken to in HTTP/1.1. Source: facts/application-gateway.md, "What it does"."""
+    return {PROTOCOLS: {"@type": TYPES + _PROTOCOLS, "explicit_http_config": {"http_protocol_options": {}}}}
