@@ -1,5 +1,6 @@
 """The table of services: a room each, a row each."""
 
+from lazulite.services.application_gateway import SERVICE as APPLICATION_GATEWAY
 from lazulite.services.compute import SERVICE as COMPUTE
 from lazulite.services.dns import SERVICE as DNS
 from lazulite.services.dns_resolver import SERVICE as DNS_RESOLVER
@@ -37,4 +38,5 @@ SERVICES: tuple[Service, ...] = (
     DNS_RESOLVER,
     TRAFFIC_MANAGER,
     VIRTUAL_NETWORK_TAP,
+    APPLICATION_GATEWAY,
 )

@@ -220,7 +220,12 @@ class IpConfiguration(Properties, frozen=True):
     places: Annotated[dict[str, int], ASSIGNED, SECRET] = msgspec.field(default_factory=dict)
     """Its place in each pool and NAT rule of a load balancer that it is in, by their incarnations: a reference that
     has none here leads to something that was deleted."""
-    application_gateway_backend_address_pools: Annotated[tuple[Ref, ...], OMITTED_WHEN_EMPTY] = ()
+    application_gateway_backend_address_pools: Annotated[
+        tuple[Ref, ...],
+        WeakRef(),
+        Targets("Microsoft.Network/applicationGateways/backendAddressPools"),
+        OMITTED_WHEN_EMPTY,
+    ] = ()
     gateway_load_balancer: Annotated[
         Ref | None, Targets("Microsoft.Network/loadBalancers/frontendIPConfigurations")
     ] = None

@@ -1,0 +1,327 @@
+"""``Microsoft.Network/applicationGateways``, API 2017-06-01 to 2025-01-01."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from lazulite.resources.model import (
+    ASSIGNED,
+    INERT,
+    OMITTED_WHEN_EMPTY,
+    READ_ONLY,
+    SECRET,
+    UNSUPPORTED,
+    Bounds,
+    Child,
+    Code,
+    Kind,
+    Properties,
+    Ref,
+    Resource,
+    Targets,
+)
+from lazulite.values import IPAddress
+
+GATEWAY = "Microsoft.Network/applicationGateways"
+MAX_PORTS, MAX_POOLS, MAX_TARGETS, MAX_LISTENERS, MAX_RULES, MAX_SETTINGS = 100, 100, 1200, 200, 400, 100
+MAX_CERTIFICATES, MAX_HOSTS, MAX_PATH_RULES, MAX_REDIRECTS = 100, 5, 100, 100
+"""Of a gateway, a pool, a listener or a path map. Source: facts/application-gateway.md, "Limits"."""
+MAX_PRIORITY = 20_000
+"""Source: facts/application-gateway.md, resource JSON (requestRoutingRule)."""
+
+Protocol: TypeAlias = Literal["Http", "Https"]
+
+
+def part(name: str) -> Targets:
+    """A child of the gateway."""
+    return Targets(f"{GATEWAY}/{name}")
+
+
+class GatewaySku(Properties, frozen=True):
+    name: Literal["Standard_v2", "WAF_v2", "Basic", "Standard_Small", "Standard_Medium", "Standard_Large"] = (
+        "Standard_v2"
+    )
+    tier: Annotated[Literal["Standard_v2", "WAF_v2", "Basic", "Standard", "WAF"] | None, INERT] = None
+    capacity: Annotated[int | None, INERT] = None
+    family: Annotated[Literal["Generation_1", "Generation_2"] | None, INERT] = None
+
+
+class Autoscale(Properties, frozen=True):
+    min_capacity: Annotated[int, INERT, Bounds(0, 125)]
+    max_capacity: Annotated[int | None, INERT, Bounds(2, 125)] = None
+
+
+class SslPolicy(Properties, frozen=True):
+    disabled_ssl_protocols: tuple[Literal["TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"], ...] = ()
+    policy_type: Literal["Predefined", "Custom", "CustomV2"] | None = None
+    policy_name: str | None = None
+    cipher_suites: tuple[str, ...] = ()
+    min_protocol_version: Literal["TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"] | None = None
+
+
+class GatewayIpConfiguration(Properties, frozen=True):
+    """The subnet that the gateway is in; ``privateIPAddress``, which is not shown, is where it asks servers from."""
+
+    subnet: Annotated[Ref | None, Targets("Microsoft.Network/virtualNetworks/subnets")] = None
+    private_ip_address: Annotated[IPAddress | None, ASSIGNED, SECRET] = msgspec.field(
+        default=None, name="privateIPAddress"
+    )
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class Frontend(Properties, frozen=True):
+    private_ip_address: Annotated[IPAddress | None, Code("InvalidIPAddressFormat")] = msgspec.field(
+        default=None, name="privateIPAddress"
+    )
+    private_ip_allocation_method: Literal["Dynamic", "Static"] = msgspec.field(
+        default="Dynamic", name="privateIPAllocationMethod"
+    )
+    subnet: Annotated[Ref | None, Targets("Microsoft.Network/virtualNetworks/subnets")] = None
+    public_ip_address: Annotated[Ref | None, Targets("Microsoft.Network/publicIPAddresses")] = msgspec.field(
+        default=None, name="publicIPAddress"
+    )
+    private_link_configuration: Annotated[Ref | None, UNSUPPORTED] = None
+    http_listeners: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class FrontendPort(Properties, frozen=True):
+    port: Annotated[int, Bounds(1, 65_535)]
+    http_listeners: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class SslCertificate(Properties, frozen=True):
+    """``data`` is PKCS #12 in base64, sealed with ``password``."""
+
+    data: Annotated[str | None, SECRET] = None
+    password: Annotated[str | None, SECRET] = None
+    key_vault_secret_id: Annotated[str | None, UNSUPPORTED] = None
+    hsm: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
+    public_cert_data: Annotated[str | None, READ_ONLY] = None
+    http_listeners: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class TrustedRootCertificate(Properties, frozen=True):
+    """``data`` is a certificate, DER or PEM, in base64."""
+
+    data: str | None = None
+    key_vault_secret_id: Annotated[str | None, UNSUPPORTED] = None
+    backend_http_settings: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class BackendAddress(Properties, frozen=True):
+    fqdn: str | None = None
+    ip_address: str | None = None
+
+
+class BackendAddressPool(Properties, frozen=True):
+    backend_addresses: Annotated[tuple[BackendAddress, ...], Bounds(0, MAX_TARGETS)] = ()
+    backend_ip_configurations: Annotated[tuple[Ref, ...], READ_ONLY] = msgspec.field(
+        default=(), name="backendIPConfigurations"
+    )
+    request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    url_path_maps: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    path_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class Draining(Properties, frozen=True):
+    enabled: bool = False
+    drain_timeout_in_sec: Annotated[int, Bounds(1, 3600)] = 1
+
+
+class BackendSettings(Properties, frozen=True):
+    """``backendHttpSettingsCollection``: how servers are spoken to."""
+
+    port: Annotated[int, Bounds(1, 65_535)] = 80
+    protocol: Protocol = "Http"
+    cookie_based_affinity: Literal["Disabled", "Enabled"] = "Disabled"
+    request_timeout: Annotated[int, Bounds(1, 86_400)] = 30
+    """Seconds. Source: facts/application-gateway.md, backendHttpSettings."""
+    connection_draining: Draining = Draining()
+    probe: Annotated[Ref | None, part("probes")] = None
+    authentication_certificates: Annotated[tuple[Ref, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    trusted_root_certificates: Annotated[tuple[Ref, ...], part("trustedRootCertificates"), OMITTED_WHEN_EMPTY] = ()
+    host_name: str | None = None
+    pick_host_name_from_backend_address: bool = False
+    affinity_cookie_name: str | None = None
+    probe_enabled: Annotated[bool | None, INERT] = None
+    path: str | None = None
+    dedicated_backend_connection: Annotated[bool | None, INERT] = None
+    validate_cert_chain_and_expiry: bool = True
+    validate_sni: Annotated[bool, UNSUPPORTED] = msgspec.field(default=True, name="validateSNI")
+    sni_name: str | None = None
+    request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    url_path_maps: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    path_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class Match(Properties, frozen=True):
+    body: Annotated[str | None, Bounds(0, 4090)] = None
+    status_codes: tuple[str, ...] = ()
+
+
+class Probe(Properties, frozen=True):
+    protocol: Protocol = "Http"
+    host: str | None = None
+    path: str | None = None
+    interval: Annotated[int, Bounds(1, 86_400)] = 30
+    timeout: Annotated[int, Bounds(1, 86_400)] = 30
+    unhealthy_threshold: Annotated[int, Bounds(1, 20)] = 3
+    """Source: facts/application-gateway.md, probe and "Health"."""
+    pick_host_name_from_backend_http_settings: bool = False
+    min_servers: int = 0
+    match: Match | None = None
+    port: Annotated[int | None, Bounds(1, 65_535)] = None
+    backend_http_settings: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class CustomError(Properties, frozen=True):
+    status_code: str
+    custom_error_page_url: str
+
+
+class HttpListener(Properties, frozen=True):
+    frontend_ip_configuration: Annotated[Ref | None, part("frontendIPConfigurations")] = msgspec.field(
+        default=None, name="frontendIPConfiguration"
+    )
+    frontend_port: Annotated[Ref | None, part("frontendPorts")] = None
+    protocol: Protocol = "Http"
+    host_name: str | None = None
+    host_names: Annotated[tuple[str, ...], OMITTED_WHEN_EMPTY] = ()
+    ssl_certificate: Annotated[Ref | None, part("sslCertificates")] = None
+    ssl_profile: Annotated[Ref | None, UNSUPPORTED] = None
+    require_server_name_indication: Annotated[bool, INERT] = False
+    custom_error_configurations: Annotated[tuple[CustomError, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    firewall_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    redirect_configurations: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self.host_names or ((self.host_name,) if self.host_name else ())
+
+
+class PathRule(Properties, frozen=True):
+    paths: tuple[str, ...] = ()
+    backend_address_pool: Annotated[Ref | None, part("backendAddressPools")] = None
+    backend_http_settings: Annotated[Ref | None, part("backendHttpSettingsCollection")] = None
+    redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
+    rewrite_rule_set: Annotated[Ref | None, UNSUPPORTED] = None
+    load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    firewall_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class UrlPathMap(Properties, frozen=True):
+    default_backend_address_pool: Annotated[Ref | None, part("backendAddressPools")] = None
+    default_backend_http_settings: Annotated[Ref | None, part("backendHttpSettingsCollection")] = None
+    default_redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
+    default_rewrite_rule_set: Annotated[Ref | None, UNSUPPORTED] = None
+    default_load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    path_rules: Annotated[tuple[Child[PathRule], ...], Bounds(0, MAX_PATH_RULES)] = ()
+    request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class RoutingRule(Properties, frozen=True):
+    """``requestRoutingRules``."""
+
+    rule_type: Literal["Basic", "PathBasedRouting"] = "Basic"
+    priority: Annotated[int | None, Bounds(1, MAX_PRIORITY)] = None
+    backend_address_pool: Annotated[Ref | None, part("backendAddressPools")] = None
+    backend_http_settings: Annotated[Ref | None, part("backendHttpSettingsCollection")] = None
+    http_listener: Annotated[Ref | None, part("httpListeners")] = None
+    url_path_map: Annotated[Ref | None, part("urlPathMaps")] = None
+    rewrite_rule_set: Annotated[Ref | None, UNSUPPORTED] = None
+    redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
+    load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class RedirectConfiguration(Properties, frozen=True):
+    redirect_type: Literal["Permanent", "Found", "SeeOther", "Temporary"] = "Permanent"
+    target_listener: Annotated[Ref | None, part("httpListeners")] = None
+    target_url: str | None = None
+    include_path: bool = False
+    include_query_string: bool = False
+    request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    url_path_maps: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    path_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+
+
+class FirewallConfiguration(Properties, frozen=True):
+    """The firewall of a gateway without a policy of its own: only that it is off can be said here."""
+
+    enabled: Annotated[bool, UNSUPPORTED] = False
+    firewall_mode: Annotated[Literal["Detection", "Prevention"], INERT] = "Detection"
+    rule_set_type: Annotated[str, INERT] = "OWASP"
+    rule_set_version: Annotated[str, INERT] = "3.0"
+
+
+class ApplicationGateway(Properties, frozen=True):
+    sku: GatewaySku = GatewaySku()
+    autoscale_configuration: Autoscale | None = None
+    ssl_policy: SslPolicy | None = None
+    gateway_ip_configurations: tuple[Child[GatewayIpConfiguration], ...] = msgspec.field(
+        default=(), name="gatewayIPConfigurations"
+    )
+    frontend_ip_configurations: tuple[Child[Frontend], ...] = msgspec.field(default=(), name="frontendIPConfigurations")
+    frontend_ports: Annotated[tuple[Child[FrontendPort], ...], Bounds(0, MAX_PORTS)] = ()
+    ssl_certificates: Annotated[tuple[Child[SslCertificate], ...], Bounds(0, MAX_CERTIFICATES)] = ()
+    trusted_root_certificates: Annotated[tuple[Child[TrustedRootCertificate], ...], Bounds(0, MAX_CERTIFICATES)] = ()
+    backend_address_pools: Annotated[tuple[Child[BackendAddressPool], ...], Bounds(0, MAX_POOLS)] = ()
+    backend_http_settings_collection: Annotated[tuple[Child[BackendSettings], ...], Bounds(0, MAX_SETTINGS)] = ()
+    probes: tuple[Child[Probe], ...] = ()
+    http_listeners: Annotated[tuple[Child[HttpListener], ...], Bounds(0, MAX_LISTENERS)] = ()
+    url_path_maps: tuple[Child[UrlPathMap], ...] = ()
+    request_routing_rules: Annotated[tuple[Child[RoutingRule], ...], Bounds(0, MAX_RULES)] = ()
+    redirect_configurations: Annotated[tuple[Child[RedirectConfiguration], ...], Bounds(0, MAX_REDIRECTS)] = ()
+    enable_http_2: bool = msgspec.field(default=False, name="enableHttp2")
+    enable_fips: Annotated[bool | None, INERT] = None
+    force_firewall_policy_association: Annotated[bool | None, INERT] = None
+    web_application_firewall_configuration: FirewallConfiguration | None = None
+    firewall_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    authentication_certificates: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
+    trusted_client_certificates: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    ssl_profiles: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    rewrite_rule_sets: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
+    custom_error_configurations: Annotated[tuple[CustomError, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    private_link_configurations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    load_distribution_policies: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    listeners: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    routing_rules: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    backend_settings_collection: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    entra_jwt_validation_configs: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = (
+        msgspec.field(default=(), name="entraJWTValidationConfigs")
+    )
+    global_configuration: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
+    stopped: Annotated[bool, ASSIGNED, SECRET] = False
+    """Whether ``stop`` was the last word."""
+    operational_state: Annotated[str | None, READ_ONLY] = None
+    private_endpoint_connections: Annotated[tuple[dict[str, Any], ...], READ_ONLY] = ()
+    default_predefined_ssl_policy: Annotated[str | None, READ_ONLY] = None
+    resource_guid: Annotated[str | None, READ_ONLY] = None
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+def is_v2(gateway: Resource[ApplicationGateway]) -> bool:
+    """Whether it is of the generation whose rules have priorities."""
+    return gateway.properties.sku.name in ("Standard_v2", "WAF_v2", "Basic")
+
+
+KINDS = (
+    Kind(
+        GATEWAY,
+        ApplicationGateway,
+        envelope=frozenset({"zones", "identity"}),
+    ),
+)
