@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
+import httptools
 import msgspec
 
-_LONGEST = 1 << 28
-"""Bytes of an answer."""
+_PIECE = 1 << 16
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -23,20 +24,37 @@ class Taken(msgspec.Struct, frozen=True):
     refused: Mapping[str, str]
 
 
+class _Answer:
+    """Takes an HTTP answer piece by piece."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.body, self.over = bytearray(), False
+
+    def on_body(self, piece: bytes) -> None:
+        """Called by the parser."""
+        self.body += piece
+
+    def on_message_complete(self) -> None:
+        """Called by the parser."""
+        self.over = True
+
+
 async def ask(socket: str, path: str) -> bytes:
-    """The body of the answer to GET *path*. Raises ``OSError``: nobody is there."""
-    reader, writer = await asyncio.open_unix_connection(socket, limit=_LONGEST)
+    """The body of the answer to GET *path*. Raises ``OSError``: nobody is there, or not ready."""
+    reader, writer = await asyncio.open_unix_connection(socket)
+    answer = _Answer()
     try:
-        writer.write(f"GET {path} HTTP/1.0\r\nHost: envoy\r\n\r\n".encode())
-        answer = await reader.read(_LONGEST)
-        while piece := await reader.read(_LONGEST):
-            answer += piece
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n".encode())
+        while not answer.over and (piece := await reader.read(_PIECE)):
+            answer.parser.feed_data(piece)
+    except httptools.HttpParserError as error:
+        raise ConnectionError(f"no answer to {path}") from error
     finally:
         writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if b" 200 " not in head.partition(b"\r\n")[0]:
-        raise ConnectionError(f"no answer to {path}: {head[:80]!r}")
-    return body
+    if not answer.over or answer.parser.get_status_code() != HTTPStatus.OK:
+        raise ConnectionError(f"no answer to {path}")
+    return bytes(answer.body)
 
 
 def read(dump: bytes) -> Taken:
