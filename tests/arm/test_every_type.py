@@ -37,6 +37,7 @@ SOUND: dict[str, dict[str, Any]] = {
         "subnets": [
             {"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}},
             {"name": "b", "properties": {"addressPrefix": "10.0.1.0/24"}},
+            {"name": "gateways", "properties": {"addressPrefix": "10.0.3.0/24"}},
             {
                 "name": "dns",
                 "properties": {
@@ -74,6 +75,12 @@ SOUND: dict[str, dict[str, Any]] = {
     },
     "Microsoft.Network/virtualNetworkTaps": {
         "destinationNetworkInterfaceIPConfiguration": {"id": f"{NETWORK}/networkInterfaces/aaa/ipConfigurations/a"}
+    },
+    "Microsoft.Network/applicationGateways": {
+        "gatewayIPConfigurations": [{"name": "a", "properties": {"subnet": {"id": f"{SUBNET['id'][:-1]}gateways"}}}],
+        "frontendIPConfigurations": [
+            {"name": "a", "properties": {"subnet": {"id": f"{SUBNET['id'][:-1]}gateways"}}},
+        ],
     },
 }
 """Properties that are accepted, where none are not; in an order in which they can be created."""

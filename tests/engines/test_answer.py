@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lazulite.engines.probe.answer import LONGEST, MOST_PIECES, Answer, request
+from lazulite.engines.probe.answer import LONGEST, MOST_PIECES, WITHOUT, Answer, request
 
 BODY = b"Content-Length: 2\r\n\r\nok"
 CASES = [
@@ -35,9 +35,9 @@ CASES = [
 ]
 
 
-def read(pieces: list[bytes]) -> Answer:
+def read(pieces: list[bytes], body: str = "") -> Answer:
     """Take pieces as the prober does: until nothing more is read."""
-    answer = Answer()
+    answer = Answer(body=body)
     for piece in pieces:
         if not answer.over:
             answer.take(piece)
@@ -47,6 +47,26 @@ def read(pieces: list[bytes]) -> Answer:
 @pytest.mark.parametrize(("pieces", "reason"), CASES)
 def test_only_200_is_a_success(pieces: list[bytes], reason: str) -> None:
     answer = read(pieces)
+    assert (answer.known, answer.over, answer.reason) == (True, True, reason)
+
+
+FOUND, NOT_FOUND = b"Content-Length: 9\r\n\r\nall ready", b"Content-Length: 9\r\n\r\nnot quite"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        pytest.param([b"HTTP/1.1 200 OK\r\n" + FOUND], "", id="the text is in the body"),
+        pytest.param([b"HTTP/1.1 200 OK\r\n" + FOUND[:-3], FOUND[-3:]], "", id="the text comes in two pieces"),
+        pytest.param([b"HTTP/1.1 200 OK\r\n" + NOT_FOUND], WITHOUT, id="the text is not in the body"),
+        pytest.param([b"HTTP/1.1 500 No\r\n" + FOUND], "status 500", id="the status decides first"),
+        pytest.param([b"HTTP/1.0 200 OK\r\n\r\nready", b""], "", id="without a length it ends with the connection"),
+        pytest.param([b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"], WITHOUT, id="there is no body"),
+        pytest.param([b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + FOUND], "", id="100 is no answer yet"),
+    ],
+)
+def test_a_body_that_has_to_contain_a_text(pieces: list[bytes], reason: str) -> None:
+    answer = read(pieces, body="ready")
     assert (answer.known, answer.over, answer.reason) == (True, True, reason)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from urllib.parse import quote
 
 import httptools
@@ -15,6 +16,7 @@ MOST_PIECES = 256
 """Reads that an answer may take: who sends byte after byte costs no more than that."""
 OK = 200
 """The only status of success where none is given. Source: facts/load-balancer.md, "Probes" (custom-probe-overview)."""
+WITHOUT = "body without the text"
 _DEFAULT_PORTS = {80, 443}
 _KEPT = "/%:@!$&'()*+,;=-._~?"
 
@@ -34,8 +36,9 @@ def request(address: IPAddress, port: int, path: str, host: str = "", headers: I
 class Answer:
     """Takes the bytes as they come. ``reason`` is why the probe fails, nothing for a success."""
 
-    def __init__(self, statuses: tuple[tuple[int, int], ...] = ()) -> None:
-        self._statuses = statuses or ((OK, OK),)
+    def __init__(self, statuses: tuple[tuple[int, int], ...] = (), body: str = "") -> None:
+        self._statuses, self._wanted = statuses or ((OK, OK),), body.encode()
+        self._body = bytearray()
         self._parser = httptools.HttpResponseParser(self)
         self._length = self._pieces = 0
         self.known = False
@@ -49,11 +52,22 @@ class Answer:
         status = self._parser.get_status_code()
         if not 100 <= status < 200:
             good = any(first <= status <= last for first, last in self._statuses)
-            self._decide("" if good else f"status {status}")
+            if not good or not self._wanted:
+                self._decide("" if good else f"status {status}")
+
+    def on_body(self, piece: bytes) -> None:
+        """Called by the parser."""
+        self._body += piece
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
+        if self._parser.get_status_code() >= HTTPStatus.OK:
+            self._judge()
         self.over = self.known
+
+    def _judge(self) -> None:
+        """By the body, which is all there."""
+        self._decide("" if self._wanted in self._body else WITHOUT)
 
     def take(self, piece: bytes) -> None:
         """The next bytes; none at all is the end."""
@@ -76,5 +90,7 @@ class Answer:
 
     def _end(self, reason: str) -> None:
         """Nothing more is read; *reason* is why that is a failure, if the verdict is not there yet."""
+        if self._body and self._wanted:
+            self._judge()
         self._decide(reason)
         self.over = True

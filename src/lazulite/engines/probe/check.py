@@ -42,7 +42,7 @@ def patience_s(probe: Probe) -> float:
 
 async def check(opened: socket.socket, address: IPAddress, probe: Probe, said: Said = Said()) -> str:  # noqa: B008
     """Ask through *opened*, which is not connected yet. Why the probe fails, or nothing: it succeeds."""
-    answer = Answer(probe.statuses)
+    answer = Answer(probe.statuses, probe.body)
     try:
         async with asyncio.timeout(patience_s(probe)):
             await _ask(opened, address, probe, said, answer)

@@ -22,6 +22,8 @@ _LOGS = {
     "no way to the machine": "Cannot connect to backend server. Check whether any NSG/UDR/Firewall is blocking access "
     "to the server. Check if application is running on correct port.",
     "no running machine has this address": "Cannot connect to backend server. Check if application is running.",
+    "body without the text": "Body of the backend's HTTP response did not match the probe setting. Received response "
+    "body doesn't contain the string.",
 }
 """What a failed probe is called. Source: facts/application-gateway.md, "Health" (texts in substance)."""
 GOOD = "Success. Received 200 status code"

@@ -29,7 +29,6 @@ def resource(
     }
     found = replace(
         said,
-        stopped=before.stopped,
         sku=replace(said.sku, tier=said.sku.tier or _tier(said.sku.name)),
         gateway_ip_configurations=_each(
             said.gateway_ip_configurations, before.gateway_ip_configurations, new, taken, view

@@ -15,7 +15,6 @@ from lazulite.services.application_gateway import tls, validate_routing
 from lazulite.services.application_gateway.model import (
     MAX_HOSTS,
     ApplicationGateway,
-    FirewallConfiguration,
     Frontend,
     GatewayIpConfiguration,
     HttpListener,
@@ -41,8 +40,6 @@ def resource(new: Resource[ApplicationGateway], view: View, lab: Lab) -> Iterato
     yield from _certificates(new.properties)
     if new.properties.ssl_policy is not None:
         yield from _policy(new.properties.ssl_policy)
-    if new.properties.web_application_firewall_configuration is not None:
-        yield from _firewall(new.properties.web_application_firewall_configuration)
     yield from validate_routing.rules(new)
 
 
@@ -233,9 +230,3 @@ def _policy(policy: SslPolicy) -> Iterator[Violation]:
     if policy.disabled_ssl_protocols:
         message = "Protocols are not disabled one by one here: say minProtocolVersion."
         yield Violation(INVALID, message, f"{path}.disabledSslProtocols")
-
-
-def _firewall(configuration: FirewallConfiguration) -> Iterator[Violation]:
-    if configuration.enabled:
-        message = "The web application firewall is not supported yet."
-        yield Violation(INVALID, message, "properties.webApplicationFirewallConfiguration.enabled")
