@@ -62,13 +62,17 @@ class Reached(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Whose flows are asked about: ports, frontends and hosts by name, addresses by prefix; with neither, everybody's."""
+    """Whose flows are asked about: ports and frontends by name, addresses by prefix, the Internet; with none of these,
+    everybody's."""
 
     names: frozenset[str] = frozenset()
     prefixes: tuple[IPNetwork, ...] = ()
+    internet: bool = False
 
     def holds(self, endpoint: Endpoint, part: Part | None) -> bool:
-        if endpoint.name in self.names or not (self.names or self.prefixes):
+        if endpoint.name in self.names or not (self.names or self.prefixes or self.internet):
+            return True
+        if self.internet and part is not None:
             return True
         if part is not None:
             return any(overlap(p, mine) for p in self.prefixes for mine in part.prefixes)

@@ -27,6 +27,7 @@ COMMANDS = {
     "proxy": "relay",
     "dig": "dig",
     "trace": "trace",
+    "reach": "reach",
     "logs": "logs",
     "reset": "status",
     "demo": "demo.command",

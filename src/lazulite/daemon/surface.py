@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from lazulite.daemon import questions, snapshot
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
+from lazulite.daemon.reaching import ReachQuestion, reach
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.drivers.linux.guests import GuestError
 from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, SourceNat, Vrf
@@ -51,6 +53,7 @@ class Surface:
             ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
+            ("POST", "reach"): self._reach,
             ("GET", "counters"): self._counters,
             ("GET", "probes"): self._probes,
             ("GET", "ports"): self._ports,
@@ -110,6 +113,14 @@ class Surface:
         """The namespaces of a machine's network, and its addresses."""
         found = find(self._controller.model, request.query.get("name", ""))
         return found.document() | self._parts.namespaces(found.entry)
+
+    async def _reach(self, request: Request) -> dict[str, Any]:
+        return await asyncio.to_thread(reach, self._frozen(), body(request, ReachQuestion))
+
+    def _frozen(self) -> ForwardingModel:
+        """The network as it is now, in a copy that another thread may read."""
+        network = self._controller.network
+        return ForwardingModel([*network.model, *network.contents.values()])
 
     async def _counters(self, request: Request) -> dict[str, Any]:
         counted = await self._controller.network.counters()
