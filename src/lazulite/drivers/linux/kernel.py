@@ -11,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import netlink, nftext, skeleton
+from lazulite.drivers.linux import namespaces, netlink, nftext, skeleton
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.libnftables import NftError
 from lazulite.drivers.linux.state import (
@@ -29,6 +31,7 @@ from lazulite.drivers.linux.state import (
     Namespace,
     Neighbour,
     Skeleton,
+    Spec,
     TunnelEnd,
     Veth,
     Vxlan,
@@ -143,6 +146,8 @@ class Kernel:
 
     def _links(self, changes: list[Change]) -> None:
         """Create links, after those they take the place of are gone. Both ends come up before anyone uses them."""
+        self._resize([c for c in changes if c[1] and c[2] and resized(c[1].spec, c[2].spec)])
+        changes = [c for c in changes if not (c[1] and c[2] and resized(c[1].spec, c[2].spec))]
         again = _ends_made(changes)
         self._unlink([c for c in changes if c[1] is not None and (c[2] is not None or _far_end(c[1]) in again)])
         near: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
@@ -159,20 +164,41 @@ class Kernel:
             for name, part in messages.items():
                 self._send(name, part)
 
+    def _resize(self, changes: list[Change]) -> None:
+        """Change the MTU of both ends of links that stand: nothing that crosses them is lost."""
+        for (name, _, interface), _, new in changes:
+            if new is not None and isinstance(new.spec, Veth):
+                self._send(name, [(netlink.resize(interface, new.spec.mtu, new.spec.alias), new)])
+                if self._handles.exists(new.spec.far_namespace):
+                    self._send(new.spec.far_namespace, [(netlink.resize(new.spec.far_name, new.spec.mtu), new)])
+
     def _tunnels(self, changes: list[Change]) -> None:
         for (name, _, interface), old, new in changes:
             if not self._handles.exists(name):
                 continue
             route = self._handles.route(name)
+            if old is not None and new is not None and redirected(old.spec, new.spec):
+                assert isinstance(new.spec, Vxlan)
+                self._send(name, [(netlink.redirect(interface, new.spec.remote), new)])
+                continue
             if old is not None:
                 self._send(name, [(netlink.delete_link(interface), old)], removing=True)
                 route.forget(interface)
             if new is not None and isinstance(new.spec, Vxlan):
-                said, index = new.spec, route.reserve(interface)
-                made = netlink.vxlan(interface, index, said.port, said.identifier, said.local, TUNNEL_MTU)
-                configured = netlink.configure(interface, rp_filter=0, send_redirects=0)
-                up = netlink.set_up(interface, noarp=True)
-                self._send(name, [(message, new) for message in (made, configured, up)])
+                self._tunnel(name, interface, new, new.spec)
+
+    def _tunnel(self, name: str, interface: str, item: Item, said: Vxlan) -> None:
+        """Make a tunnel, from where its datagrams are to leave."""
+        under = said.underlay or name
+        if not self._handles.exists(under):
+            self._refuse(item, f"tunnel {interface}: a namespace is missing")
+            return
+        into = self._handles.descriptor(name) if under != name else -1
+        index, where = self._handles.route(name).reserve(interface), (said.port, said.identifier, said.local)
+        made = netlink.vxlan(interface, index, *where, TUNNEL_MTU, said.remote, into)
+        configured = netlink.configure(interface, said.underlay, rp_filter=0, send_redirects=0)
+        self._send(under, [(made, item)])
+        self._send(name, [(message, item) for message in (configured, netlink.set_up(interface, noarp=True))])
 
     def _near(self, name: str, interface: str, spec: Veth) -> list[bytes]:
         here, there = self._handles.route(name), self._handles.route(spec.far_namespace)
@@ -222,6 +248,11 @@ class Kernel:
         self._send(name, drops, removing=True)
 
     def _filters(self, name: str, changes: list[Change]) -> None:
+        if any(isinstance(c[2].spec, Chain) and c[2].spec.interfaces for c in changes if c[2]):
+            # Where a rule holds an interface by number, nft asks the namespace it runs in for it.
+            with namespaces.inside(self._handles.descriptor(name)):
+                self._transact(name, nftext.ordered(changes))
+            return
         self._transact(name, nftext.ordered(changes))
 
     def _refilled(self, name: str, changes: list[Change]) -> bool:
@@ -247,6 +278,16 @@ class Kernel:
             middle = len(changes) // 2
             self._transact(name, changes[:middle])
             self._transact(name, changes[middle:])
+
+
+def resized(old: Spec, new: Spec) -> bool:
+    """Whether a link stays and has another MTU."""
+    return isinstance(old, Veth) and isinstance(new, Veth) and replace(old, mtu=new.mtu) == new != old
+
+
+def redirected(old: Spec, new: Spec) -> bool:
+    """Whether a tunnel stays and leads to somebody else."""
+    return isinstance(old, Vxlan) and isinstance(new, Vxlan) and replace(old, remote=new.remote) == new != old
 
 
 def _far_end(item: Item) -> tuple[str, str]:
@@ -291,7 +332,7 @@ def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
             yield netlink.neighbour(route.index(spec.interface), parts[1], spec.mac)
         case KernelRoute():
             index = route.index(spec.interface) if spec.interface else 0
-            yield netlink.route(parts[1], int(parts[0]), spec.kind, index, spec.via)
+            yield netlink.route(parts[1], int(parts[0]), spec.kind, index, spec.via, spec.mtu)
         case MarkRule():
             yield netlink.rule(_FAMILIES[parts[0]], int(parts[1]), spec.table, _PRIORITY)
         case WayRule():

@@ -16,7 +16,7 @@ from lazulite.drivers.linux.skeleton import DYNAMIC_SETS, FIXED_CHAINS, FIXED_SE
 from lazulite.drivers.linux.state import Chain, Declared, FilledMap, Item, Key, ListBody, Namespace, Skeleton, key
 
 Found = Iterator[tuple[Key, Item]]
-_RULED = ("router", "edge", "detour", "internet")
+_RULED = ("router", "edge", "detour", "tap", "internet")
 """Roles of namespaces that have a ruleset."""
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
 _RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element"}

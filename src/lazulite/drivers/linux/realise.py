@@ -19,6 +19,7 @@ from lazulite.drivers.linux import (
     realise_global,
     realise_internal,
     realise_steering,
+    realise_tap,
 )
 from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_steering import LINK_MAC
@@ -58,6 +59,7 @@ from lazulite.forwarding.model import (
     Route,
     RouteTable,
     SourceNat,
+    TapSource,
     Vrf,
 )
 from lazulite.incremental import Delta, Incremental, Node, Trace
@@ -89,6 +91,7 @@ class Realiser:
             touched |= {entry.key, *(self._index.forget(old) if old else ()), *self._index.learn(entry)}
             self.model.put([entry])
             add += [] if old else _roots(entry)
+        touched |= set(self._index.collect(self.model))
         return self._engine.advance(self._run, touched, add, drop)
 
     def _run(self, node: Node, trace: Trace) -> Iterable[tuple[Key, Item]]:
@@ -146,12 +149,13 @@ def port(scene: Scene, name: str) -> Items:
         return
     router, guest, nic = names.router(entry.vrf), names.guest(entry.guest), names.nic(entry.guid)
     inner, origin = f"eth{entry.slot}", entry.origin
-    link = Veth(names.GATEWAY_MAC, guest, inner, _mac(entry), label=entry.label)
+    mtu = names.JUMBO_MTU if scene.collects(entry) else names.USUAL_MTU
+    link = Veth(names.GATEWAY_MAC, guest, inner, _mac(entry), label=entry.label, mtu=mtu)
     yield put(router, link, nic, origin=origin)
     for address, subnet in zip(entry.addresses, entry.gateways, strict=True):
         yield from _reach(entry, address, subnet, router, guest, nic, inner)
     for family in sorted({a.version for a in entry.addresses}):
-        yield from _first_hop(entry, family, guest, inner)
+        yield from _first_hop(entry, family, guest, inner, names.USUAL_MTU if mtu != names.USUAL_MTU else 0)
         yield from _interface(scene, entry, family, router, nic)
     scene.demand(table, entry.vrf, entry.routes)
     yield from _translations(scene, entry)
@@ -175,14 +179,15 @@ def _mac(entry: Port) -> str:
     return entry.mac.replace("-", ":").lower()
 
 
-def _first_hop(entry: Port, family: int, guest: str, inner: str) -> Items:
-    """The guest's gateway: known for good, and the default route of the primary interface only.
+def _first_hop(entry: Port, family: int, guest: str, inner: str, mtu: int) -> Items:
+    """The guest's gateway: known for good, and the default route of the primary interface only. *mtu* is what the guest
+    sends where its link takes more.
     Source: facts/virtual-network.md 7 (virtual-network-network-interface)."""
     subnet = next(s for s in entry.gateways if s.version == family)
     gateway = str(subnet.network_address + 1) if isinstance(subnet, IPv4Network) else names.GATEWAY_6
     yield put(guest, Neighbour(inner, names.GATEWAY_MAC), inner, gateway, origin=entry.origin)
     prefix = EVERYTHING[family == 6] if entry.slot == 0 else subnet
-    yield put(guest, towards(inner, gateway), MAIN, prefix, origin=entry.origin)
+    yield put(guest, towards(inner, gateway, mtu), MAIN, prefix, origin=entry.origin)
 
 
 def _interface(scene: Scene, entry: Port, family: int, router: str, nic: str) -> Items:
@@ -341,5 +346,6 @@ _ROOTS: dict[type, tuple[Any, ...]] = {
     Detour: (realise_detour.detour,),
     GlobalRule: (realise_global.rule,),
     Nearness: (realise_global.source,),
+    TapSource: (realise_tap.source,),
 }
 """What begins with an entry of a type; several may, in different namespaces."""

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from lazulite.drivers.linux.state import Item, Key, Spec, key
+from lazulite.forwarding import copying
 from lazulite.forwarding.model import (
     BalancingRule,
     Entry,
@@ -63,6 +64,12 @@ class Scene:
         found = (self.get(BalancingRule, name) for name in sorted(self._index.rules.get(frontend, ())))
         return [rule for rule in found if rule is not None]
 
+    def collects(self, port: Port) -> bool:
+        """Whether copies of packets may come to a port, for it or for a frontend that it is behind."""
+        keys = {("collector", port.vrf, a) for a in port.addresses if a.version == 4}
+        self._trace.reads |= keys
+        return any((vrf, a) in self._index.collectors for _, vrf, a in keys)
+
     def orders(self) -> list[tuple[str, ...]]:
         """Each order of regions that a source has, once."""
         self._trace.reads.add(("orders",))
@@ -87,6 +94,12 @@ class Index:
         self.rules: dict[str, set[str]] = {}
         self.detours: dict[IPAddress, str] = {}
         self.orders: Counter[tuple[str, ...]] = Counter()
+        self.collectors: frozenset[tuple[str, IPAddress]] = frozenset()
+
+    def collect(self, model: ForwardingModel) -> Iterator[Hashable]:
+        """Find the collectors of all taps; yields the read keys of those that became one or are none any more."""
+        before, self.collectors = self.collectors, frozenset(copying.collectors(model))
+        yield from (("collector", *address) for address in before ^ self.collectors)
 
     def forget(self, entry: Any) -> Iterator[Hashable]:
         """Take an old entry out; yields the read keys that this touches."""
