@@ -177,7 +177,7 @@ def items(entry: Any) -> Iterator[AnyItem]:
     """What the server is told of an entry other than a record set."""
     match entry:
         case Zone():
-            yield spec.ZoneSpec(entry.name, entry.fqdn, entry.servers)
+            yield spec.ZoneSpec(entry.name, entry.fqdn, entry.servers, entry.seed)
         case ZoneLink():
             yield spec.LinkSpec(entry.name, entry.vrf, entry.zone, entry.fallback)
         case PlatformResolver():

@@ -196,6 +196,8 @@ class Kind(msgspec.Struct, frozen=True):
     default_sku: Sku | None = None
     asynchronous: bool = True
     """Whether writes answer with an operation to poll."""
+    bodiless: bool = False
+    """Whether a write can come without a body: there is nothing to say of such a resource but that it is to be."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
     deleted: Any = None

@@ -28,12 +28,15 @@ MEMBERS: TypeAlias = Mapping[str, frozenset[str]]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Who asks: the client's address as far as it is known, how many bits of it, and where that is."""
+    """Who asks: the client's address as far as it is known, how many bits of it, and where that is; and whether they
+    want signatures, and the code beside a proof."""
 
     qtype: int
     client: IPAddress | None = None
     bits: int = 0
     place: Whereabouts | None = None
+    dnssec: bool = False
+    compact: bool = False
 
 
 class Chosen(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from lazulite.engines.dns import sockets, spec
 from lazulite.engines.dns.batches import SLOTS, Batch
 from lazulite.engines.dns.limits import Limiter
 from lazulite.engines.dns.service import Service, Waiting
+from lazulite.engines.dns.signing import HOUR_S
 from lazulite.engines.dns.spec import AnyItem, Change, Done, Listener, Load, Members
 from lazulite.engines.dns.tables import Set
 from lazulite.engines.dns.upstream import Asking, Upstreams
@@ -250,6 +251,7 @@ class Server:
         self._places: dict[str, Place] = {}
         self._problems: dict[str, str] = {}
         self._connections: dict[Connection, None] = {}
+        self._hour = _hour()
         self._upstreams = Upstreams(self.loop.add, self.loop.remove, self.loop.at, lambda: self.world.generation)
         self.loop.at(time.monotonic() + 1, self._sweep)
 
@@ -342,4 +344,11 @@ class Server:
         now = time.monotonic()
         for connection in [c for c in self._connections if now - c.heard > _IDLE_S]:
             connection.close()
+        if _hour() != self._hour:  # what is kept rendered has signatures of the hour before
+            self._hour = _hour()
+            self.world.changed()
         self.loop.at(now + 1, self._sweep)
+
+
+def _hour() -> int:
+    return int(time.time()) // HOUR_S

@@ -13,7 +13,21 @@ from typing import TypeAlias
 import msgspec
 
 from lazulite.engines.dns import message
-from lazulite.engines.dns.message import AA, AXFR, FORMERR, IXFR, RA, REFUSED, TC, Answer, Query, Response
+from lazulite.engines.dns.message import (
+    AA,
+    AXFR,
+    FORMERR,
+    IXFR,
+    NXNAME,
+    OPT,
+    RA,
+    REFUSED,
+    TC,
+    Answer,
+    Edns,
+    Query,
+    Response,
+)
 from lazulite.engines.dns.policies import Asked
 from lazulite.engines.dns.resolution import Forward, authority, resolve
 from lazulite.engines.dns.spec import Listener
@@ -21,7 +35,8 @@ from lazulite.engines.dns.world import World
 
 REMEMBERED = 1 << 16
 """Rendered messages a listener keeps before it forgets them all."""
-_OPT_TYPE_ONLY = 41
+_NO_QUESTION = frozenset({OPT, NXNAME})
+"""Types that nobody can have. Source: RFC 6891, section 6.1.1; RFC 9824, section 3.5."""
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -35,6 +50,7 @@ class Rendered(msgspec.Struct, frozen=True):
     scope: int = 0
 
 
+_PLAIN = Edns(0)
 Pending: TypeAlias = Generator[Forward, Answer | None, Response]
 Finish: TypeAlias = Callable[[Response], bytes]
 
@@ -75,12 +91,12 @@ class Service:
         except message.Refused as refused:
             return message.failure(data, refused)
         self.known()  # a change of the world empties what was kept
-        rendered = self._records.get(query.question.lower())
+        rendered = self._records.get(_wanted(query))
         if rendered is not None:
             return self._finished(query, rendered, data, source, tcp)
         if query.qtype in (AXFR, IXFR):
             return self._finished(query, _render(query, Response(REFUSED), 0), data, source, tcp)
-        if query.qtype == _OPT_TYPE_ONLY:
+        if query.qtype in _NO_QUESTION:
             return message.failure(data, message.Refused(FORMERR, 12 + len(query.question)))
         return self._looked_up(query, data, source, tcp)
 
@@ -100,15 +116,15 @@ class Service:
             return finish(done.value)
 
     def _asked(self, query: Query, source: str) -> Asked:
-        subnet = query.edns.subnet if query.edns is not None else None
-        if subnet is not None:
-            return Asked(query.qtype, subnet.network_address, subnet.prefixlen)
-        client = self._seen_as or ip_address(source.partition("%")[0])
-        return Asked(query.qtype, client, client.max_prefixlen)
+        edns = query.edns or _PLAIN
+        client, bits = self._seen_as or ip_address(source.partition("%")[0]), 128
+        if edns.subnet is not None:
+            client, bits = edns.subnet.network_address, edns.subnet.prefixlen
+        return Asked(query.qtype, client, min(bits, client.max_prefixlen), None, edns.dnssec, edns.compact)
 
     def _finished(self, query: Query, rendered: Rendered, data: bytes, source: str, tcp: bool) -> bytes:
         if rendered.static and len(self._records) < REMEMBERED:
-            self._records[query.question.lower()] = rendered
+            self._records[_wanted(query)] = rendered
         opt = self._opt(query, rendered, source)
         size = message.HEADER.size + len(query.question) + len(rendered.records) + len(opt)
         if size > (65535 if tcp else query.limit):
@@ -141,6 +157,12 @@ class Service:
         except (message.Ignored, message.Refused):
             return None
         return message.message(query, TC, 0, (0, 0, 0), b"", b"")
+
+
+def _wanted(query: Query) -> bytes:
+    """What answers are kept by: the question, and what is wanted beside the answer."""
+    question, edns = query.question.lower(), query.edns
+    return question + bytes((1 + edns.compact,)) if edns is not None and edns.dnssec else question
 
 
 def failed(finish: Finish) -> bytes:
