@@ -53,8 +53,16 @@ class FlowClass(msgspec.Struct, frozen=True):
 class Matrix:
     """The regions between all pairs of endpoints, as of the index when it was made."""
 
-    def __init__(self, index: Index, sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> None:
-        self._index = index
+    def __init__(
+        self,
+        index: Index,
+        sources: Sequence[Endpoint],
+        destinations: Sequence[Endpoint],
+        *,
+        seen: Callable[[Gated, Band], None] | None = None,
+    ) -> None:
+        """*seen* is told the lists that every walk met, narrowed to what its addresses select."""
+        self._index, self._seen = index, seen
         self._telling = _Telling(index, {*sources, *destinations})
         self._senders = _classed(sources, self._telling.sender)
         self._receivers = _classed(destinations, self._telling.receiver)
@@ -121,6 +129,8 @@ class Matrix:
         ends = source.address, destination.address
         walk = Walk(self._index, ends, band.fresh(), admit, Bindings(), pick)
         end = _end(walk, walk.start(source.name))
+        if self._seen is not None:
+            self._seen(tuple(gates), band)
         return self._regions(*settle(tuple(gates), end), band)
 
     def _different(self, source: Endpoint, pick: Pick) -> Pick:
