@@ -12,12 +12,13 @@ import pytest
 
 from lazulite.agent.monitors import LinuxSpaces, Monitors
 from lazulite.agent.protocol import Observed
+from lazulite.engines.measure import rounds
 from lazulite.forwarding.model import Action, Check, Monitor, NextHop, Route, RouteTable, Rule
 from lazulite.values import Direction, PortRange, Protocol
 from tests.drivers.worlds import access_list, port, vrf
 from tests.packets.net import Net
 
-pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
+pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime", "impatient")]
 LIMIT_S = 20.0
 """Bound of what must happen."""
 A, B = "/one/vm0", "/one/vm1"
@@ -32,6 +33,12 @@ SHUT = access_list(
         *OPEN.rules,
     ),
 )
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is dropped is waited for a second, and a state that must come may come in a later round."""
+    monkeypatch.setattr(rounds, "PATIENCE_S", 1.0)
 
 
 def machines(ingress: str = "open") -> list[Any]:
