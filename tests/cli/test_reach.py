@@ -112,3 +112,22 @@ def test_a_cell_of_the_grid_joins_rows_and_leaves_out_the_diagonal() -> None:
         [row(["tcp"], "80"), row(["udp"], "80"), row(["tcp"], "81"), row(["ah"], "0-65535", arrives=False)]
     )
     assert found == {("a", "b"): ["tcp 80-81", "udp 80"]}
+
+
+def test_an_audit_of_the_demo_tells_the_answer_that_gets_lost(demo: Lab) -> None:
+    """The database's subnet has a route by the appliance to that of the batch machines, and these have none back."""
+    done = lazulite(demo, "audit")
+    first, why, by, example, count = done.stdout.splitlines()
+    assert (done.returncode, first) == (1, "error    lost-answer  system route")
+    assert why.strip() == "the packet goes by nva, its answer goes directly and ends null routed"
+    assert by.strip() == "by rt-data/to-app, hub/to-spoke-app"
+    assert example.strip() == "for example tcp 10.2.1.4 > 10.1.2.4:1 from db"
+    assert count == "1 error"
+
+
+def test_an_audit_may_be_of_one_resource_and_fail_on_nothing(demo: Lab) -> None:
+    nothing = lazulite(demo, "audit", "no-such-thing")
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to tell.\n")
+    done = lazulite(demo, "audit", "--fail-on", "never", "--json")
+    [finding] = json.loads(done.stdout)["value"]
+    assert (done.returncode, finding["concern"]) == (0, "lost-answer")

@@ -28,6 +28,7 @@ COMMANDS = {
     "dig": "dig",
     "trace": "trace",
     "reach": "reach",
+    "audit": "audit",
     "logs": "logs",
     "reset": "status",
     "demo": "demo.command",

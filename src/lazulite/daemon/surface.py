@@ -12,6 +12,7 @@ import msgspec
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
 from lazulite.daemon import questions, snapshot
+from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
@@ -54,6 +55,7 @@ class Surface:
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
             ("POST", "reach"): self._reach,
+            ("POST", "audit"): self._audit,
             ("GET", "counters"): self._counters,
             ("GET", "probes"): self._probes,
             ("GET", "ports"): self._ports,
@@ -116,6 +118,9 @@ class Surface:
 
     async def _reach(self, request: Request) -> dict[str, Any]:
         return await asyncio.to_thread(reach, self._frozen(), body(request, ReachQuestion))
+
+    async def _audit(self, request: Request) -> dict[str, Any]:
+        return await asyncio.to_thread(audit, self._frozen(), body(request, AuditQuestion))
 
     def _frozen(self) -> ForwardingModel:
         """The network as it is now, in a copy that another thread may read."""
