@@ -77,7 +77,8 @@ class Actions:
     def _context(self, body: Any, query: Mapping[str, str]) -> Context:
         backend = self._backend
         view, now = View(backend.store.snapshot), backend.now().isoformat().replace("+00:00", "Z")
-        return Context(view, backend.model, backend.lab, now, body, query, backend.observations)
+        seen = backend.observations
+        return Context(view, backend.model, backend.lab, now, body, query, seen, backend.analysis)
 
     def _operation(self, address: Address, result: Any) -> Operation:
         revision = self._backend.store.snapshot.revision

@@ -14,6 +14,7 @@ from lazulite.arm.backend import Tenant
 from lazulite.arm.locations import REGIONS
 from lazulite.arm.scopes import KINDS, Subscription, new_subscription
 from lazulite.daemon.network import Network
+from lazulite.daemon.answers import Answers
 from lazulite.daemon.parts import Parts
 from lazulite.forwarding.model import ForwardingModel, Guest
 from lazulite.resources.view import Registry, Snapshot
@@ -70,6 +71,10 @@ class Controller:
         return Observations(guests, parts.scripts, self.network.contents, parts.reasons, parts.reports)
 
     def committed(self, snapshot: Snapshot, touched: Collection[Any]) -> None:
+    @property
+    def analysis(self) -> Answers:
+        return Answers(self.index)
+
         self.network.committed(snapshot, touched)
 
     async def settled(self, revision: int) -> list[tuple[str, str]]:

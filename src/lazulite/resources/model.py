@@ -51,6 +51,9 @@ UNSUPPORTED = Marker("unsupported")
 """Azure acts on it, the lab does not, and to accept it in silence would lie about packets: any value but the
 default is refused by name."""
 
+FALLS = Marker("falls")
+"""On a weak ``Link`` or ``Ref``: the resource that has it goes when its target does."""
+
 OMITTED_WHEN_EMPTY = Marker("omitted when empty")
 """A list that the answer leaves out while nothing is in it. Read-only lists always are."""
 
