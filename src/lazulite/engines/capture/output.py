@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from lazulite.engines.capture.spec import MORE, NEW_FILE
+from lazulite.engines.capture.spec import FRAME, MORE, NEW_FILE
 
 
 class Plain:
@@ -16,23 +16,20 @@ class Plain:
     def begin(self, data: bytes) -> None:
         self.write(data)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, packets: int = 0) -> None:
         left = memoryview(data)
         while left:
             left = left[os.write(self._descriptor, left) :]
 
 
 class Framed:
-    """For who keeps files: see :data:`lazulite.engines.capture.spec.FRAME_HEADER`."""
+    """For who keeps files: see :data:`lazulite.engines.capture.spec.FRAME`."""
 
     def __init__(self, descriptor: int) -> None:
         self._plain = Plain(descriptor)
 
     def begin(self, data: bytes) -> None:
-        self._frame(NEW_FILE, data)
+        self._plain.write(FRAME.pack(NEW_FILE, len(data), 0) + data)
 
-    def write(self, data: bytes) -> None:
-        self._frame(MORE, data)
-
-    def _frame(self, letter: bytes, data: bytes) -> None:
-        self._plain.write(letter + len(data).to_bytes(4) + data)
+    def write(self, data: bytes, packets: int = 0) -> None:
+        self._plain.write(FRAME.pack(MORE, len(data), packets) + data)

@@ -17,7 +17,7 @@ _ROUND_MS = 100
 _HELD_NS = 100_000_000
 """Packets of several interfaces wait this long, so that they are written in the order of their times."""
 _LAST_ROUNDS = 50
-_TOLD_S = 1.0
+_TOLD_S = 0.5
 _ASKED_AT_ONCE = 200
 _FLOWS_KEPT = 1 << 16
 
@@ -41,7 +41,8 @@ class Output(Protocol):
     def begin(self, data: bytes) -> None:
         """A new file begins with these bytes."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes, packets: int = 0) -> None:
+        """So many packets, whole ones."""
 
 
 class _EndError(Exception):
@@ -158,7 +159,7 @@ class Recording:
 
     def _flush(self, batch: list[bytes]) -> None:
         if batch:
-            self._output.write(b"".join(batch))
+            self._output.write(b"".join(batch), len(batch))
             batch.clear()
 
     def _begin(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TypeAlias
 
 import msgspec
@@ -41,8 +42,8 @@ class Spec(msgspec.Struct, frozen=True):
     """Bytes of all rings together."""
 
 
-FRAME_HEADER = 5
-"""A frame is one letter, a length of four bytes in network order, and that many bytes."""
+FRAME = struct.Struct("!cII")
+"""Before each frame: one of the letters, how many bytes follow, and how many packets are in them."""
 NEW_FILE, MORE = b"N", b"M"
 """Letters: these bytes begin a file; they go on with the one that was begun."""
 
