@@ -10,9 +10,10 @@ from lazulite.drivers.linux import LinuxDriver, names, skeleton, skeleton_intern
 from lazulite.drivers.linux.realise import Realiser
 from lazulite.drivers.linux.state import Address, Chain, Item, Key
 from lazulite.drivers.memory import MemoryDriver
-from lazulite.forwarding.model import Detour, GlobalRule, PlatformResolver, Tunnel, Vrf
+from lazulite.forwarding.model import Detour, GlobalRule, PlatformResolver, Tap, TapSource, Tunnel, Vrf
 from lazulite.forwarding.stages import STAGES, UNSUPPORTED
 from lazulite.values import Protocol
+from tests.drivers.worlds import port, vrf
 
 
 def resolver() -> dict[Key, Item]:
@@ -34,6 +35,14 @@ def global_address() -> dict[Key, Item]:
     """What an address of several regions wants."""
     realiser = Realiser()
     realiser.advance([GlobalRule("all", "all", ip_address("198.18.9.9"), Protocol.TCP, 80, ())], ())
+    return realiser.wanted
+
+
+def tapped() -> dict[Key, Item]:
+    """What a port wants whose packets are copied."""
+    realiser = Realiser()
+    tap = Tap("tap", "tap", "/one", ip_address("10.0.0.9"), 4789, 7)
+    realiser.advance([vrf("/one"), *port(0, "/one"), tap, TapSource("s", "/one/nic0", "tap")], ())
     return realiser.wanted
 
 
@@ -61,6 +70,7 @@ REALISED = {
         isinstance(i.spec, Chain) and i.spec.hook and k[0] == names.INTERNET for k, i in global_address().items()
     ),
     "detour-tunnels": "symhash" in DETOUR,
+    "duplicating-chain": sum("dup to" in r for i in tapped().values() for r in getattr(i.spec, "rules", ())) == 2,
     "internet-router": names.INTERNET == "internet",
 }
 

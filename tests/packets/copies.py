@@ -17,7 +17,7 @@ from tests.drivers.worlds import port, vrf
 from tests.packets.net import DEADLINE_S, Net
 
 _ANY = 3
-_OUTGOING = 4
+IPV4 = b"\x08\x00"
 IDENTIFIER = 0x1A2B3C
 LOCAL = {n: tuple(Route(p, NextHop.LOCAL) for p in vrf(n).prefixes) for n in ("/one", "/two")}
 
@@ -75,9 +75,9 @@ class Seen:
         return [c for f in self.read() if (c := copy(f)) is not None and c.port == port]
 
     def until(self, count: int, port: int = 4789) -> list[Copy]:
-        """Wait for so many copies."""
+        """Wait for so many copies of packets of IP version 4: machines say something of their own in version 6."""
         end = time.monotonic() + DEADLINE_S
-        while len(found := self.copies(port)) < count:
+        while len(found := [c for c in self.copies(port) if c.frame[12:14] == IPV4]) < count:
             assert time.monotonic() < end, f"{len(found)} copies of {count}"
             select.select([self._socket], [], [], 0.1)
         return found
@@ -89,7 +89,7 @@ class Seen:
 
 def copy(frame: bytes) -> Copy | None:
     """The VXLAN datagram in a frame, if it is a whole one."""
-    if frame[12:14] != b"\x08\x00" or frame[23] != 17 or frame[14] != 0x45:
+    if frame[12:14] != IPV4 or frame[23] != 17 or frame[14] != 0x45:
         return None
     source_port, port = struct.unpack_from(">HH", frame, 34)
     if len(frame) < 50 or frame[42] != 8:

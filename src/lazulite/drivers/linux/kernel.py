@@ -6,6 +6,7 @@ refused transaction is bisected down to the item that it is about, with the rest
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -21,6 +22,7 @@ from lazulite.drivers.linux.state import (
     Address,
     Chain,
     Declared,
+    Delay,
     Element,
     FilledMap,
     Item,
@@ -42,10 +44,13 @@ Change: TypeAlias = tuple[Key, Item | None, Item | None]
 """What, as it is now, as it shall be."""
 TUNNEL_MTU = 1500
 """Of the packets inside, as the interfaces of workloads have it; longer ones than fit are told so by the kernel."""
+SILENT_MTU = 1000
+"""Of a tunnel that only gets duplicates, which nobody measures: below 1,280 the kernel has no IPv6 on an interface, so
+that it sends nothing of its own."""
 _LINK_UP_S = 5.0
 """Bound of what takes the kernel microseconds."""
 _NFT = (Declared, Element, FilledMap, Chain, ListBody)
-_ROUTING = (Address, Neighbour, TunnelEnd, KernelRoute, MarkRule, WayRule)
+_ROUTING = (Address, Neighbour, TunnelEnd, KernelRoute, MarkRule, WayRule, Delay)
 _ALREADY_SO = {3, 19, 2, 17, 99, 22}
 """Removing what is gone (ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL) is done: a link takes what hangs on it along."""
 
@@ -195,8 +200,11 @@ class Kernel:
             return
         into = self._handles.descriptor(name) if under != name else -1
         index, where = self._handles.route(name).reserve(interface), (said.port, said.identifier, said.local)
-        made = netlink.vxlan(interface, index, *where, TUNNEL_MTU, said.remote, into)
-        configured = netlink.configure(interface, said.underlay, rp_filter=0, send_redirects=0)
+        mtu = SILENT_MTU if said.remote else TUNNEL_MTU
+        made = netlink.vxlan(interface, index, *where, mtu, said.remote, into)
+        configured = netlink.configure(interface, rp_filter=0, send_redirects=0)
+        if said.remote:
+            configured = netlink.resize(interface, mtu, said.underlay)
         self._send(under, [(made, item)])
         self._send(name, [(message, item) for message in (configured, netlink.set_up(interface, noarp=True))])
 
@@ -227,7 +235,7 @@ class Kernel:
         results = self._handles.route(name).send([m for m, _ in messages])
         for (_, item), error in zip(messages, results, strict=True):
             if error is not None and not (removing and error.errno in _ALREADY_SO):
-                self._refuse(item, f"{name}: {error.strerror}")
+                self._refuse(item, f"{name}: {_why(item, error)}")
 
     def _routing(self, name: str, changes: list[Change]) -> None:
         """Additions and changes before removals, so that a route never has a gap; routes by way of a next hop last,
@@ -280,6 +288,12 @@ class Kernel:
             self._transact(name, changes[middle:])
 
 
+def _why(item: Item | None, error: OSError) -> str:
+    if item is not None and isinstance(item.spec, Delay) and error.errno == errno.ENOENT:
+        return "this kernel cannot delay packets: it has no netem (module sch_netem)"
+    return error.strerror or str(error)
+
+
 def resized(old: Spec, new: Spec) -> bool:
     """Whether a link stays and has another MTU."""
     return isinstance(old, Veth) and isinstance(new, Veth) and replace(old, mtu=new.mtu) == new != old
@@ -320,7 +334,7 @@ def _goes_on(change: Change) -> bool:
 
 def _identity(spec: Any) -> Any:
     """Of routes and neighbours the kernel keeps one a key and replaces it; addresses and rules are themselves."""
-    return None if isinstance(spec, KernelRoute | Neighbour | TunnelEnd) else spec
+    return None if isinstance(spec, KernelRoute | Neighbour | TunnelEnd | Delay) else spec
 
 
 def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
@@ -339,6 +353,8 @@ def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
             yield netlink.way_rule(_FAMILIES[parts[0]], parts[1], parts[2], spec.table, _PRIORITY)
         case TunnelEnd():
             yield netlink.tunnel_end(route.index(spec.interface), parts[1], spec.address)
+        case Delay():
+            yield netlink.delay(route.index(spec.interface), spec.microseconds)
 
 
 def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
@@ -356,6 +372,8 @@ def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
             return netlink.delete_way_rule(_FAMILIES[parts[0]], parts[1], parts[2], spec.table)
         case TunnelEnd():
             return netlink.delete_tunnel_end(route.index(spec.interface), parts[1])
+        case Delay():
+            return netlink.delete_delay(route.index(spec.interface))
         case _:
             raise TypeError(spec)
 

@@ -12,7 +12,7 @@ from lazulite.drivers.linux import names
 from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_steering import LINK_MAC
 from lazulite.drivers.linux.scene import Items, Scene, attached, host_prefix, put
-from lazulite.drivers.linux.state import Address, Chain, Element, Namespace, Skeleton, Veth, Vxlan, towards
+from lazulite.drivers.linux.state import Address, Chain, Declared, Element, Namespace, Skeleton, Veth, Vxlan, towards
 from lazulite.forwarding.copying import source_address
 from lazulite.forwarding.model import Port, Tap, TapSource, Vrf
 from lazulite.values import IPAddress
@@ -38,6 +38,7 @@ def source(scene: Scene, name: str) -> Items:
         return
     scene.demand(way, port.vrf, tap.vrf)
     scene.demand(towards_collector, port.vrf, tap.vrf, tap.address)
+    scene.demand(errors, tap.vrf, tap.identifier)
     router, space, origin = names.router(port.vrf), names.tap(port.vrf), entry.origin
     nic, mirror = names.nic(port.guid), names.mirror(port.guid)
     said = _tunnel(address, str(tap.address), space)
@@ -51,6 +52,8 @@ def source(scene: Scene, name: str) -> Items:
     )
     yield put(space, Chain(become), _WORD, mirror, origin=origin)
     yield put(space, Element(f"goto {mirror}"), _WORD, "sources", f"{said.local} . {said.port}", origin=origin)
+    about = Element(f"goto {_errors(tap.identifier)}")
+    yield put(names.router(tap.vrf), about, _WORD, "copied", address, origin=origin)
     copy = f'dup to "{mirror}"'
     for hook, priority, rule in (
         ("ingress", _FIRST, copy),
@@ -89,9 +92,27 @@ def way(scene: Scene, vrf: str, target: str) -> Items:
 
 
 def marked(scene: Scene, vrf: str) -> Items:
-    """In a router that copies come to: they are known as such where they leave it, and are not copied again."""
+    """In a router that copies come to: they are known as such where they leave it, and are not copied again. Errors that
+    collectors send about them are looked for: they would be copied, and their copies be in error."""
+    router = names.router(vrf)
     rule = Chain((f'iifname "t*" meta mark set {names.COPY}',), "filter hook postrouting priority 320")
-    yield put(names.router(vrf), rule, _WORD, "copies")
+    yield put(router, rule, _WORD, "copies")
+    yield put(router, Declared("map { type ipv4_addr : verdict; }"), _WORD, "copied")
+    sent_back = "icmp type destination-unreachable ip daddr vmap @copied"
+    yield put(router, Chain((sent_back,), "filter hook prerouting priority -460"), _WORD, "copies_back")
+
+
+def errors(scene: Scene, vrf: str, identifier: int) -> Items:
+    """Errors about copies of a tap end in the router of the collector: who is named as their sender never sent them.
+
+    The offsets are in bits from the header of the error, which quotes headers of IPv4, UDP and VXLAN.
+    """
+    quoted = f"@th,64,8 0x45 @th,136,8 17 @th,288,8 0x08 @th,320,24 {identifier:#x} drop"
+    yield put(names.router(vrf), Chain((quoted,)), _WORD, _errors(identifier))
+
+
+def _errors(identifier: int) -> str:
+    return f"copy_error_{identifier}"
 
 
 def towards_collector(scene: Scene, vrf: str, target: str, address: IPAddress) -> Items:
