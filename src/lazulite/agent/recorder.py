@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import sys
 from contextlib import ExitStack
 
 import msgspec
 
 from lazulite.drivers.linux import listening
-from lazulite.engines.capture import spec
+from lazulite.engines.capture import classic, spec
 from lazulite.engines.capture.output import Framed, Plain
 from lazulite.engines.capture.recording import Recording
 from lazulite.engines.capture.ring import BLOCK, Ring
@@ -60,13 +59,17 @@ class _Talk:
 
 
 def _rings(wanted: Spec, stack: ExitStack) -> list[Ring]:
+    """Raises ``OSError`` that names the interface."""
     blocks = max(_FEWEST_BLOCKS, wanted.memory // BLOCK // max(1, len(wanted.sources)))
+    code = classic.seen_from_workload(wanted.code) if wanted.turned else wanted.code
     rings = []
     for number, source in enumerate(wanted.sources):
-        opened: socket.socket = stack.enter_context(listening.packets(source.space))
-        ring = Ring(opened, source.link, wanted.code, number, blocks)
-        stack.callback(ring.close)
-        rings.append(ring)
+        try:
+            opened = stack.enter_context(listening.packets(source.space))
+            rings.append(Ring(opened, source.link, code, number, blocks))
+        except OSError as error:
+            raise OSError(f"{source.name}: {error.strerror or error}") from error
+        stack.callback(rings[-1].close)
     return rings
 
 
@@ -79,7 +82,7 @@ def main() -> int:
         try:
             rings = _rings(wanted, stack)
         except OSError as error:
-            talk.say(spec.Done(spec.FAILED, 0, 0, [], error.strerror or str(error)))
+            talk.say(spec.Done(spec.FAILED, 0, 0, [], str(error)))
             return 0
         talk.say(spec.Ready())
         output = (Framed if wanted.framed else Plain)(1)

@@ -27,6 +27,7 @@ COMMANDS = {
     "proxy": "relay",
     "dig": "dig",
     "trace": "trace",
+    "capture": "capture",
     "reach": "reach",
     "audit": "audit",
     "logs": "logs",

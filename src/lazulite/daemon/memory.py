@@ -93,5 +93,8 @@ class MemoryParts:
     async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
         raise GuestError(NO_PACKETS)
 
+    def below(self, words: Sequence[str]) -> list[str]:
+        raise GuestError(NO_PACKETS)
+
     def namespaces(self, workload: Workload) -> dict[str, str]:
         raise GuestError(NO_PACKETS)

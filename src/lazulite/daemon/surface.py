@@ -11,7 +11,7 @@ import msgspec
 
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import questions, snapshot
+from lazulite.daemon import captures, questions, snapshot
 from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
@@ -54,6 +54,8 @@ class Surface:
             ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
+            ("POST", "capture"): self._capture,
+            ("POST", "explain"): lambda r: captures.explain(controller.index, body(r, captures.SeenFlows)),
             ("POST", "reach"): self._reach,
             ("POST", "audit"): self._audit,
             ("GET", "counters"): self._counters,
@@ -110,6 +112,11 @@ class Surface:
         network, model = self._controller.network, self._controller.model
         found = find(model, wish.name)
         return {"argv": await network.asked(lambda _: self._parts.enter(found.entry, wish.argv, wish.term))}
+
+    def _capture(self, request: Request) -> dict[str, Any]:
+        """Where the packets of machines and interfaces are heard, and what to run on the host to record them."""
+        found = captures.sources(self._controller.model, body(request, captures.Wish))
+        return {"sources": found, "argv": self._parts.below(captures.RECORDER)}
 
     def _network(self, request: Request) -> dict[str, Any]:
         """The namespaces of a machine's network, and its addresses."""

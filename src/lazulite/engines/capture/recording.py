@@ -79,7 +79,7 @@ class Recording:
         except _EndError as end:
             reason = str(end)
         except LinkGoneError as gone:
-            reason, error = spec.GONE, f"the interface {gone} is there no more"
+            reason, error = spec.GONE, f"{self._wanted.sources[gone.number].name} is there no more"
         except OSError as failure:
             reason, error = spec.OUTPUT, failure.strerror or str(failure)
         return self._done(reason, error)

@@ -32,7 +32,11 @@ _BLOCK = struct.Struct("=II")
 
 
 class LinkGoneError(Exception):
-    """The interface is there no more."""
+    """The interface is there no more; ``number`` is the ring's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Ring:
@@ -45,7 +49,6 @@ class Ring:
         self, opened: socket.socket, link: str, code: Sequence[Instruction], number: int = 0, blocks: int = 64
     ) -> None:
         self._socket, self._number, self._blocks, self._next = opened, number, blocks, 0
-        self._link = link
         self.received = self.lost = 0
         opened.setsockopt(_SOL_PACKET, _VERSION, _V3)
         size = BLOCK * blocks
@@ -72,7 +75,7 @@ class Ring:
         failed = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failed and not taken:
             if failed == errno.ENETDOWN:
-                raise LinkGoneError(self._link)
+                raise LinkGoneError(self._number)
             raise OSError(failed, os.strerror(failed))
         return taken
 

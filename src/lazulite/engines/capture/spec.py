@@ -28,6 +28,8 @@ class Spec(msgspec.Struct, frozen=True):
 
     sources: list[Source]
     code: list[Instruction]
+    """The filter, made for the machines' own interfaces or, unless ``turned``, for the routers' ends of their links."""
+    turned: bool = False
     ng: bool = False
     cut: int = 0
     packets: int = 0
