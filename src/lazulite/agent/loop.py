@@ -79,7 +79,7 @@ class Loop:
         self._sets, self._followers = sets, followers
         self._refusals: list[Refusal] = []
         self._unnamed: list[Refusal] = []
-        """What the name service refuses."""
+        """What the name service and the stores refuse."""
         self._adopted = False
         """Whether driver and machine are known to agree with what was given."""
         self._wake = asyncio.Event()
@@ -93,6 +93,10 @@ class Loop:
         elif not self._desired.change(message):
             self._tell(LoadWanted(self._desired.revision))
             return
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Have a round: somebody refuses something else by now."""
         self._wake.set()
 
     async def in_driver(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -153,7 +157,7 @@ class Loop:
             await self.in_driver(self._driver.apply, gone)
         if delta:
             self._refusals = await self.in_driver(self._driver.apply, delta)
-            self._unnamed = await self._names.follow(delta)
+        self._unnamed = await self._names.follow(delta)
         self._workloads.settle(delta)
         self._sets.settle(delta)
         for follower in self._followers:

@@ -39,7 +39,9 @@ class Actions:
             return self._operation(address, _ready(result.body)) if result.slow else result
         if isinstance(result, Write):
             operation = self._write(address, result.resource)
-            return operation if result.body is None else Reply(result.body)
+            if result.body is not None:
+                operation.body = result.body
+            return operation
         if isinstance(result, Run):
             return self._operation(address, self._run(result))
         raise refused(list(result))

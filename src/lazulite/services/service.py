@@ -21,6 +21,8 @@ class Lab(msgspec.Struct, frozen=True):
     """Prefixes that public addresses come from."""
     dns_suffix: str = "cloudapp.azure.com"
     regions: tuple[str, ...] = ()
+    secret: str = ""
+    """What nobody outside knows: what a service derives from it, nobody can guess."""
 
 
 class Observations(msgspec.Struct, frozen=True):
@@ -62,8 +64,6 @@ class Run(msgspec.Struct, frozen=True):
     reply: Callable[[int, str, str], Any]
 
 
-class Context(msgspec.Struct, frozen=True):
-    """What an action is given beside the resource."""
 class Analysis(Protocol):
     """What the forwarding model answers, for verbs that ask it. Ports are names of entries."""
 
@@ -101,6 +101,8 @@ class _Silence:
 SILENCE: Analysis = _Silence()
 
 
+class Context(msgspec.Struct, frozen=True):
+    """What an action is given beside the resource."""
 
     view: View
     model: ForwardingModel
@@ -110,9 +112,9 @@ SILENCE: Analysis = _Silence()
     body: Any = None
     query: Mapping[str, str] = {}
     observations: Observations = Observations()
-
-
     analysis: Analysis = SILENCE
+
+
 Action: TypeAlias = Callable[[Resource[Any], Context], Reply | Write | Run | Iterable[Violation]]
 
 
@@ -129,11 +131,11 @@ class Service(msgspec.Struct, frozen=True):
     immutable properties are checked by the protocol layer, from the declarations."""
     companions: Callable[[Resource[Any], View, Lab], Iterable[Resource[Any]]] = lambda resource, view, lab: ()
     """What is born with a new resource: documents below its id, which go when it does."""
-    derived: Callable[[ResourceId, str, View], Iterable[dict[str, Any]]] = lambda holder, kind, view: ()
-    """What clients find below a resource although no document holds it, by the holder's id and the full type: bodies
     brings: Mapping[type, Callable[[Resource[Any], View, Lab], Iterable[Resource[Any]]]] = {}
     """Per model, other rooms' too: what the platform makes of its own accord when such a resource is written. Their
     groups are made where they are missing."""
+    derived: Callable[[ResourceId, str, View], Iterable[dict[str, Any]]] = lambda holder, kind, view: ()
+    """What clients find below a resource although no document holds it, by the holder's id and the full type: bodies
     with ``id`` and ``name``, shown in lists and on their own until somebody writes a document there."""
     deletable: Callable[[Resource[Any], View], Iterable[Violation]] = lambda resource, view: ()
     """Refuse a delete for reasons beyond being referenced."""
