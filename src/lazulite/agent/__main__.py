@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lazulite.agent.beside import Together
+from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.health import Health
 from lazulite.agent.loop import Follower, Loop
 from lazulite.agent.monitors import LinuxSpaces, Monitors
@@ -77,12 +78,13 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         health = Health(directory, make_members, outbox.tell, life)
         names = DnsNames(directory)
         stores = Stores(directory, outbox.tell)
+        flows = FlowLogs(stores.blobs, outbox.tell, directory)
         monitors = Monitors(directory, outbox.tell, LinuxSpaces() if real else None)
-        followers: list[Follower] = [stores, monitors] if real else [monitors]
+        followers: list[Follower] = [stores, monitors, flows] if real else [monitors]
         beside = Together(names, stores) if real else None
         loop = Loop(driver, workloads, health, thread, outbox.tell, beside, followers)
-        stores.wake = loop.wake
-        serving = Server(driver, loop, workloads, health, outbox, followers)
+        stores.wake, flows.lend = loop.wake, loop.lend
+        serving = Server(driver, loop, workloads, health, outbox, followers, flows if real else None)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
         await ended.wait()

@@ -13,7 +13,7 @@ from lazulite.agent.names import Names, NoNames
 from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Observed, Reply
 from lazulite.agent.workloads import Workloads
 from lazulite.drivers.driver import Driver, ModelDelta, Refusal
-from lazulite.forwarding.model import Contents
+from lazulite.forwarding.model import Contents, EntryKey
 from lazulite.incremental import Delta
 
 _LOG = logging.getLogger(__name__)
@@ -102,6 +102,11 @@ class Loop:
     async def in_driver(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call *function* where the driver lives, after what it is at."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def lend(self, entries: Mapping[EntryKey, Any]) -> None:
+        """Have the driver follow entries that no controller gave; ``None``: not any more."""
+        self._desired.lend(entries)
+        self._wake.set()
 
     async def run(self) -> None:
         """Follow for ever."""

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import namespaces, netlink, nftext, skeleton
+from lazulite.drivers.linux import flow_tables, namespaces, netlink, nftext, skeleton
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.libnftables import NftError
 from lazulite.drivers.linux.state import (
@@ -25,6 +25,7 @@ from lazulite.drivers.linux.state import (
     Delay,
     Element,
     FilledMap,
+    FlowTables,
     Item,
     KernelRoute,
     Key,
@@ -80,7 +81,9 @@ class Kernel:
         self._skeletons(kinds[Skeleton])
         self._links(kinds[Veth])
         self._tunnels(kinds[Vxlan])
+        self._flow_tables([c for c in kinds[FlowTables] if c[2] is not None])
         self._each_namespace([c for kind in _NFT for c in kinds[kind]], self._filters)
+        self._flow_tables([c for c in kinds[FlowTables] if c[2] is None])
         self._each_namespace([c for kind in _ROUTING for c in kinds[kind]], self._routing)
         again = _ends_made(kinds[Veth])
         self._unlink([c for c in kinds[Veth] if c[1] and c[2] is None and _far_end(c[1]) not in again], gone)
@@ -148,6 +151,22 @@ class Kernel:
                         self._handles.nft(key[0]).run(text)
             except (NftError, OSError) as error:
                 self._refuse(new, f"ruleset of {key[0]}: {error}")
+
+    def _flow_tables(self, changes: list[Change]) -> None:
+        """Made before a list refers to them, and removed when none does any more."""
+        for (name, _, family), old, new in changes:
+            if not self._handles.exists(name):
+                continue
+            version = 4 if family == "ip" else 6
+            try:
+                if new is None:
+                    self._handles.nft(name).run(flow_tables.removal(version))
+                elif old is None:
+                    self._handles.nft(name).run(flow_tables.text(version))
+                    self._handles.netfilter(name).make_sets(list(flow_tables.sets(version)))
+                    self._handles.netfilter(name).append(list(flow_tables.rules(version)))
+            except (NftError, OSError) as error:
+                self._refuse(new or old, f"flow tables of {name}: {error}")
 
     def _links(self, changes: list[Change]) -> None:
         """Create links, after those they take the place of are gone. Both ends come up before anyone uses them."""

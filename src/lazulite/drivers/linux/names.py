@@ -178,6 +178,11 @@ def access_list(name: str) -> str:
     return f"a{digest(name)}"
 
 
+def noted_list(name: str, *, last: bool) -> str:
+    """The same list for recorded interfaces, where it is asked last or first."""
+    return f"{access_list(name)}_{'last' if last else 'first'}"
+
+
 def filled_map(shape: str, name: str) -> str:
     """A map of that shape (see :mod:`filled`), which its name tells."""
     return f"{shape}{digest(name)}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from lazulite.drivers.linux import (
     acl,
+    flow_tables,
     names,
     realise_detour,
     realise_edge,
@@ -31,6 +32,7 @@ from lazulite.drivers.linux.state import (
     Chain,
     Declared,
     Element,
+    FlowTables,
     Item,
     Key,
     ListBody,
@@ -43,6 +45,7 @@ from lazulite.drivers.linux.state import (
 )
 from lazulite.forwarding.model import (
     AccessList,
+    Action,
     AddressSet,
     BalancingRule,
     Detour,
@@ -197,9 +200,34 @@ def _interface(scene: Scene, entry: Port, family: int, router: str, nic: str) ->
     yield put(router, Element(hex(names.table(entry.routes))), word, "marks", nic, origin=origin)
     if entry.forwards:
         yield put(router, Element(), word, "forwarders", nic, origin=origin)
+    if scene.recorded(entry.name):
+        yield from _recorded(scene, entry, family, router, nic)
+        return
     for place, listed in _places(entry):
         scene.demand(access_list, router, listed, family)
         yield put(router, Element(f"jump {names.access_list(listed)}"), word, place, nic, origin=origin)
+
+
+def _recorded(scene: Scene, entry: Port, family: int, router: str, nic: str) -> Items:
+    """The same lists, in the form that notes what they decide; where there is none, that it was not asked."""
+    word, origin = FAMILY[family], entry.origin
+    scene.demand(recording, router, family)
+    yield put(router, Element(), word, flow_tables.PORTS, nic, origin=origin)
+    places = dict(_places(entry))
+    for way, lists in (("egress", entry.egress), ("ingress", entry.ingress)):
+        for place in [p for p in places if p.startswith(way)]:
+            last = places[place] == lists[-1] and place == [p for p in places if p.startswith(way)][-1]
+            scene.demand(noted_list, router, places[place], family, way == "ingress", last)
+            chain = names.noted_list(places[place], last=last)
+            yield put(router, Element(f"jump {chain}"), word, place, nic, origin=origin)
+        if not lists:
+            chain = f"{flow_tables.PREFIX}admitted_{'in' if way == 'ingress' else 'out'}"
+            yield put(router, Element(f"jump {chain}"), word, f"{way}_nic", nic, origin=origin)
+
+
+def recording(scene: Scene, router: str, family: int) -> Items:
+    """What the flows of recorded interfaces leave in a router."""
+    yield put(router, FlowTables(), FAMILY[family])
 
 
 def _places(entry: Port) -> Iterator[tuple[str, str]]:
@@ -236,6 +264,19 @@ def access_list(scene: Scene, router: str, name: str, family: int) -> Items:
         yield put(router, Declared("counter"), word, counter)
     yield put(router, ListBody(body.create, body.remove), word, body.name, origin=entry.origin)
     yield put(router, Chain((f"goto {body.name}_0",)), word, names.access_list(name), origin=entry.origin)
+
+
+def noted_list(scene: Scene, router: str, name: str, family: int, inward: bool, last: bool) -> Items:
+    """A list as recorded interfaces are asked: a body of its own, and the counters of the other one."""
+    entry, word, chain = scene.get(AccessList, name), FAMILY[family], names.noted_list(name, last=last)
+    scene.demand(access_list, router, name, family)
+    noting = acl.Noting(inward, last)
+    if entry is None:  # closed until it exists
+        yield put(router, Chain((noting.verdict(Action.DENY, flow_tables.NOBODY),)), word, chain)
+        return
+    body = acl.body(entry.rules, family, noting)
+    yield put(router, ListBody(body.create, body.remove), word, body.name, origin=entry.origin)
+    yield put(router, Chain((f"goto {body.name}_0",)), word, chain, origin=entry.origin)
 
 
 def members(scene: Scene, router: str, name: str, family: int) -> Items:

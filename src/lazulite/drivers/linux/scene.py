@@ -11,6 +11,7 @@ from lazulite.forwarding import copying
 from lazulite.forwarding.model import (
     BalancingRule,
     Entry,
+    FlowLog,
     ForwardingModel,
     Frontend,
     Guest,
@@ -75,6 +76,11 @@ class Scene:
         self._trace.reads.add(("orders",))
         return sorted(self._index.orders)
 
+    def recorded(self, port: str) -> bool:
+        """Whether the flows of a port are recorded."""
+        self._trace.reads.add(("recorded", port))
+        return port in self._index.recorded
+
     def linked(self, vrf: str, remote: str) -> bool:
         """Whether both ends of a peering link exist."""
         self._trace.reads |= {("peer", vrf, remote), ("peer", remote, vrf)}
@@ -95,6 +101,8 @@ class Index:
         self.detours: dict[IPAddress, str] = {}
         self.orders: Counter[tuple[str, ...]] = Counter()
         self.collectors: frozenset[tuple[str, IPAddress]] = frozenset()
+        self.recorded: Counter[str] = Counter()
+        """Ports by how many logs record them."""
 
     def collect(self, model: ForwardingModel) -> Iterator[Hashable]:
         """Find the collectors of all taps; yields the read keys of those that became one or are none any more."""
@@ -150,13 +158,19 @@ class Index:
             yield "detour", address
 
     def _count(self, entry: Any, change: int) -> Iterator[Hashable]:
-        """How many sources have an order of regions."""
+        """How many sources have an order of regions, and how many logs record a port."""
         if isinstance(entry, Nearness):
             before = self.orders.pop(entry.regions, 0)
             if before + change:
                 self.orders[entry.regions] = before + change
             if not before or not before + change:
                 yield ("orders",)
+        elif isinstance(entry, FlowLog):
+            for port in entry.ports:
+                self.recorded[port] += change
+                if not self.recorded[port]:
+                    del self.recorded[port]
+                yield "recorded", port
 
 
 def _detours(entry: Any) -> list[tuple[IPAddress, str]]:

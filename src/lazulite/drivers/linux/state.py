@@ -140,6 +140,10 @@ class ListBody(msgspec.Struct, frozen=True):
     remove: str
 
 
+class FlowTables(msgspec.Struct, frozen=True):
+    """What a router keeps of the flows of recorded ports; the name is the IP version's table family."""
+
+
 Spec: TypeAlias = (
     Namespace
     | Skeleton
@@ -156,6 +160,7 @@ Spec: TypeAlias = (
     | FilledMap
     | Chain
     | ListBody
+    | FlowTables
 )
 
 
