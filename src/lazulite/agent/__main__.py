@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lazulite.agent.beside import Together
+from lazulite.agent.captures import Captures
 from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.health import Health
 from lazulite.agent.loop import Follower, Loop
@@ -80,7 +81,8 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         stores = Stores(directory, outbox.tell)
         flows = FlowLogs(stores.blobs, outbox.tell, directory)
         monitors = Monitors(directory, outbox.tell, LinuxSpaces() if real else None)
-        followers: list[Follower] = [stores, monitors, flows] if real else [monitors]
+        captures = Captures(directory, workloads.enter, stores.blobs, outbox.tell, life)
+        followers: list[Follower] = [captures, stores, monitors, flows] if real else [monitors]
         beside = Together(names, stores) if real else None
         loop = Loop(driver, workloads, health, thread, outbox.tell, beside, followers)
         stores.wake, flows.lend = loop.wake, loop.lend

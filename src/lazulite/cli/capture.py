@@ -161,7 +161,7 @@ def comment(said: dict[str, str]) -> str:
     if said["verdict"] == "answer":
         return f"answer to what {why} allowed" if why else "answer"
     if said["verdict"] == "dropped":
-        return f"dropped: {said['detail']} ({short(said['origin'])})" if said["origin"] else f"dropped: {why}"
+        return f"dropped, {said['detail']}" + (f": {short(said['origin'])}" if said["origin"] else "")
     return f"allowed by {why}" if why else "allowed"
 
 

@@ -141,7 +141,7 @@ def _sent(way: Trace) -> dict[str, str]:
     origin, detail = (step.origin, step.detail) if step is not None else ("", "")
     if way.disposition.arrives:
         return _row_of(ALLOWED, origin, detail)
-    return _row_of(DROPPED, origin, detail or str(way.disposition))
+    return _row_of(DROPPED, origin, str(way.disposition))
 
 
 def _row_of(verdict: str, origin: str, detail: str) -> dict[str, str]:
