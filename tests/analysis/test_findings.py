@@ -245,7 +245,7 @@ def test_a_peering_of_one_end_is_told() -> None:
 
 def test_a_fault_is_told_as_long_as_it_lasts() -> None:
     [one] = of(Concern.FAULT, pair(), listed("l"), Fault("f", "b", cut=True, origin="fault f"))
-    assert (one.origin, one.message) == ("fault f", "packets of b are disturbed on purpose")
+    assert (one.origin, one.message) == ("fault f", "packets of b are disturbed on purpose: cut")
 
 
 def public(line: str) -> list[Any]:

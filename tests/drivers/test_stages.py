@@ -10,7 +10,7 @@ from lazulite.drivers.linux import LinuxDriver, names, skeleton, skeleton_intern
 from lazulite.drivers.linux.realise import Realiser
 from lazulite.drivers.linux.state import Address, Chain, Item, Key
 from lazulite.drivers.memory import MemoryDriver
-from lazulite.forwarding.model import Detour, GlobalRule, PlatformResolver, Tap, TapSource, Tunnel, Vrf
+from lazulite.forwarding.model import Detour, Fault, GlobalRule, PlatformResolver, Tap, TapSource, Tunnel, Vrf
 from lazulite.forwarding.stages import STAGES, UNSUPPORTED
 from lazulite.values import Protocol
 from tests.drivers.worlds import port, vrf
@@ -46,6 +46,13 @@ def tapped() -> dict[Key, Item]:
     return realiser.wanted
 
 
+def disturbed() -> list[Key]:
+    """What a port wants that is cut off."""
+    realiser = Realiser()
+    realiser.advance([vrf("/one"), *port(0, "/one"), Fault("f", "/one/nic0", cut=True)], ())
+    return [k for k, i in realiser.wanted.items() if isinstance(i.spec, Chain) and i.spec.rules == ("drop",)]
+
+
 DETOUR = "\n".join(r for i in detour().values() if isinstance(i.spec, Chain) for r in i.spec.rules)
 ROUTER, EDGE = skeleton.router(4, 240) + skeleton.steering(), skeleton.edge(4)
 BALANCER = "\n".join(r for _, spec in skeleton_internal.ruleset(4) if isinstance(spec, Chain) for r in spec.rules)
@@ -71,6 +78,7 @@ REALISED = {
     ),
     "detour-tunnels": "symhash" in DETOUR,
     "duplicating-chain": sum("dup to" in r for i in tapped().values() for r in getattr(i.spec, "rules", ())) == 2,
+    "fault-chain": len(disturbed()) == 2,
     "internet-router": names.INTERNET == "internet",
 }
 

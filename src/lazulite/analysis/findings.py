@@ -12,6 +12,7 @@ import msgspec
 
 from lazulite.analysis.answers import Disposition, RoundTrip, StepAction, Trace
 from lazulite.analysis.ends import Group, Side, witness
+from lazulite.analysis.faults import words
 from lazulite.analysis.headers import Region
 from lazulite.analysis.idle import Kind, idle_rules
 from lazulite.analysis.lookup import Index
@@ -183,7 +184,7 @@ def faults(model: ForwardingModel) -> Iterator[Finding]:
     for fault in model.all(Fault).values():
         port = model.get(Port, fault.port)
         at = port.label if port is not None else fault.port
-        yield Finding(Concern.FAULT, fault.origin, f"packets of {at} are disturbed on purpose")
+        yield Finding(Concern.FAULT, fault.origin, f"packets of {at} are disturbed on purpose: {words(fault)}")
 
 
 def answers(reach: Reach) -> Iterator[Finding]:

@@ -223,9 +223,12 @@ class _Telling:
         return ports[0] is ports[1] or (ports[0].guest is not None and ports[0].guest == ports[1].guest)
 
     def _plain(self, endpoint: Endpoint) -> Port | None:
-        """The port, if nothing is its own alone: no public address, one port in its guest, no appliance of a route."""
+        """The port, if nothing is its own alone: no public address, no fault, one port in its guest, no appliance of a
+        route."""
         port = self._index.model.get(Port, endpoint.name)
         if port is None or port.public or endpoint.address not in port.addresses:
+            return None
+        if self._index.faults(port.name):
             return None
         alone = port.guest is not None and len(self._index.guest_ports(port.guest)) == 1
         sought = any((port.vrf, a) in self._steered for a in port.addresses)

@@ -26,6 +26,7 @@ NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 NEWNEIGH, DELNEIGH, GETNEIGH = 28, 29, 30
 NEWRULE, DELRULE, GETRULE = 32, 33, 34
+NEWQDISC, DELQDISC, GETQDISC = 36, 37, 38
 SETNEIGHTBL = 67
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
@@ -236,7 +237,7 @@ def vxlan(
     return _message(NEWLINK, body, _CREATE | _EXCLUSIVE)
 
 
-_LONGEST_INSIDE = 65000
+_LONGEST_INSIDE = 65500
 """Bytes of a frame that is not cut yet, so that it fits into a datagram with all that is put around it."""
 
 
@@ -266,6 +267,22 @@ def tunnel_end(index: int, mac: str, address: str) -> Message:
 def delete_tunnel_end(index: int, mac: str) -> Message:
     head = struct.pack("BBHiHBB", _BRIDGE, 0, 0, index, 0, _SELF, 0)
     return _message(DELNEIGH, head + attribute(2, mac_bytes(mac)))
+
+
+_ROOT = 0xFFFFFFFF
+_WAITING = 100_000
+"""Packets that may wait at an interface."""
+
+
+def delay(index: int, microseconds: int) -> Message:
+    """Have packets wait before they leave by an interface (``sch_netem``; constants from ``linux/pkt_sched.h``)."""
+    options = struct.pack("6I", 0, _WAITING, 0, 0, 0, 0) + attribute(10, struct.pack("q", microseconds * 1000))
+    body = struct.pack("BBHiIII", 0, 0, 0, index, 0, _ROOT, 0) + attribute(1, "netem") + attribute(2, options)
+    return _message(NEWQDISC, body, _CREATE | _REPLACE)
+
+
+def delete_delay(index: int) -> Message:
+    return _message(DELQDISC, struct.pack("BBHiIII", 0, 0, 0, index, 0, _ROOT, 0))
 
 
 def neighbour(index: int, ip: str, mac: str) -> Message:
@@ -343,7 +360,7 @@ class Socket:
     def dump(self, kind: int, family: int = 0) -> Iterator[bytes]:
         """The payload of every object of that kind."""
         head = _link() + attribute(29, _WITHOUT_STATISTICS) if kind == GETLINK else b""
-        body = head or struct.pack("B", family) + b"\0" * 11
+        body = head or struct.pack("B", family) + b"\0" * (19 if kind == GETQDISC else 11)
         self._socket.send(_message(kind, body, _DUMP))
         while True:
             for answer, _, payload in _split(self._socket.recv(1 << 18)):

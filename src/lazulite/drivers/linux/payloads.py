@@ -13,6 +13,7 @@ from lazulite.drivers.linux import netlink
 from lazulite.drivers.linux.netfilter import RawElement
 from lazulite.drivers.linux.state import (
     Address,
+    Delay,
     Element,
     Item,
     KernelRoute,
@@ -125,6 +126,17 @@ def tunnel_end(payload: bytes, name: str, links: Links) -> Found:
     return key(name, spec, spec.interface, _mac(parts[2])), Item(spec)
 
 
+def delay(payload: bytes, name: str, links: Links) -> Found:
+    """A queue that makes packets wait; a guest may have others of its own."""
+    index = struct.unpack_from("i", payload, 4)[0]
+    parts = netlink.attributes(payload, 20)
+    if parts.get(1, b"").rstrip(b"\0") != b"netem":
+        return None
+    more = netlink.attributes(parts[2], 24)
+    spec = Delay(links.get(index, ""), struct.unpack("q", more[10])[0] // 1000 if 10 in more else 0)
+    return key(name, spec, spec.interface), Item(spec)
+
+
 READERS: Mapping[str, tuple[int, Callable[[bytes, str, Links], Found]]] = {
     "Veth": (netlink.GETLINK, link),
     "Address": (netlink.GETADDR, address),
@@ -134,6 +146,7 @@ READERS: Mapping[str, tuple[int, Callable[[bytes, str, Links], Found]]] = {
     "WayRule": (netlink.GETRULE, way_rule),
     "Vxlan": (netlink.GETLINK, vxlan),
     "TunnelEnd": (netlink.GETNEIGH, tunnel_end),
+    "Delay": (netlink.GETQDISC, delay),
 }
 """What dumps the objects of a kind, and what reads one."""
 FAMILIES = {"TunnelEnd": 7}

@@ -103,6 +103,14 @@ class TunnelEnd(msgspec.Struct, frozen=True):
     address: str
 
 
+class Delay(msgspec.Struct, frozen=True):
+    """A queue at an interface that packets leave by no sooner than that after they came: netem, where the kernel has
+    it."""
+
+    interface: str
+    microseconds: int
+
+
 class Element(msgspec.Struct, frozen=True):
     """An element of an nft set, or of a map where there is a value."""
 
@@ -155,6 +163,7 @@ Spec: TypeAlias = (
     | WayRule
     | Vxlan
     | TunnelEnd
+    | Delay
     | Element
     | Declared
     | FilledMap
