@@ -27,6 +27,7 @@ COMMANDS = {
     "proxy": "relay",
     "dig": "dig",
     "trace": "trace",
+    "check": "check.command",
     "capture": "capture",
     "reach": "reach",
     "audit": "audit",
