@@ -111,7 +111,7 @@ class Place:
 
     def datagrams(self) -> None:
         """Answer what has come, a batch at a time; the other sockets get their turn after a few."""
-        batch, descriptor = self._batch, self.udp.fileno()
+        batch, descriptor, drawn = self._batch, self.udp.fileno(), self.service.drawn
         for _ in range(_BATCHES):
             count = batch.receive(descriptor)
             self._server.counters.queries += count
@@ -121,7 +121,8 @@ class Place:
                 if self._limited and not self._limiter.allows(batch.client(slot, self._octets)):
                     self._held(slot, data.tobytes())
                     continue
-                hit = known.get(data[2:].tobytes())
+                key = data[2:].tobytes()
+                hit = known.get(key) or drawn(key)
                 if hit is not None:
                     batch.answer(slot, data[:2], hit)
                 else:
