@@ -29,6 +29,7 @@ COMMANDS = {
     "trace": "trace",
     "check": "check.command",
     "capture": "capture",
+    "flows": "flows",
     "reach": "reach",
     "audit": "audit",
     "logs": "logs",

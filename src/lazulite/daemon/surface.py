@@ -11,7 +11,7 @@ import msgspec
 
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import captures, questions, snapshot
+from lazulite.daemon import captures, flows, questions, snapshot
 from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
@@ -56,6 +56,7 @@ class Surface:
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
             ("POST", "capture"): self._capture,
             ("POST", "explain"): lambda r: captures.explain(controller.index, body(r, captures.SeenFlows)),
+            ("POST", "flows"): lambda r: flows.flows(controller.network, body(r, flows.Watching)),
             ("POST", "reach"): self._reach,
             ("POST", "audit"): self._audit,
             ("GET", "counters"): self._counters,
