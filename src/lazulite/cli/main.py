@@ -32,6 +32,7 @@ COMMANDS = {
     "flows": "flows",
     "reach": "reach",
     "audit": "audit",
+    "fault": "fault",
     "logs": "logs",
     "reset": "status",
     "demo": "demo.command",
