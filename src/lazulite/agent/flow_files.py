@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
+from lazulite.agent.flow_spool import Frame, Told
 from lazulite.engines.storage.blobs import Blobs, SinkError
 from lazulite.forwarding.model import FlowLog
 from lazulite.telemetry import hours, lines
@@ -24,9 +24,9 @@ class _Log:
 
     def __init__(self, entry: FlowLog) -> None:
         self.entry = entry
-        self.lines: list[Line] = []
+        self.lines: list[Told] = []
         self.waiting: dict[tuple[str, str], list[tuple[bytes, int]]] = {}
-        """By blob and MAC: records, and how many tuples each is."""
+        """By blob and MAC: records, and how many lines each is."""
         self.hours: dict[str, hours.Hour] = {}
         self.written = self.lost = self.kept = 0
         self.error, self.last = "", ""
@@ -37,12 +37,16 @@ class _Log:
         entry = self.entry
         return Subject(lines.Form(entry.format), entry.subject, entry.system, entry.origin)
 
+    def wait(self, blob: str, mac: str, encoded: bytes, count: int) -> None:
+        self.waiting.setdefault((blob, mac), []).append((encoded, count))
+        self.kept += len(encoded)
+
 
 class Files:
     """What logs have still to write. Belongs to one event loop."""
 
-    def __init__(self, blobs: Blobs, directory: Path | None = None) -> None:
-        self._blobs, self._directory = blobs, directory
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
         self._logs: dict[str, _Log] = {}
         self._due = 0.0
 
@@ -56,13 +60,39 @@ class Files:
                 known.waiting, known.hours, known.kept = {}, {}, 0
             known.entry = entry
 
-    def add(self, name: str, told: Iterable[Line]) -> None:
+    def add(self, name: str, told: Iterable[Line]) -> list[Told]:
+        """Take lines for a log; what of them it tells."""
         log = self._logs[name]
-        log.lines += told
+        form = log.subject.form
+        added = [(li.mac, li.group, li.rule, said) for li in told if (said := lines.text(form, li)) is not None]
+        self._add(log, added)
+        return added
+
+    def _add(self, log: _Log, added: list[Told]) -> None:
+        log.lines += added
         over = len(log.lines) - _LINES_KEPT
         if over > 0:
             del log.lines[:over]
             log.lost += over
+
+    def resume(self, frame: Frame) -> None:
+        """Take what another agent did not write, of logs that there are still."""
+        for name, told in frame.lines.items():
+            if name in self._logs:
+                self._add(self._logs[name], told)
+        for name, records in frame.waiting.items():
+            for record in records if name in self._logs else ():
+                self._logs[name].wait(*record)
+
+    def pending(self) -> Frame:
+        """All that is not written."""
+        told = {n: log.lines for n, log in self._logs.items() if log.lines}
+        waiting = {
+            n: [(blob, mac, *record) for (blob, mac), records in log.waiting.items() for record in records]
+            for n, log in self._logs.items()
+            if log.waiting
+        }
+        return Frame(told, {}, waiting)
 
     def due(self, now: float) -> bool:
         """Whether a minute has passed since this was true last."""
@@ -78,7 +108,7 @@ class Files:
     async def write(self, now: float) -> None:
         """Write what was added, in each log's blobs; what fails waits for the next time."""
         for log in list(self._logs.values()):
-            self._close_minute(log, now)
+            _close_minute(log, now)
             try:
                 for blob, mac in list(log.waiting):
                     await self._write(log, blob, mac)
@@ -87,21 +117,7 @@ class Files:
                 log.error = ""
             except SinkError as error:
                 log.error = str(error)
-                self._bound(log)
-
-    def _close_minute(self, log: _Log, now: float) -> None:
-        """Lines become records: one an interface, in the blob of the hour that is just being written."""
-        by_mac: dict[str, list[Line]] = {}
-        for line in log.lines:
-            by_mac.setdefault(line.mac, []).append(line)
-        log.lines = []
-        for mac, told in by_mac.items():
-            document = lines.record(log.subject, mac, now, told)
-            if document is not None:
-                blob = hours.name(log.entry.sink.prefix, now, mac)
-                encoded = lines.encoded(document)
-                log.waiting.setdefault((blob, mac), []).append((encoded, len(told)))
-                log.kept += len(encoded)
+                _bound(log)
 
     async def _write(self, log: _Log, blob: str, mac: str) -> None:
         sink = log.entry.sink
@@ -114,22 +130,12 @@ class Files:
         try:
             await self._blobs.write_blocks(sink.account, sink.container, blob, blocks)
         except SinkError:
-            del log.hours[blob]  # whether it was written is seen by looking
+            log.hours.pop(blob, None)  # whether it was written is seen by looking
             raise
         hour.commit(blocks, len(waiting))
-        del log.waiting[blob, mac]
+        log.waiting.pop((blob, mac), None)
         log.kept -= sum(len(encoded) for encoded, _ in waiting)
         log.written += sum(count for _, count in waiting)
-
-    def _bound(self, log: _Log) -> None:
-        """Let go of what has waited longest."""
-        for where in list(log.waiting):
-            while log.kept > MOST_KEPT and log.waiting.get(where):
-                encoded, count = log.waiting[where].pop(0)
-                log.kept -= len(encoded)
-                log.lost += count
-            if not log.waiting[where]:
-                del log.waiting[where]
 
     async def _sweep(self, log: _Log, now: float) -> None:
         """Once an hour, delete what is older than it may be."""
@@ -140,3 +146,25 @@ class Files:
         for name in hours.outdated(names, log.entry.days, now):
             await self._blobs.delete(sink.account, sink.container, name)
         log.swept = now
+
+
+def _close_minute(log: _Log, now: float) -> None:
+    """Lines become records: one an interface, in the blob of the hour that is just being written."""
+    by_mac: dict[str, list[tuple[str, str, str]]] = {}
+    for mac, group, rule, said in log.lines:
+        by_mac.setdefault(mac, []).append((group, rule, said))
+    log.lines = []
+    for mac, told in by_mac.items():
+        encoded = lines.encoded(lines.record(log.subject, mac, now, told))
+        log.wait(hours.name(log.entry.sink.prefix, now, mac), mac, encoded, len(told))
+
+
+def _bound(log: _Log) -> None:
+    """Let go of what has waited longest."""
+    for where in list(log.waiting):
+        while log.kept > MOST_KEPT and log.waiting[where]:
+            encoded, count = log.waiting[where].pop(0)
+            log.kept -= len(encoded)
+            log.lost += count
+        if not log.waiting[where]:
+            del log.waiting[where]

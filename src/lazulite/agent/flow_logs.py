@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lazulite.agent.flow_files import Files
+from lazulite.agent.flow_spool import Frame, Spool, Told
 from lazulite.agent.flow_watch import Look, Recorded, Seen, Watcher, recorded, rule_origins
 from lazulite.agent.protocol import AskFlows, FlowsSeen, Observed
 from lazulite.drivers.driver import ModelDelta
@@ -57,7 +58,13 @@ class FlowLogs:
         self._lists: dict[str, AccessList] = {}
         self._whose = Recorded({}, {}, {})
         self._origins: dict[int, str] = {}
-        self._files = Files(blobs, directory)
+        self._files, self._spool = Files(blobs), Spool(directory)
+        self._resumed = False
+        self._telling: dict[str, tuple[frozenset[str], frozenset[str] | None]] = {}
+        """By log: ports, and origins of rules it tells of; ``None``: of all, and of what no rule decided."""
+        self._numbered: dict[str, AccessList] = {}
+        self._named: dict[str, set[str]] = {}
+        """By list, origins of all rules that it has had: what one decided that is no more is still to be told."""
         self._lost: dict[str, int] = {}
         self._shown: deque[tuple[int, Seen]] = deque(maxlen=_SHOWN)
         self._number = 0
@@ -103,17 +110,38 @@ class FlowLogs:
         logs = self._logs.values()
         whose = recorded(logs, self._ports, self._vrfs)
         used = {n for ports in whose.ports.values() for p in ports.values() for n in (*p.egress, *p.ingress)}
-        # What a rule that is no more decided is still to be told.
-        self._origins = self._origins | rule_origins(self._lists[n] for n in used if n in self._lists)
+        self._number_rules(used | {n for log in logs for n in log.lists})
         self._whose = whose._replace(origins=self._origins)
+        self._telling = {log.name: (frozenset(log.ports), self._told_by(log)) for log in logs if log.name != LIVE}
         self._files.follow({log.name: log for log in logs if log.name != LIVE})
         self._analytics = {
             log.name: self._analytics.get(log.name) or Analytics(log.analytics_s) for log in logs if log.analytics_s
         }
+        if not self._resumed and self._logs:
+            self._resume()
         if gone:
             self._tell(Observed(reports=dict.fromkeys(n for n in gone if n != LIVE)))
         if self._task is None and self._logs:
             self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def _number_rules(self, used: Iterable[str]) -> None:
+        """Know the rules of lists that are new, or others than they were."""
+        fresh = [a for n in used if (a := self._lists.get(n)) is not None and self._numbered.get(n) is not a]
+        if fresh:
+            self._origins = self._origins | rule_origins(fresh)
+        for listed in fresh:
+            self._numbered[listed.name] = listed
+            self._named.setdefault(listed.name, set()).update(r.origin for r in listed.rules)
+
+    def _told_by(self, log: FlowLog) -> frozenset[str] | None:
+        return frozenset().union(*(self._named.get(n, ()) for n in log.lists)) if log.lists else None
+
+    def _resume(self) -> None:
+        """Take over from the agent before this one."""
+        self._resumed = True
+        for frame in self._spool.read():
+            self._watcher.resume(frame.standing)
+            self._files.resume(frame)
 
     def news(self) -> Observed:
         return Observed(reports=self._reports())
@@ -153,22 +181,23 @@ class FlowLogs:
         for seen in look.seen:
             self._number += 1
             self._shown.append((self._number, seen))
-        for log in self._logs.values():
-            if log.name != LIVE:
-                self._give(log, look.seen)
+        told = {name: added for name in self._telling if (added := self._give(name, look.seen))}
+        self._spool.append(Frame(told, look.standing))
 
-    def _give(self, log: FlowLog, seen: list[Seen]) -> None:
+    def _give(self, name: str, seen: list[Seen]) -> list[Told]:
         """What the log tells of it: decisions of its lists, or of whoever decides about its ports."""
-        ports = frozenset(log.ports)
-        origins = {r.origin for n in log.lists if n in self._lists for r in self._lists[n].rules}
-        told = [s.line for s in seen if s.port in ports and (not log.lists or s.origin in origins)]
-        self._files.add(log.name, told)
-        if log.name in self._analytics:
-            self._analytics[log.name].add(told)
+        ports, origins = self._telling[name]
+        told = [s.line for s in seen if s.port in ports and (origins is None or s.origin in origins)]
+        if name in self._analytics:
+            self._analytics[name].add(told)
+        return self._files.add(name, told)
 
     async def write(self) -> None:
         """Store what is due, and report how it went."""
         await self._files.write(self._clock())
+        async with self._looking:
+            standing = await asyncio.get_running_loop().run_in_executor(self._thread, self._watcher.saved)
+            self._spool.begin([Frame(standing=standing), self._files.pending()])
         self._tell(self.news())
 
     def _expire(self) -> None:

@@ -39,6 +39,8 @@ class Look(NamedTuple):
 
     seen: list[Seen]
     lost: Mapping[str, int]
+    standing: dict[str, dict[int, Saved]]
+    """Of open flows that were told of, by VRF and IP version."""
 
 
 class Reading(Protocol):
@@ -94,26 +96,32 @@ class Watcher:
         """What has happened since the last look, *now* being the seconds since the epoch."""
         seen: list[Seen] = []
         lost: dict[str, int] = {}
+        standing: dict[str, dict[int, Saved]] = {}
         for vrf in [v for v in self._networks if v not in whose.ports]:
             seen += self._leave(vrf, whose, now)
         for vrf, ports in whose.ports.items():
             try:
                 network = self._network(vrf)
-                found = self._read(network, ports, whose, now)
+                found, open_now = self._read(network, ports, whose, now)
             except OSError:  # the router is not there yet, or another one took its place
                 seen += self._leave(vrf, whose, now)
                 continue
             seen += found
             lost[vrf] = sum(network.lost.values())
-        return Look(seen, lost)
+            if open_now:
+                standing[vrf] = open_now
+        return Look(seen, lost, standing)
 
     def saved(self) -> dict[str, dict[int, Saved]]:
         """What another watcher needs to go on."""
         return {v: {f: b.saved() for f, b in n.books.items() if len(b)} for v, n in self._networks.items()}
 
     def resume(self, saved: Mapping[str, Mapping[int, Saved]]) -> None:
-        """Go on where another one was."""
-        self._resumed = {vrf: dict(by_family) for vrf, by_family in saved.items()}
+        """Go on where another one was; what is told later of a flow is what holds."""
+        for vrf, by_family in saved.items():
+            known = self._resumed.setdefault(vrf, {})
+            for family, flows in by_family.items():
+                known.setdefault(family, []).extend(flows)
 
     def close(self) -> None:
         for network in self._networks.values():
@@ -133,20 +141,25 @@ class Watcher:
         gone = [r for book in network.books.values() for r in book.end(now)]
         return list(_lines(gone, network.ports, whose))
 
-    def _read(self, network: _Network, ports: Mapping[str, Port], whose: Recorded, now: float) -> list[Seen]:
+    def _read(
+        self, network: _Network, ports: Mapping[str, Port], whose: Recorded, now: float
+    ) -> tuple[list[Seen], dict[int, Saved]]:
         seen: list[Seen] = []
+        standing: dict[int, Saved] = {}
         index = {number: ports[name] for number, name in network.reader.interfaces().items() if name in ports}
         network.ports |= index
         for noted in network.reader.read():
             book = self._book(network, noted.family, whose)
             records = book.end(now, lambda key: _interface(key) not in index)
             foreign = [t for t in noted.told if _interface(t.key) not in index]
-            ours = [t for t in noted.told if _interface(t.key) in index] if foreign else noted.told
+            ours = [t for t in noted.told if _interface(t.key) in index and _known(t, whose)]
             more, spent = book.fold(_sight(noted._replace(told=ours), now))
             seen += _lines([*records, *more], network.ports, whose)
             network.reader.forget(noted, [*_spent(spent), *foreign], spent.flows)
             network.lost[noted.family] = noted.lost
-        return seen
+            if told := book.standing(r.key for r in more):
+                standing[noted.family] = told
+        return seen, standing
 
     def _book(self, network: _Network, family: int, whose: Recorded) -> Book:
         if family not in network.books:
@@ -154,6 +167,19 @@ class Watcher:
             book.resume(self._resumed.get(network.vrf, {}).pop(family, []))
         network.books[family].idle_s = whose.idle_s[network.vrf]
         return network.books[family]
+
+
+_NOBODYS = frozenset(
+    flow_tables.rule_number(flow_tables.NOBODY, denies=denies, inward=inward)
+    for denies in (False, True)
+    for inward in (False, True)
+)
+_PATIENCE_S = 5.0
+"""How long a decision waits for its rule to be known: the kernel has an edit a little before this process does."""
+
+
+def _known(told: Told, whose: Recorded) -> bool:
+    return told.rule in whose.origins or told.rule in _NOBODYS or told.age_s > _PATIENCE_S
 
 
 def _sight(noted: Noted, now: float) -> Sight:

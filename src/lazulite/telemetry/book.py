@@ -98,9 +98,14 @@ class Book:
         """What another book needs to go on: of each flow key, attempt, rule, when it was told last, and what of it."""
         return [(k, f.attempt, f.rule, f.since, f.told) for k, f in self._flows.items()]
 
+    def standing(self, keys: Iterable[Key]) -> list[tuple[Key, int, int, float, Counts]]:
+        """The same of some flows, if they are open."""
+        found = ((key, self._flows[key]) for key in keys if key in self._flows)
+        return [(k, f.attempt, f.rule, f.since, f.told) for k, f in found]
+
     def resume(self, saved: Iterable[tuple[Key, int, int, float, Counts]]) -> None:
         """Go on where another one was: these flows have begun already, if they still stand."""
-        self._resumed = {key: (attempt, rule, since, told) for key, attempt, rule, since, told in saved}
+        self._resumed |= {key: (attempt, rule, since, told) for key, attempt, rule, since, told in saved}
 
     def fold(self, sight: Sight) -> tuple[list[Record], Spent]:
         """The records that this sight adds."""

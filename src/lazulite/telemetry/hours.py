@@ -27,7 +27,7 @@ def outdated(names: Iterable[str], days: int, now: float) -> list[str]:
 def began(blob: str) -> datetime | None:
     """The hour that a blob is of; ``None``: it is none of ours."""
     found = _PLACE.search(blob)
-    return datetime(*map(int, found.groups()), tzinfo=UTC) if found else None  # type: ignore[arg-type]
+    return datetime.strptime("".join(found.groups()), "%Y%m%d%H").replace(tzinfo=UTC) if found else None
 
 
 class Hour:

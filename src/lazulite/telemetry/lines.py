@@ -115,15 +115,11 @@ def _network(line: Line) -> str:
     return f"{round(line.at * 1000)},{ends},{line.protocol},{way},{line.state},{_ENCRYPTION},{counts}"
 
 
-def record(subject: Subject, mac: str, at: float, lines: Iterable[Line]) -> dict[str, Any] | None:
-    """What one interface adds to the log at a time; ``None``: nothing."""
+def record(subject: Subject, mac: str, at: float, told: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
+    """What one interface adds to the log at a time: group, rule and tuple of each line."""
     groups: dict[str, dict[str, list[str]]] = {}
-    for line in lines:
-        said = text(subject.form, line)
-        if said is not None:
-            groups.setdefault(line.group, {}).setdefault(line.rule or UNSPECIFIED, []).append(said)
-    if not groups:
-        return None
+    for group, rule, said in told:
+        groups.setdefault(group, {}).setdefault(rule or UNSPECIFIED, []).append(said)
     return (
         _of_network(subject, mac, at, groups) if subject.form is Form.NETWORK else _of_group(subject, mac, at, groups)
     )
