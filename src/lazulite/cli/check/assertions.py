@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
@@ -253,7 +254,14 @@ def parse(text: str) -> Document:
         reader.wrong(said["checks"].line, "There is nothing to check.")
     if reader.problems:
         raise DocumentError(reader.problems)
-    return Document(groups, tuple(checks))
+    return Document(groups, tuple(_distinct(checks)))
+
+
+def _distinct(checks: list[Assertion]) -> Iterator[Assertion]:
+    """Those of one title by their lines too: whoever reads results knows them by it."""
+    counted = Counter(c.title for c in checks)
+    for check in checks:
+        yield check._replace(title=f"{check.title} (line {check.line})") if counted[check.title] > 1 else check
 
 
 def _groups(reader: _Reader, node: Node | None) -> dict[str, tuple[Who, ...]]:
@@ -291,7 +299,10 @@ def _title(made: Assertion) -> str:
     if made.kind == "resolve":
         return f"resolve {source} > {made.name}"
     service = f"{made.protocol} {_spans(made.ports)}".strip()
-    return f"{made.kind} {source} > {', '.join(w.name for w in made.target)} {service}"
+    wish = f" within {made.max_ms:g} ms" if made.kind == "latency" else ""
+    if made.through is not None:
+        wish = f" through {', '.join(w.name for w in made.through) or 'nobody'}"
+    return f"{made.kind} {source} > {', '.join(w.name for w in made.target)} {service}{wish}"
 
 
 def _spans(ports: tuple[int, ...]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lazulite.cli.api import Client
-from lazulite.cli.check.assertions import Document, parse
+from lazulite.cli.check.assertions import Assertion, Document, parse
 from lazulite.cli.check.document import DocumentError
 from lazulite.cli.check.expansion import Guest, expand
 from lazulite.cli.check.junit import xml
@@ -55,9 +55,9 @@ def load(file: Path) -> Document:
 
 
 def proven(
-    client: Client, file: Path, said: Document, *, packets: bool = True, only: frozenset[int] | None = None
+    client: Client, file: Path, said: Document, *, packets: bool = True, only: frozenset[Assertion] | None = None
 ) -> list[Outcome]:
-    """Every assertion, or those at the lines *only*. Raises :class:`Failure` when *file* does not fit the lab."""
+    """Every assertion, or *only* some. Raises :class:`Failure` when *file* does not fit the lab."""
     status = client.get("/lazulite/status")
     if packets and status["driver"] == "memory":
         raise Failure("This lab has no packets.", f"lazulite check {file} --model-only{option(status['lab'])}", code=2)
@@ -66,7 +66,7 @@ def proven(
         cases = expand(said, known)
     except DocumentError as error:
         raise refused(file, error) from None
-    return prove(client, [c for c in cases if only is None or c.assertion.line in only], known, packets=packets)
+    return prove(client, [c for c in cases if only is None or c.assertion in only], known, packets=packets)
 
 
 def refused(file: Path, error: DocumentError) -> Failure:

@@ -46,40 +46,43 @@ def read(text: str) -> Node:
     if len(text) > LONGEST:
         raise DocumentError([Problem(1, f"The file is longer than {LONGEST} characters.")])
     try:
-        # An alias would let a short file be a huge or an endless tree; assertions need none.
-        events = list(yaml.parse(text, Loader=yaml.SafeLoader))
-        aliases = [e for e in events if isinstance(e, yaml.AliasEvent)]
-        if aliases:
-            raise DocumentError([Problem(_line(a), "Aliases (*name) are not supported; use a group.") for a in aliases])
-        if len([e for e in events if isinstance(e, yaml.DocumentStartEvent)]) > 1:
-            raise DocumentError([Problem(1, "A file is one document; --- may not separate several.")])
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        problems = list(_suspicious(text))
+        root = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = ", ".join(filter(None, (error.context, error.problem)))
         raise DocumentError([Problem(mark.line + 1 if mark else 1, f"This is no YAML: {words}.")]) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise DocumentError([Problem(1, f"This is no YAML: {str(error).splitlines()[0]}.")]) from None
-    problems: list[Problem] = []
-    made = _node(root, problems, 0) if root is not None else Node({}, 1)
+    made = _node(root, problems) if root is not None else Node({}, 1)
     if problems:
         raise DocumentError(problems)
     return made
 
 
-def _node(node: yaml.Node, problems: list[Problem], depth: int) -> Node:
-    line = _line(node)
-    if depth > DEEPEST:
-        problems.append(Problem(line, "This is nested too deeply."))
-        return Node("", line)
+def _suspicious(text: str) -> Iterator[Problem]:
+    """What would let a short file be a huge, an endless or a deep tree; assertions need none of it."""
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if isinstance(event, yaml.AliasEvent):
+            yield Problem(_line(event), "Aliases (*name) are not supported; use a group.")
+        if depth > DEEPEST or documents > 1:
+            words = "This is nested too deeply." if depth > DEEPEST else "A file is one document; this begins another."
+            yield Problem(_line(event), words)
+            return
+
+
+def _node(node: yaml.Node, problems: list[Problem]) -> Node:
     if isinstance(node, yaml.SequenceNode):
-        return Node([_node(n, problems, depth + 1) for n in node.value], line)
+        return Node([_node(n, problems) for n in node.value], _line(node))
     if isinstance(node, yaml.MappingNode):
-        return Node(dict(_members(node, problems, depth)), line)
-    return Node(str(node.value), line)
+        return Node(dict(_members(node, problems)), _line(node))
+    return Node(str(node.value), _line(node))
 
 
-def _members(node: yaml.MappingNode, problems: list[Problem], depth: int) -> Iterator[tuple[str, Node]]:
+def _members(node: yaml.MappingNode, problems: list[Problem]) -> Iterator[tuple[str, Node]]:
     seen: set[str] = set()
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
@@ -88,7 +91,7 @@ def _members(node: yaml.MappingNode, problems: list[Problem], depth: int) -> Ite
             problems.append(Problem(_line(key), f"'{key.value}' stands here twice."))
         else:
             seen.add(key.value)
-            yield key.value, _node(value, problems, depth + 1)
+            yield key.value, _node(value, problems)
 
 
 def _line(marked: yaml.Node | yaml.Event) -> int:

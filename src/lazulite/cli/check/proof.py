@@ -24,6 +24,8 @@ HOLDS, FAILS, DISAGREES = "holds", "fails", "disagrees"
 """What becomes of an assertion; the last one says that model and packet are not of one mind."""
 _DROPPED_S, _ANSWERED_S = 1.5, 10.0
 """How long an answer is waited for that the model does not expect, and one that it does."""
+_SILENT = "no name server answers"
+"""How ``connect`` says that a name may exist or not."""
 _MEASUREMENTS = 5
 _AT_ONCE = 8
 """Machines that send at the same time."""
@@ -281,7 +283,7 @@ def _resolved(case: Case, found: Answer | None) -> Finding:
         return Finding(case, HOLDS, None, None, "names are resolved with packets alone")
     addresses, wanted = tuple(sorted(found["addresses"])), case.assertion.addresses
     words = ", ".join(addresses) or found["reason"] or "no address"
-    if addresses == wanted:
+    if addresses == wanted and not found["reason"].endswith(_SILENT):
         return Finding(case, HOLDS, None, None, words)
     return Finding(case, FAILS, None, None, f"{words}, not {', '.join(wanted) or 'none'}", next=_dig(case))
 

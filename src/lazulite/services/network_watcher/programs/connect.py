@@ -169,7 +169,8 @@ def measured(wish: dict[str, Any]) -> dict[str, Any]:
     try:
         addresses = resolve(wish)
     except (OSError, UnicodeError) as error:
-        words = getattr(error, "strerror", None) or str(error)
+        silent = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+        words = "no name server answers" if silent else getattr(error, "strerror", None) or str(error)
         return summary([], [], "DnsResolution", f"cannot resolve {wish['host']}: {words}")
     if wish["count"] == 0:
         return summary(addresses, [], "", "")
