@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from lazulite.forwarding.model import AccessList, FlowLog, FlowLogFormat, Port
+from lazulite.services.service import Write
 from tests.build import GROUP, Lab, Refused, ref, resource_id
+from tests.services.asking import ask, codes, result
 from tests.services.watched import ACCOUNTS, account_id, guard, held, key, machine_id, nested, network
 
 GROUPS = "networkSecurityGroups"
@@ -253,3 +255,77 @@ def test_an_edit_of_a_rule_leaves_the_log_as_it_is() -> None:
     lab.put(GROUPS, "g", {"securityRules": [{"name": "r", "properties": body}]})
     assert entry(lab) == before
     assert ref(GROUPS, "g")["id"].upper() == before.subject  # type: ignore[union-attr]
+
+
+def configured(lab: Lab, **changes: Any) -> Any:
+    """``configureFlowLog``; what it writes is in the lab then."""
+    settings = {"storageId": account_id(), "enabled": True} | changes.pop("properties", {})
+    body = {"targetResourceId": target("group"), "properties": settings} | changes
+    given = result(lab, "configureFlowLog", body)
+    assert isinstance(given, Write)
+    made = given.resource
+    lab.snapshot = lab.snapshot.with_changes(lab.snapshot.revision + 1, {made.id.key: made})[0]
+    return given.body
+
+
+def test_the_older_verb_writes_a_log_that_is_named_as_azure_names_it() -> None:
+    lab = guarded(nic="a-nic")
+    answer = configured(lab)
+    assert entry(lab, "Microsoft.Networkrgg") is not None
+    assert answer["properties"] == {
+        "storageId": account_id(),
+        "enabled": True,
+        "retentionPolicy": {"days": 0, "enabled": False},
+        "format": {"type": "JSON", "version": 1},
+    }
+    assert ask(lab, "queryFlowLogStatus", targetResourceId=target("group")) == answer
+
+
+def test_the_older_verb_changes_the_log_that_is_there() -> None:
+    lab = guarded(nic="a-nic")
+    made = log(lab)
+    analytics = {"networkWatcherFlowAnalyticsConfiguration": {"enabled": True, "trafficAnalyticsInterval": 10}}
+    answer = configured(lab, properties={"format": {"version": 2}}, flowAnalyticsConfiguration=analytics)
+    found = entry(lab)
+    assert found is not None
+    assert (found.format, found.analytics_s, found.system) == (FlowLogFormat.GROUP_2, 600, made.guid)
+    kept = answer["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+    assert kept["trafficAnalyticsInterval"] == 10
+    configured(lab, properties={"enabled": False})
+    assert entry(lab) is None
+
+
+def test_a_target_without_a_log_has_one_that_is_not_enabled() -> None:
+    lab = guarded(nic="a-nic")
+    answer = ask(lab, "queryFlowLogStatus", targetResourceId=target("group"))
+    assert (answer["properties"]["enabled"], answer["properties"]["storageId"]) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"targetResourceId": resource_id(GROUPS, "z").text}, ["ResourceNotFound"], id="a lost group"),
+        pytest.param(
+            {"properties": {"storageId": MISSING, "enabled": True}}, ["ResourceNotFound"], id="a lost account"
+        ),
+        pytest.param({"properties": {}}, ["InvalidRequestFormat"] * 2, id="not a word about what is wanted"),
+        pytest.param({"targetResourceId": machine_id("a")}, ["InvalidTargetResource"], id="a machine"),
+        pytest.param(
+            {"properties": {"storageId": account_id("far"), "enabled": True}},
+            ["ResourceNotInNetworkWatcherRegion"],
+            id="an account of another region",
+        ),
+    ],
+)
+def test_the_older_verb_refuses_what_a_write_refuses(changes: dict[str, Any], expected: list[str]) -> None:
+    settings = {"storageId": account_id(), "enabled": True}
+    body = {"targetResourceId": target("group"), "properties": settings} | changes
+    assert codes(other_region(), "configureFlowLog", **body) == expected
+
+
+def test_a_query_about_what_is_not_there_is_refused() -> None:
+    lab = other_region()
+    assert codes(lab, "queryFlowLogStatus", targetResourceId=resource_id(GROUPS, "z").text) == ["ResourceNotFound"]
+    far = resource_id(GROUPS, "far").text
+    assert codes(lab, "queryFlowLogStatus", targetResourceId=far) == ["ResourceNotInNetworkWatcherRegion"]
+    assert codes(lab, "queryFlowLogStatus") == ["InvalidRequestFormat"]

@@ -23,7 +23,7 @@ class Answers:
         if not self._knows(port):
             return False, ""
         verdict = ip_flow_verify(self._index, port, direction, flow)
-        return verdict.action is Action.ALLOW, verdict.origin
+        return verdict.action is Action.ALLOW, verdict.origin if verdict.label else ""
 
     def next_hop(self, port: str, destination: IPAddress) -> Route | None:
         return next_hop(self._index, port, destination) if self._knows(port) else None

@@ -1,6 +1,6 @@
 """Flow logs: of security groups, virtual networks, subnets and interfaces."""
 
-from lazulite.services.flow_log import compile, status, validate
+from lazulite.services.flow_log import actions, compile, status, validate
 from lazulite.services.flow_log.model import KINDS, FlowLog
 from lazulite.services.network_security_group.model import NetworkSecurityGroup
 from lazulite.services.service import Service
@@ -16,5 +16,9 @@ SERVICE = Service(
         FlowLog: status.flow_log,
         NetworkSecurityGroup: status.logs_of,
         VirtualNetwork: status.logs_of,
+    },
+    actions={
+        "microsoft.network/networkwatchers/configureflowlog": actions.configure,
+        "microsoft.network/networkwatchers/queryflowlogstatus": actions.query,
     },
 )

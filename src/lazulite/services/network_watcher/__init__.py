@@ -1,6 +1,6 @@
 """Network watchers: what is asked about the networks of a region."""
 
-from lazulite.services.network_watcher import birth, validate
+from lazulite.services.network_watcher import actions, birth, validate
 from lazulite.services.network_watcher.model import KINDS
 from lazulite.services.service import Service
 from lazulite.services.virtual_network.model import VirtualNetwork
@@ -9,5 +9,6 @@ SERVICE = Service(
     "network_watcher",
     KINDS,
     validate=validate.validate,
+    actions=actions.ACTIONS,
     brings={VirtualNetwork: birth.watcher},
 )
