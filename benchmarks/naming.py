@@ -50,6 +50,10 @@ mod-geoip:
     config-file: {directory}/geo.conf
     ttl: 30
     mode: subnet
+  - id: wheel
+    config-file: {directory}/wheel.conf
+    ttl: 30
+    mode: weighted
 zone:
   - domain: contoso.com
     file: {directory}/contoso.zone
@@ -58,6 +62,9 @@ zone:
   - domain: app.test
     file: {directory}/app.zone
     module: mod-geoip/geo
+  - domain: wheel.test
+    file: {directory}/wheel.zone
+    module: mod-geoip/wheel
 """
 _START = Set("", "SOA", 3600, (soa("ns1.contoso.com", "me.contoso.com", 1, 3600, 300, 2419200, 300),))
 
@@ -77,12 +84,19 @@ def _questions() -> Iterator[Result]:
         ours, theirs = free_port(), free_port()
         directory = Path(where)
         (directory / "static").write_text("".join(f"h{i}.contoso.com A\n" for i in range(HOSTS)))
-        (directory / "dynamic").write_text("app.app.test A\n")
+        (directory / "priority").write_text("app.app.test A\n")
+        (directory / "weighted").write_text("app.wheel.test A\n")
+        (directory / "multivalue").write_text("many.wheel.test A\n")
         with named(directory) as server, _knot(directory, theirs) as knot:
             if (os.cpu_count() or 1) > 1:
                 os.sched_setaffinity(server.process.pid, {1})
             _load(server, ours)
-            for name, goal in (("static", STATIC), ("dynamic", DYNAMIC)):
+            for name, goal in (
+                ("static", STATIC),
+                ("priority", DYNAMIC),
+                ("weighted", DYNAMIC),
+                ("multivalue", DYNAMIC),
+            ):
                 questions = directory / name
                 mine = partial(_asked, questions, ours, server.process.pid)
                 pairs = turns(TURNS, mine, partial(_asked, questions, theirs, knot))
@@ -167,15 +181,19 @@ def _sections(name: str, rtype: str, port: int) -> tuple[object, ...]:
 
 def _load(server: Named, port: int) -> None:
     hosts = [Set(f"h{i}", "A", 300, (bytes((10, i // 250, i % 250, 1)),)) for i in range(HOSTS)]
-    choices = tuple(ChoiceSpec(str(i), address=f"192.0.2.{i + 1}", priority=i) for i in range(4))
+    choices = tuple(ChoiceSpec(str(i), address=f"192.0.2.{i + 1}", priority=i, weight=i + 1) for i in range(4))
     items = [
         ZoneSpec("z", "contoso.com", 1),
         ZoneSpec("t", "app.test", 1),
         ServersSpec("s", 1, ("ns1.contoso.com",), ("192.0.2.1",)),
+        ZoneSpec("w", "wheel.test", 1),
         PolicySpec("p", "priority", 30, choices, "up"),
+        PolicySpec("w", "weighted", 30, choices, "up"),
+        PolicySpec("m", "multivalue", 30, choices, "up", 2),
         Listener("l", LOOPBACK, port=port, number=1),
     ]
-    server.load(items, {"z": [_START, *hosts], "t": [_START, Set("app", "ANY", 30, (), "p")]})
+    wheel = [_START, Set("app", "ANY", 30, (), "w"), Set("many", "ANY", 30, (), "m")]
+    server.load(items, {"z": [_START, *hosts], "t": [_START, Set("app", "ANY", 30, (), "p")], "w": wheel})
 
 
 def _asked(questions: Path, port: int, server: int) -> float:
@@ -206,6 +224,9 @@ def _knot(directory: Path, port: int) -> Iterator[int]:
     (directory / "app.zone").write_text("$ORIGIN app.test.\n" + head + "app 30 A 192.0.2.1\n")
     (directory / "checked.zone").write_text(_CHECKED)
     (directory / "geo.conf").write_text("app.app.test:\n  - net: 127.0.0.0/8\n    A: [ 192.0.2.1 ]\n")
+    (directory / "wheel.zone").write_text("$ORIGIN wheel.test.\n" + head + "app 30 A 192.0.2.1\nmany 30 A 192.0.2.1\n")
+    wheel = "".join(f"  - weight: {i}\n    A: [ 192.0.2.{i} ]\n" for i in range(1, 5))
+    (directory / "wheel.conf").write_text(f"app.wheel.test:\n{wheel}many.wheel.test:\n{wheel}")
     config = directory / "knot.conf"
     config.write_text(_KNOT.format(address=LOOPBACK, port=port, directory=directory))
     process = subprocess.Popen(

@@ -16,6 +16,7 @@ from lazulite.forwarding.model import (
     AddressSet,
     AdminState,
     Distribution,
+    Fault,
     ForwardingModel,
     Member,
     NextHop,
@@ -206,6 +207,15 @@ def balancers(draw: st.DrawFn) -> list[Any]:
 
 
 @st.composite
+def faults(draw: st.DrawFn, number: int) -> list[Any]:
+    """Some ports are cut, or lose a little, in one direction or both."""
+    if draw(st.integers(0, 9)):
+        return []
+    direction, cut = draw(st.sampled_from([None, *Direction])), draw(st.booleans())
+    return [Fault(f"fault{number}", f"p{number}", direction, cut, 0.01, origin=f"fault {number}")]
+
+
+@st.composite
 def networks(draw: st.DrawFn) -> ForwardingModel:
     taken = draw(st.lists(st.sampled_from(PRIVATE), min_size=2, max_size=7, unique=True))
     vias = [*taken, *map(ip_address, VIPS)]
@@ -219,6 +229,7 @@ def networks(draw: st.DrawFn) -> ForwardingModel:
         draw(balancers()),
         draw(peerings()),
         *(draw(ports(a, i)) for i, a in enumerate(taken)),
+        *(draw(faults(i)) for i in range(len(taken))),
     )
 
 

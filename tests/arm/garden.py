@@ -29,7 +29,7 @@ from lazulite.resources.model import (
     WeakRef,
 )
 from lazulite.resources.view import Registry, View
-from lazulite.services.service import Context, Lab, Observations, Reply, Run, Service, Write
+from lazulite.services.service import SILENCE, Context, Lab, Observations, Reply, Run, Service, Write
 from lazulite.store import Store
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -199,6 +199,7 @@ class Garden:
     lab = Lab()
     model = ForwardingModel.empty
     observations = Observations()
+    analysis = SILENCE
     base_url = "https://localhost:8443"
     grace_s = 0.0
     tenants = (Tenant(TENANT),)

@@ -68,6 +68,7 @@ SOUND: dict[str, dict[str, Any]] = {
     },
     "Microsoft.Compute/disks": {"creationData": {"createOption": "Empty"}, "diskSizeGB": 4},
     "Lazulite.Lab/clients": {"country": "DE"},
+    "Lazulite.Lab/faults": {"target": f"{NETWORK}/networkInterfaces/aaa", "lossPercent": 1},
     "Microsoft.Network/trafficManagerProfiles": {"dnsConfig": {"relativeName": "aaa"}},
     "Microsoft.Network/dnsResolvers": {"virtualNetwork": {"id": f"{NETWORK}/virtualNetworks/aaa"}},
     "Microsoft.Network/dnsForwardingRulesets": {

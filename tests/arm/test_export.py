@@ -45,6 +45,7 @@ def network(one: Client, group: str) -> str:
 def neutral(entries: list[str], group: str) -> str:
     text = re.sub(re.escape(group), "GROUP", "\n".join(entries), flags=re.IGNORECASE)
     text = re.sub(r"[a-z2-7]{26}(?=\.bx|\\x02bx)", "DOMAIN", text)
+    text = re.sub(r"[A-Za-z0-9+/]{86}==", "KEY", text)
     text = re.sub(r"b'\\xc6\\x1[23][^']*'", "PUBLIC", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}", "ID", text)
     return "\n".join(sorted(re.sub(r"198\.1[89]\.\d+\.\d+", "PUBLIC", text).splitlines()))

@@ -95,7 +95,10 @@ def test_what_was_asked_is_a_sound_query() -> None:
     parsed = message.parse(resolve.query("WWW.contoso.com.", "MX", True))
     assert (parsed.name, parsed.qtype, parsed.flags & message.RD) == (encode("www.contoso.com"), 15, message.RD)
     assert parsed.edns is not None
-    assert parsed.edns.size == 1232
+    assert (parsed.edns.size, parsed.edns.dnssec) == (1232, False)
+    proven = message.parse(resolve.query("www.contoso.com", "A", True, dnssec=True)).edns
+    assert proven is not None
+    assert proven.dnssec
 
 
 @pytest.mark.parametrize(
@@ -111,12 +114,17 @@ def test_what_was_asked_is_a_sound_query() -> None:
         ("TXT", '"one" "two words"'),
         ("SOA", "ns1.contoso.com. me.contoso.com. 1 2 3 4 5"),
         ("CAA", '0 issue "ca.example"'),
+        ("DS", "29486 13 2 " + "AB" * 32),
+        ("DNSKEY", "257 3 13 " + "qqqq" * 16),
+        ("RRSIG", "A 13 3 300 2000000000 1700000000 29486 contoso.com. " + "qqqq" * 16),
+        ("NSEC", "\\000.www.contoso.com. A TYPE300"),
     ],
 )
 def test_records_read_as_zone_files_have_them(rtype: str, data: str) -> None:
     query = dns.message.make_query("www.contoso.com", rtype)
     response = dns.message.make_response(query)
     response.answer.append(dns.rrset.from_text("www.contoso.com.", 60, "IN", rtype, data))
+    data = data.replace("\\000", "\0")
     said, (answer, authority, additional) = resolve.records(response.to_wire())
     assert said["rcode"] == "NOERROR"
     assert answer == [{"name": "www.contoso.com.", "type": rtype, "ttl": 60, "data": data}]

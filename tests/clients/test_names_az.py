@@ -91,3 +91,26 @@ def test_a_private_zone_and_its_link(az: Az, group: str) -> None:
         az("network private-dns zone delete -g {g} -n corp.example -y", g=group)
     az("network private-dns link vnet delete -g {g} -z corp.example -n l -y", g=group)
     az("network private-dns zone delete -g {g} -n corp.example -y", g=group)
+
+
+@covers("Microsoft.Network/dnszones/dnssecConfigs", "create", "show", "wait", "delete", client="az")
+def test_a_zone_is_signed_and_its_key_goes_to_the_zone_above(lab: Lab, az: Az, group: str) -> None:
+    az(VISITOR, group=group, name="visitor")
+    for zone in ("above.example", "safe.above.example"):
+        az("network dns zone create -g {g} -n {z}", g=group, z=zone)
+    made = az("network dns dnssec-config create -g {g} -z safe.above.example", g=group)
+    (key,) = (k for k in made["signingKeys"] if k["flags"] == 257)
+    (signer,) = key["delegationSignerInfo"]
+    assert (made["provisioningState"], signer["record"].split()[:3]) == ("Succeeded", [str(key["keyTag"]), "13", "2"])
+    az("network dns dnssec-config wait -g {g} -z safe.above.example --created", g=group)
+    assert (
+        az("network dns dnssec-config show -g {g} -z safe.above.example", g=group)["signingKeys"] == made["signingKeys"]
+    )
+    assert az("network dns zone show -g {g} -n safe.above.example", g=group)["signingKeys"] == made["signingKeys"]
+    added = "network dns record-set ds add-record -g {g} -z above.example -n safe --key-tag {t} --algorithm 13 "
+    az(added + "--digest-type 2 --digest {d}", g=group, t=str(key["keyTag"]), d=signer["digestValue"])
+    assert dig(lab, "safe.above.example", "DS") == (0, [signer["record"]])
+    az("network dns dnssec-config delete -g {g} -z safe.above.example -y", g=group)
+    assert "signingKeys" not in az("network dns zone show -g {g} -n safe.above.example", g=group)
+    with pytest.raises(AzError, match="ResourceNotFound"):
+        az("network dns dnssec-config show -g {g} -z safe.above.example", g=group)

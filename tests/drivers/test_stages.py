@@ -10,9 +10,10 @@ from lazulite.drivers.linux import LinuxDriver, names, skeleton, skeleton_intern
 from lazulite.drivers.linux.realise import Realiser
 from lazulite.drivers.linux.state import Address, Chain, Item, Key
 from lazulite.drivers.memory import MemoryDriver
-from lazulite.forwarding.model import Detour, GlobalRule, PlatformResolver, Tunnel, Vrf
+from lazulite.forwarding.model import Detour, Fault, GlobalRule, PlatformResolver, Tap, TapSource, Tunnel, Vrf
 from lazulite.forwarding.stages import STAGES, UNSUPPORTED
 from lazulite.values import Protocol
+from tests.drivers.worlds import port, vrf
 
 
 def resolver() -> dict[Key, Item]:
@@ -35,6 +36,21 @@ def global_address() -> dict[Key, Item]:
     realiser = Realiser()
     realiser.advance([GlobalRule("all", "all", ip_address("198.18.9.9"), Protocol.TCP, 80, ())], ())
     return realiser.wanted
+
+
+def tapped() -> dict[Key, Item]:
+    """What a port wants whose packets are copied."""
+    realiser = Realiser()
+    tap = Tap("tap", "tap", "/one", ip_address("10.0.0.9"), 4789, 7)
+    realiser.advance([vrf("/one"), *port(0, "/one"), tap, TapSource("s", "/one/nic0", "tap")], ())
+    return realiser.wanted
+
+
+def disturbed() -> list[Key]:
+    """What a port wants that is cut off."""
+    realiser = Realiser()
+    realiser.advance([vrf("/one"), *port(0, "/one"), Fault("f", "/one/nic0", cut=True)], ())
+    return [k for k, i in realiser.wanted.items() if isinstance(i.spec, Chain) and i.spec.rules == ("drop",)]
 
 
 DETOUR = "\n".join(r for i in detour().values() if isinstance(i.spec, Chain) for r in i.spec.rules)
@@ -61,6 +77,8 @@ REALISED = {
         isinstance(i.spec, Chain) and i.spec.hook and k[0] == names.INTERNET for k, i in global_address().items()
     ),
     "detour-tunnels": "symhash" in DETOUR,
+    "duplicating-chain": sum("dup to" in r for i in tapped().values() for r in getattr(i.spec, "rules", ())) == 2,
+    "fault-chain": len(disturbed()) == 2,
     "internet-router": names.INTERNET == "internet",
 }
 

@@ -421,8 +421,11 @@ def test_policies_that_nest_in_a_circle_or_are_unknown_answer_nothing() -> None:
     assert chosen(with_policy()) == []
 
 
-@pytest.mark.parametrize(("method", "lasting"), [("priority", True), ("weighted", False), ("multivalue", False)])
-def test_what_chance_chose_is_not_remembered(method: str, lasting: bool) -> None:
-    made = with_policy(policy(method, to("1", "one.test")))
-    assert authority(made, 1, encode("app.contoso.com"), Asked(A)).static is lasting
+@pytest.mark.parametrize(
+    ("method", "drawn"), [("priority", False), ("weighted", True), ("multivalue", True), ("performance", True)]
+)
+def test_who_draws_says_so_and_who_asks_where_the_client_is(method: str, drawn: bool) -> None:
+    made, asked = with_policy(policy(method, to("1", "one.test"), to("2", "two.test"))), Asked(A)
+    assert authority(made, 1, encode("app.contoso.com"), asked).static is (method != "performance")
+    assert asked.chance.drawn is drawn
     assert authority(made, 1, encode("www.contoso.com"), Asked(A)).static

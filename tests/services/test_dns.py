@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
+import dns.dnssec
+import dns.name
 import pytest
 
+from lazulite.engines.dns.spec import ROOT, ServersSpec
+from lazulite.engines.dns.world import World
 from lazulite.forwarding.model import InternetHost, NameServer, RecordSet, Zone
+from lazulite.services import dns as dns_service
 from lazulite.services.dns.model import MAX_RECORD_SETS, SETS
 from lazulite.services.dns.records import domain, mailbox
 from lazulite.services.service import Observations
 from tests.build import GROUP, Lab, Refused, ref, resource_id
+from tests.engines import signed
 from tests.names import Said, asked, authoritative, authority, said, world
 
 ZONE = "contoso.com"
@@ -562,3 +571,68 @@ def test_every_entry_of_a_name_says_whose_it_is(lab: Lab) -> None:
     found = lab.compile().all(RecordSet)[resource_id(f"Microsoft.Network/dnszones/{ZONE}/A", "www").key]
     assert found.origin == resource_id(f"Microsoft.Network/dnszones/{ZONE}/A", "www").text
     assert all(e.origin for e in lab.compile())
+
+
+# Signed zones.
+
+SIGNING = f"Microsoft.Network/dnszones/{ZONE}/dnssecConfigs"
+
+
+def sign(lab: Lab) -> Any:
+    return lab.put(SIGNING, "default", {}, location=None)
+
+
+def test_a_zone_is_signed_while_it_has_a_configuration_for_it(lab: Lab) -> None:
+    record(lab, "A", "www", **a("10.0.0.1"))
+    assert "signingKeys" not in lab.status(lab.get("dnszones", ZONE))
+    sign(lab)
+    assert list(signed.chain(world(lab.compile()), f"{ZONE}.", 1)) == [".", "com.", f"{ZONE}."]
+    lab.delete(SIGNING, "default")
+    plain = signed.asked(world(lab.compile()), 1, f"www.{ZONE}", "A")
+    assert [r.rdtype for r in plain.answer] == [1]
+
+
+def test_the_configuration_and_the_zone_show_the_keys_and_what_the_parent_needs(lab: Lab) -> None:
+    shown = lab.status(sign(lab))
+    assert lab.status(lab.get("dnszones", ZONE)) | shown == lab.status(lab.get("dnszones", ZONE))
+    held = list(signed.keys(world(lab.compile()), f"{ZONE}.", 1))
+    assert [(k["flags"], k["protocol"], k["securityAlgorithmType"]) for k in shown["signingKeys"]] == [
+        (k.flags, k.protocol, k.algorithm) for k in held
+    ]
+    assert [k["publicKey"] for k in shown["signingKeys"]] == [b64encode(k.key).decode() for k in held]
+    assert [k["keyTag"] for k in shown["signingKeys"]] == [dns.dnssec.key_id(k) for k in held]
+    (entry,) = (k for k in shown["signingKeys"] if k["delegationSignerInfo"])
+    theirs = dns.dnssec.make_ds(dns.name.from_text(ZONE), next(k for k in held if k.flags == 257), "SHA256")
+    assert entry["delegationSignerInfo"] == [
+        {"digestAlgorithmType": 2, "digestValue": theirs.digest.hex().upper(), "record": str(theirs).upper()}
+    ]
+
+
+def test_a_zone_that_is_signed_anew_has_other_keys(lab: Lab) -> None:
+    first = lab.status(sign(lab))
+    assert lab.status(sign(lab)) == first, "writing it again changes nothing"
+    lab.delete(SIGNING, "default")
+    assert lab.status(sign(lab)) != first
+
+
+def test_a_computed_answer_is_signed_too(lab: Lab) -> None:
+    address = lab.put("publicIPAddresses", "p", {"publicIPAllocationMethod": "Static"}, sku="Standard")
+    record(lab, "A", "@", targetResource={"id": address.id.text})
+    sign(lab)
+    known = world(lab.compile())
+    by = {dns.name.from_text(ZONE): signed.keys(known, f"{ZONE}.", 1)}
+    assert signed.proven(signed.asked(known, 1, ZONE, "A").answer, by) == [f"{ZONE}. A"]
+
+
+def test_the_trust_anchor_of_every_lab_is_the_one_in_the_book() -> None:
+    readme = (Path(dns_service.__file__).parent / "README.md").read_text()
+    (anchor,) = re.findall(r"\. IN DS (\S+ 13 2 [0-9A-F]{64})", readme)
+    root = World()
+    root.put([ServersSpec("r", ROOT, ("a.root.test",), ("192.0.2.1",))])
+    assert str(dns.dnssec.make_ds(dns.name.root, signed.keys(root, ".", ROOT)[1], "SHA256")).upper() == anchor
+
+
+def test_a_configuration_is_called_default_and_has_no_settings(lab: Lab) -> None:
+    with pytest.raises(Refused) as found:
+        lab.put(SIGNING, "default", {"algorithm": 8}, location=None)
+    assert found.value.codes == ["InvalidRequestFormat"]

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import fcntl
 import logging
+import shutil
 import signal
 import socket
 import sys
@@ -17,14 +18,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lazulite.agent.captures import Captures
+from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.gateways import Gateways
 from lazulite.agent.health import Health
 from lazulite.agent.loop import Engine, Follower, Loop
+from lazulite.agent.monitors import LinuxSpaces, Monitors
 from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
+from lazulite.agent.stores import Stores
 from lazulite.agent.workloads import LinuxWorkloads
 from lazulite.drivers.driver import Driver
-from lazulite.drivers.linux import LinuxDriver, isolation, sockets
+from lazulite.drivers.linux import LinuxDriver, guest_image, guests, isolation, sockets
 from lazulite.drivers.memory import MemoryDriver
 from lazulite.engines.probe import Assumed, Members, Prober
 from lazulite.engines.probe.lookup import address_of
@@ -66,13 +71,22 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
     with ThreadPoolExecutor(1, "driver") as thread:
         outbox = Outbox()
         workloads = LinuxWorkloads(outbox.tell)
+        real = make_driver is LinuxDriver
         driver = await asyncio.get_running_loop().run_in_executor(thread, make_driver)
         life = isolation.start_time(1) or ""  # of the lab's first process, and so of its guests
+        if real:
+            _spread(directory / "tls" / "ca.pem")
         health = Health(directory, make_members, outbox.tell, life)
-        engines: list[Engine] = [DnsNames(directory), Gateways(directory)] if make_driver is LinuxDriver else []
-        followers: list[Follower] = []
+        names, gateways = DnsNames(directory), Gateways(directory)
+        stores = Stores(directory, outbox.tell)
+        flows = FlowLogs(stores.blobs, outbox.tell, directory)
+        monitors = Monitors(directory, outbox.tell, LinuxSpaces() if real else None)
+        captures = Captures(directory, workloads.enter, stores.blobs, outbox.tell, life)
+        followers: list[Follower] = [captures, stores, monitors, flows] if real else [monitors]
+        engines: list[Engine] = [names, stores, gateways] if real else []
         loop = Loop(driver, workloads, health, thread, outbox.tell, engines, followers)
-        serving = Server(driver, loop, workloads, health, outbox, followers)
+        stores.wake, flows.lend = loop.wake, loop.lend
+        serving = Server(driver, loop, workloads, health, outbox, followers, flows if real else None)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
         await ended.wait()
@@ -81,9 +95,16 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         health.close()
         for follower in followers:
             await follower.close()
-        for engine in engines:
-            engine.close()
+        names.engine.close()
+        gateways.close()
         await loop.in_driver(driver.close)
+
+
+def _spread(authority: Path) -> None:
+    """Have guests trust the lab's own authority from their start on."""
+    if authority.exists():
+        guests.IMAGE.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(authority, guests.IMAGE.with_name(guest_image.AUTHORITY))
 
 
 def main() -> int:

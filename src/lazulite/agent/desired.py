@@ -29,6 +29,8 @@ class Desired:
         self.given: dict[EntryKey, Any] = {}
         """What the driver was given last."""
         self._contents: dict[str, Contents] = {}
+        self._lent: dict[EntryKey, Any] = {}
+        """What the agent itself wants beside the controller."""
         self._touched: set[EntryKey] = set()
 
     def load(self, message: Load) -> None:
@@ -58,6 +60,14 @@ class Desired:
                 self._contents[name] = found
             self._touched.add((_CONTENTS, name))
 
+    def lend(self, entries: Mapping[EntryKey, Any]) -> None:
+        """The driver is to have these as well; ``None``: not any more."""
+        for key, entry in entries.items():
+            self._lent[key] = entry
+            if entry is None:
+                del self._lent[key]
+            self._touched.add(key)
+
     def take(self) -> ModelDelta:
         """What the driver lacks; from now on it counts as given."""
         delta: ModelDelta = Delta()
@@ -75,7 +85,9 @@ class Desired:
     def take_all(self) -> list[Any]:
         """Everything, for a driver that knows nothing."""
         filled = {(_CONTENTS, name): self._wanted((_CONTENTS, name)) for name in self._contents}
-        self.given = self.entries | {key: contents for key, contents in filled.items() if contents is not None}
+        self.given = (
+            self.entries | self._lent | {key: contents for key, contents in filled.items() if contents is not None}
+        )
         self._touched = set()
         return list(self.given.values())
 
@@ -83,7 +95,7 @@ class Desired:
         """The entry that the driver is to have; contents only of a set that the model declares."""
         kind, name = key
         if kind != _CONTENTS:
-            return self.entries.get(key)
+            return self.entries.get(key) or self._lent.get(key)
         pool = self.entries.get((Pool.__name__, name)) or self.entries.get((Watch.__name__, name))
         return self._contents.get(name) if pool is not None and pool.probe is not None else None
 

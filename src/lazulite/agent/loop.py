@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar
 
@@ -12,7 +12,7 @@ from lazulite.agent.desired import Desired
 from lazulite.agent.protocol import Applied, Change, Load, LoadWanted, Observed, Reply
 from lazulite.agent.workloads import Workloads
 from lazulite.drivers.driver import Driver, ModelDelta, Refusal
-from lazulite.forwarding.model import Contents
+from lazulite.forwarding.model import Contents, EntryKey
 from lazulite.incremental import Delta
 
 _LOG = logging.getLogger(__name__)
@@ -71,9 +71,6 @@ class Engine(Protocol):
     async def load(self, entries: Iterable[Any]) -> list[Refusal]:
         """Serve exactly *entries*."""
 
-    def close(self) -> None:
-        """Let go of the engine; it goes on."""
-
 
 class Loop:
     """Belongs to one event loop. The driver is called in *thread*, which must be a single one."""
@@ -94,8 +91,8 @@ class Loop:
         self._desired.fill(sets.known)
         self._sets, self._followers = sets, followers
         self._refusals: list[Refusal] = []
-        self._unserved: list[list[Refusal]] = [[] for _ in engines]
-        """What each engine refuses."""
+        self._unserved: list[Refusal] = []
+        """What the engines refuse."""
         self._adopted = False
         """Whether driver and machine are known to agree with what was given."""
         self._wake = asyncio.Event()
@@ -111,9 +108,18 @@ class Loop:
             return
         self._wake.set()
 
+    def wake(self) -> None:
+        """Have a round: somebody refuses something else by now."""
+        self._wake.set()
+
     async def in_driver(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call *function* where the driver lives, after what it is at."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def lend(self, entries: Mapping[EntryKey, Any]) -> None:
+        """Have the driver follow entries that no controller gave; ``None``: not any more."""
+        self._desired.lend(entries)
+        self._wake.set()
 
     async def run(self) -> None:
         """Follow for ever."""
@@ -134,9 +140,7 @@ class Loop:
         self.applied = revision
         if contents:
             self._tell(Observed(contents=contents))
-        self._tell(
-            Applied(epoch, revision or 0, [*self._refusals, *(r for refused in self._unserved for r in refused)])
-        )
+        self._tell(Applied(epoch, revision or 0, [*self._refusals, *self._unserved]))
 
     async def _follow(self) -> None:
         """Bring the machine to the latest revision. A driver that fails is given everything again, as after a start."""
@@ -155,7 +159,7 @@ class Loop:
         given = {e.key: e for e in entries}
         await self._workloads.retire(given)
         self._refusals = await self.in_driver(self._driver.adopt, entries)
-        self._unserved = [await engine.load(entries) for engine in self._engines]
+        self._unserved = await self._served(lambda engine: engine.load(entries))
         self._workloads.settle(Delta(changed=given))
         self._sets.replace(entries)
         for follower in self._followers:
@@ -164,16 +168,19 @@ class Loop:
     async def _apply(self) -> None:
         delta = self._desired.take()
         suspects = [*delta.changed.values(), *delta.removed.values()]
-        for engine in self._engines:
-            await engine.release(delta)
+        await asyncio.gather(*(engine.release(delta) for engine in self._engines))
         again = await self._workloads.retire(self._desired.given, suspects)
         if again:  # another guest of the same name: it must not find the namespace of the first
             gone: ModelDelta = Delta(removed={e.key: delta.before.get(e.key, e) for e in again})
             await self.in_driver(self._driver.apply, gone)
         if delta:
             self._refusals = await self.in_driver(self._driver.apply, delta)
-            self._unserved = [await engine.follow(delta) for engine in self._engines]
+        self._unserved = await self._served(lambda engine: engine.follow(delta))
         self._workloads.settle(delta)
         self._sets.settle(delta)
         for follower in self._followers:
             follower.settle(delta)
+
+    async def _served(self, call: Callable[[Engine], Awaitable[list[Refusal]]]) -> list[Refusal]:
+        """All that the engines refuse."""
+        return [r for refused in await asyncio.gather(*map(call, self._engines)) for r in refused]

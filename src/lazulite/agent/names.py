@@ -49,9 +49,6 @@ class DnsNames:
         self._contents: dict[str, Contents] = {}
         self.engine = Engine(directory, self._everything)
 
-    def close(self) -> None:
-        self.engine.close()
-
     async def load(self, entries: Iterable[Any]) -> list[Refusal]:
         self._items, self._origins, self._sets, self._choices, self._contents = {}, {}, {}, {}, {}
         given = list(entries)
@@ -154,7 +151,7 @@ def items(entry: Any) -> Iterator[AnyItem]:
     """What the server is told of an entry other than a record set."""
     match entry:
         case Zone():
-            yield spec.ZoneSpec(entry.name, entry.fqdn, entry.servers)
+            yield spec.ZoneSpec(entry.name, entry.fqdn, entry.servers, entry.seed)
         case ZoneLink():
             yield spec.LinkSpec(entry.name, entry.vrf, entry.zone, entry.fallback)
         case PlatformResolver():

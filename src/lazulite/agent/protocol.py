@@ -77,6 +77,16 @@ class AskPorts(Message, frozen=True):
     id: int
 
 
+class AskFlows(Message, frozen=True):
+    """Flows of the ports, which are recorded for it for some seconds; records after number ``after``, or a
+    ``summary`` of those there are. Answered by :class:`FlowsSeen`."""
+
+    id: int
+    ports: list[str]
+    after: int = 0
+    summary: bool = False
+
+
 class Applied(Message, frozen=True):
     """The machine follows the revision, but for what it refuses by now."""
 
@@ -136,6 +146,14 @@ class PortsHeld(Message, frozen=True):
     held: list[tuple[str, str, str, str, int]]
 
 
+class FlowsSeen(Message, frozen=True):
+    """Records of flows as JSON, and the number of the last one."""
+
+    id: int
+    last: int
+    rows: list[Any]
+
+
 class Failed(Message, frozen=True):
     """Instead of an answer."""
 
@@ -156,9 +174,10 @@ class Observed(Message, frozen=True):
     """What whoever works for an entry (a capture, a monitor, a log, a store) says of it, by the entry's name: JSON."""
 
 
-Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts
+Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts | AskFlows
 Request: TypeAlias = Load | Change | Question
-Reply: TypeAlias = Applied | LoadWanted | Output | Entered | Report | Inspected | PortsHeld | Failed | Observed
+Answer: TypeAlias = Output | Entered | Report | Inspected | PortsHeld | FlowsSeen | Failed
+Reply: TypeAlias = Applied | LoadWanted | Answer | Observed
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=wire.text)
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

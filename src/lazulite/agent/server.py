@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.health import Health
 from lazulite.agent.loop import Follower, Loop
 from lazulite.agent.protocol import (
     SOCKET,
+    AskFlows,
     AskPorts,
     Change,
     Enter,
@@ -97,7 +99,9 @@ class Server:
         health: Health,
         outbox: Outbox,
         followers: Sequence[Follower] = (),
+        flows: FlowLogs | None = None,
     ) -> None:
+        self._flows = flows
         self._driver, self._loop, self._workloads, self._health = driver, loop, workloads, health
         self._outbox, self._followers = outbox, followers
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,6 +144,10 @@ class Server:
             return Entered(message.id, init.pid, init.guid)
         if isinstance(message, Inspect):
             return Inspected(message.id, await self._loop.in_driver(self._driver.differences))
+        if isinstance(message, AskFlows):
+            if self._flows is None:
+                return Failed(message.id, "nothing records flows here")
+            return await self._flows.answer(message)
         if isinstance(message, AskPorts):
             used = await self._loop.in_driver(self._driver.port_use)
             held = [(u.vrf, str(u.public), str(u.protocol), str(u.private), u.ports) for u in used]

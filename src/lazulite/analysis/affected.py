@@ -12,6 +12,7 @@ from lazulite.forwarding.model import (
     Contents,
     Detour,
     Entry,
+    Fault,
     ForwardingModel,
     Frontend,
     Guest,
@@ -83,7 +84,7 @@ class _Reach:
 
     def __init__(self, now: ForwardingModel, then: ForwardingModel) -> None:
         sets = set(_changed(AddressSet, now, then))
-        self._ports = set(_changed(Port, now, then))
+        self._ports = {*_changed(Port, now, then), *_disturbed(now, then)}
         self._guests = set(_changed(Guest, now, then))
         self._tables = set(_changed(RouteTable, now, then))
         self._lists = {*_changed(AccessList, now, then), *_readers(sets, now), *_readers(sets, then)}
@@ -117,6 +118,11 @@ class _Reach:
     def passes_on(self, port: Port) -> bool:
         """Whether packets of others may come by: its guest forwards, or a route leads to it."""
         return port.forwards or port.guest in self._forwarding or not self._appliances.isdisjoint(port.addresses)
+
+
+def _disturbed(now: ForwardingModel, then: ForwardingModel) -> Iterator[str]:
+    """Ports that something else is wrong with on purpose."""
+    return (f.port for name in _changed(Fault, now, then) for f in _both_of(Fault, name, now, then))
 
 
 def _floating(now: ForwardingModel, then: ForwardingModel) -> set[IPAddress]:

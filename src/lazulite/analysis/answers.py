@@ -30,6 +30,7 @@ class Disposition(StrEnum):
     SENT_TO_ITSELF = "sent to itself"
     LOOP = "loop"
     GUEST_DOWN = "guest down"
+    CUT_OFF = "cut off"
     DEPENDS_ON_BACKEND = "depends on the backend"
     """Of many flows at once: some of their backends get them and others do not. Never of one packet."""
 
@@ -63,6 +64,7 @@ class StepAction(StrEnum):
     ROUTED = "routed"
     TRANSLATED = "translated"
     DROPPED = "dropped"
+    COPIED = "copied"
 
 
 class Step(msgspec.Struct, frozen=True):

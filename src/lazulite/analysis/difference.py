@@ -84,7 +84,7 @@ class _World:
         self._index = Index([*model, *hosts])
         self._there = {e for e in {*sources, *targets} if self._has(e)}
         own = [[e for e in side if e in self._there] for side in (sources, targets)]
-        self._matrix = Matrix(self._index, *own)
+        self._matrix = Matrix(self._index, own[0], own[1])
 
     def _has(self, endpoint: Endpoint) -> bool:
         port = self._index.model.get(Port, endpoint.name)

@@ -121,13 +121,38 @@ def settle(gates: Gated, end: End) -> tuple[Gated, End]:
     return tuple(unsettled), end
 
 
+def deciders(gates: Gated, band: Band) -> Iterator[tuple[str, int]]:
+    """Each rule, by its list and number, that decides about some flow of *band* which gets to its list."""
+    for protocol in band.protocols:
+        for src_port, dst_port in _corners(protocol, band.dst_ports, gates):
+            for gate, matcher in gates:
+                number = matcher.number(gate.selected, protocol, *gate.sees(src_port, dst_port))
+                yield gate.access_list, number
+                if matcher.says(number).action is Action.DENY:
+                    break
+
+
+def _corners(protocol: Protocol, within: PortRange, gates: Gated) -> Iterator[tuple[int, int]]:
+    """Source and destination port of a flow of every rectangle that the gates tell apart."""
+    if not protocol.has_ports:
+        yield EPHEMERAL, 0
+        return
+    src_ports, dst_ports = _divided(protocol, within, gates)
+    yield from ((src.first, dst.first) for src in src_ports for dst in dst_ports)
+
+
+def _divided(protocol: Protocol, within: PortRange, gates: Gated) -> tuple[list[PortRange], list[PortRange]]:
+    """Source and destination ports cut wherever a rule of a gate cuts them."""
+    asked = [(gate, r) for gate, m in gates for r in m.chosen(gate.selected) if r.protocol in (None, protocol)]
+    dst_ports = _intervals((p for gate, r in asked if gate.dst_port is None for p in r.destination_ports), within)
+    return _intervals(p for gate, r in asked if gate.src_port is None for p in r.source_ports), dst_ports
+
+
 def _of_protocol(protocol: Protocol, within: PortRange, gates: Gated, end: End) -> Iterator[Region]:
     if not protocol.has_ports:
         yield Region(protocol, ALL_PORTS, ALL_PORTS, *_outcome(protocol, EPHEMERAL, 0, gates, end))
         return
-    asked = [(gate, r) for gate, m in gates for r in m.chosen(gate.selected) if r.protocol in (None, protocol)]
-    dst_ports = _intervals((p for gate, r in asked if gate.dst_port is None for p in r.destination_ports), within)
-    src_ports = _intervals(p for gate, r in asked if gate.src_port is None for p in r.source_ports)
+    src_ports, dst_ports = _divided(protocol, within, gates)
     rows = (
         (src, tuple(_merged((d, _outcome(protocol, src.first, d.first, gates, end)) for d in dst_ports)))
         for src in src_ports

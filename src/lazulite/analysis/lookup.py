@@ -20,6 +20,7 @@ from lazulite.forwarding.model import (
     Detour,
     Entry,
     EntryKey,
+    Fault,
     ForwardingModel,
     Frontend,
     GlobalRule,
@@ -36,6 +37,8 @@ from lazulite.forwarding.model import (
     RouteSource,
     RouteTable,
     SourceNat,
+    Tap,
+    TapSource,
     Vrf,
 )
 from lazulite.incremental import Delta
@@ -149,6 +152,15 @@ class Index:
         frontend, own = self.frontend(None, address), self.public(address)
         name = frontend.detour if frontend is not None else own[1].detour if own is not None else ""
         return name, self.model.get(Detour, name)
+
+    def tap(self, port: str) -> tuple[TapSource, Tap | None] | None:
+        """That the packets of the port of that name are copied, and where to."""
+        found = self._named(TapSource, ("tap", port))
+        return (found[0], self.model.get(Tap, found[0].tap)) if found else None
+
+    def faults(self, port: str) -> list[Fault]:
+        """What is wrong on purpose with the port of that name."""
+        return self._named(Fault, ("fault", port))
 
     def global_rules(self, address: IPAddress) -> list[GlobalRule]:
         """The rules on an address of several regions."""
@@ -309,6 +321,14 @@ def _source_nat_claims(source_nat: SourceNat) -> Iterator[Hashable]:
     yield "source nat", source_nat.vrf
 
 
+def _fault_claims(fault: Fault) -> Iterator[Hashable]:
+    yield "fault", fault.port
+
+
+def _tap_source_claims(source: TapSource) -> Iterator[Hashable]:
+    yield "tap", source.port
+
+
 _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     Port: _port_claims,
     InternetHost: _host_claims,
@@ -319,6 +339,8 @@ _CLAIMS: dict[type, Callable[[Any], Iterator[Hashable]]] = {
     PortForward: _service_claims,
     GlobalRule: _global_claims,
     SourceNat: _source_nat_claims,
+    TapSource: _tap_source_claims,
+    Fault: _fault_claims,
 }
 _KINDS: dict[str, type[Entry]] = {k.__name__: k for k in get_args(AnyEntry)}
 

@@ -52,8 +52,16 @@ class Matcher:
 
     def first(self, selected: int, protocol: Protocol, src_port: int, dst_port: int) -> Verdict:
         """What the first of the *selected* rules that agrees with protocol and ports says."""
+        return self._verdicts[self.number(selected, protocol, src_port, dst_port)]
+
+    def number(self, selected: int, protocol: Protocol, src_port: int, dst_port: int) -> int:
+        """Which rule that is, counted from 0; past the last where none agrees."""
         bits = selected & self._port_bits(protocol, src_port, dst_port)
-        return self._verdicts[(bits & -bits).bit_length() - 1]
+        return (bits & -bits).bit_length() - 1
+
+    def says(self, number: int) -> Verdict:
+        """The verdict of the rule of that number."""
+        return self._verdicts[number]
 
     def deciding(self, selected: int) -> int:
         """The selection without what stands behind the first rule that takes every protocol and port."""

@@ -12,11 +12,12 @@ import msgspec
 
 from lazulite.analysis.answers import Disposition, StepAction, Trace
 from lazulite.analysis.ends import Ends, Group, Side, classed, joined, witness
-from lazulite.analysis.headers import Region
+from lazulite.analysis.headers import Gate, Gated, Region, deciders
 from lazulite.analysis.lookup import Index
 from lazulite.analysis.outside import Part
 from lazulite.analysis.reachability import Endpoint, Matrix
 from lazulite.analysis.tracing import round_trip
+from lazulite.analysis.transport import Band
 from lazulite.forwarding.model import ForwardingModel
 from lazulite.values import Flow, IPNetwork, PortRange, Protocol, overlap
 
@@ -62,13 +63,17 @@ class Reached(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Whose flows are asked about: ports, frontends and hosts by name, addresses by prefix; with neither, everybody's."""
+    """Whose flows are asked about: ports and frontends by name, addresses by prefix, the Internet; with none of these,
+    everybody's."""
 
     names: frozenset[str] = frozenset()
     prefixes: tuple[IPNetwork, ...] = ()
+    internet: bool = False
 
     def holds(self, endpoint: Endpoint, part: Part | None) -> bool:
-        if endpoint.name in self.names or not (self.names or self.prefixes):
+        if endpoint.name in self.names or not (self.names or self.prefixes or self.internet):
+            return True
+        if self.internet and part is not None:
             return True
         if part is not None:
             return any(overlap(p, mine) for p in self.prefixes for mine in part.prefixes)
@@ -83,13 +88,14 @@ class Reach:
     """The flows of one network between *sources* and *targets*."""
 
     def __init__(self, model: ForwardingModel, sources: Wanted = EVERYBODY, targets: Wanted = EVERYBODY) -> None:
-        self._ends = ends = Ends([model])
+        self.ends = ends = Ends([model])
         self.index = Index([*model, *ends.hosts])
+        self._gates: dict[tuple[tuple[Gate, ...], tuple[Protocol, ...], PortRange], tuple[Gated, Band]] = {}
         own = [
             [e for e in side if wanted.holds(e, ends.parts.get(e))]
             for side, wanted in ((ends.sources, sources), (ends.targets, targets))
         ]
-        self._matrix = matrix = Matrix(self.index, *own)
+        self._matrix = matrix = Matrix(self.index, own[0], own[1], seen=self._see)
         self._senders = classed(((matrix.sender(e), ends.kind(e)), e) for e in own[0])
         self._receivers = classed(((matrix.receiver(e), ends.kind(e)), e) for e in own[1])
 
@@ -112,24 +118,33 @@ class Reach:
                 if pair is not None:
                     yield senders, receivers, self._matrix.between(*pair)
 
+    def met(self) -> set[tuple[str, int]]:
+        """The rules, by list and number, that decide about some of the flows."""
+        for _ in self.pairs():
+            pass
+        return {found for gates, band in self._gates.values() for found in deciders(gates, band)}
+
+    def _see(self, gates: Gated, band: Band) -> None:
+        self._gates[tuple(gate for gate, _ in gates), band.protocols, band.dst_ports] = gates, band
+
     def pair(self, senders: Group, receivers: Group) -> tuple[Endpoint, Endpoint] | None:
         """One of each that are not the same workload."""
-        if not self._ends.talk(senders[0], receivers[0]):
+        if not self.ends.talk(senders[0], receivers[0]):
             return None
         together = self._matrix.together
         return next(((s, t) for s in senders for t in receivers if not together(s, t)), None)
 
     def size(self, senders: Group) -> int:
         """How many addresses they are."""
-        parts = self._ends.parts
+        parts = self.ends.parts
         return sum(parts[e].size if e in parts else 1 for e in senders)
 
     def side(self, endpoints: Group) -> Side:
-        return self._ends.side(endpoints)
+        return self.ends.side(endpoints)
 
     def outside(self, endpoint: Endpoint) -> bool:
         """Whether it is a part of the Internet."""
-        return endpoint in self._ends.parts
+        return endpoint in self.ends.parts
 
     def _told(self, senders: Group, receivers: Group, cell: _Cell) -> Reached:
         protocols, src_ports, dst_ports, disposition, origin = cell
@@ -137,7 +152,7 @@ class Reach:
         assert pair is not None, "rows have a pair, and joining them takes none away"
         flow = witness(*pair, protocols[0], src_ports, dst_ports)
         trip = round_trip(self.index, pair[0].name, flow)
-        sides = self._ends.side(senders), self._ends.side(receivers)
+        sides = self.ends.side(senders), self.ends.side(receivers)
         met = tuple(decisions(trip.forward))
         return Reached(
             *sides, protocols, src_ports, dst_ports, disposition, origin, pair[0].name, flow, met, trip.established

@@ -53,8 +53,16 @@ class FlowClass(msgspec.Struct, frozen=True):
 class Matrix:
     """The regions between all pairs of endpoints, as of the index when it was made."""
 
-    def __init__(self, index: Index, sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> None:
-        self._index = index
+    def __init__(
+        self,
+        index: Index,
+        sources: Sequence[Endpoint],
+        destinations: Sequence[Endpoint],
+        *,
+        seen: Callable[[Gated, Band], None] | None = None,
+    ) -> None:
+        """*seen* is told the lists that every walk met, narrowed to what its addresses select."""
+        self._index, self._seen = index, seen
         self._telling = _Telling(index, {*sources, *destinations})
         self._senders = _classed(sources, self._telling.sender)
         self._receivers = _classed(destinations, self._telling.receiver)
@@ -121,6 +129,8 @@ class Matrix:
         ends = source.address, destination.address
         walk = Walk(self._index, ends, band.fresh(), admit, Bindings(), pick)
         end = _end(walk, walk.start(source.name))
+        if self._seen is not None:
+            self._seen(tuple(gates), band)
         return self._regions(*settle(tuple(gates), end), band)
 
     def _different(self, source: Endpoint, pick: Pick) -> Pick:
@@ -213,9 +223,12 @@ class _Telling:
         return ports[0] is ports[1] or (ports[0].guest is not None and ports[0].guest == ports[1].guest)
 
     def _plain(self, endpoint: Endpoint) -> Port | None:
-        """The port, if nothing is its own alone: no public address, one port in its guest, no appliance of a route."""
+        """The port, if nothing is its own alone: no public address, no fault, one port in its guest, no appliance of a
+        route."""
         port = self._index.model.get(Port, endpoint.name)
         if port is None or port.public or endpoint.address not in port.addresses:
+            return None
+        if self._index.faults(port.name):
             return None
         alone = port.guest is not None and len(self._index.guest_ports(port.guest)) == 1
         sought = any((port.vrf, a) in self._steered for a in port.addresses)

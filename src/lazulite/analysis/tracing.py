@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from lazulite.analysis import balancer, detours, edge, ports, regions, routing
+from lazulite.analysis import balancer, detours, edge, faults, ports, regions, routing, taps
 from lazulite.analysis.answers import Disposition, Hop, RoundTrip, Step, StepAction, Trace
 from lazulite.analysis.balancer import Pick
 from lazulite.analysis.bindings import Bindings, Side
@@ -39,6 +39,7 @@ class Walk:
         self.src, self.dst = ends
         self.transport = transport
         self.destination = ""
+        self._is_copy = False
         self._index, self._ask, self._bindings, self._pick = index, ask, bindings, pick
         self._places: list[tuple[str, str, str, IPAddress, IPAddress, list[Step]]] = []
 
@@ -61,6 +62,21 @@ class Walk:
         here = (port.name, self.src, self.dst)
         return self._settle(self._leave(port), {here})
 
+    def start_copy(self, vrf: str, target: str) -> Disposition:
+        """Come to the network *target* as a copy that was made in *vrf*, past all lists and routes of its source."""
+        self._is_copy = True
+        self._place(self._index.vrf_label(target), target, "")
+        if target != vrf:
+            refused = self._do(routing.peering_filter(self._index, target, vrf, self.src))
+            if refused:
+                return refused
+        owner, frontend = self._index.owner(target, self.dst), self._index.frontend(target, self.dst)
+        if owner is not None:
+            return self._settle(owner, set())
+        if frontend is not None:
+            return self._settle(self._balance(frontend), set())
+        return self._end(taps.nobody(self.dst))
+
     def _settle(self, at: Disposition | Port, left: set[tuple[str, IPAddress, IPAddress]]) -> Disposition:
         """Alternate arriving and leaving until the packet ends. The same packet leaving one port twice is a loop."""
         while isinstance(at, Port):
@@ -80,6 +96,10 @@ class Walk:
     def _leave(self, port: Port) -> Disposition | Port:
         """Out of a port; the next port the packet reaches, or its end."""
         self._place(port.label, port.vrf, port.name)
+        cut = self._disturbed(port, Direction.EGRESS)
+        if cut:
+            return cut
+        self._copied(port, Direction.EGRESS)
         check = ports.source_address_check(self._index, port, self.src)
         return self._do(check) or self._pass(port, Direction.EGRESS) or self._route(port)
 
@@ -90,11 +110,24 @@ class Walk:
         ended = self._do(check) or self._pass(port, Direction.INGRESS)
         if ended:
             return ended
+        self._copied(port, Direction.INGRESS)
+        cut = self._disturbed(port, Direction.INGRESS)
+        if cut:
+            return cut
         if self._is_local(port):
             self.destination = port.name
             return Disposition.DELIVERED
         leaves_by = routing.guest_exit(self._index, port.guest or "", self.dst)
         return leaves_by or self._end(routing.stranded(port, self.dst))
+
+    def _disturbed(self, port: Port, direction: Direction) -> Disposition | None:
+        """What faults do to the packet; copies meet them too."""
+        return next((end for step in faults.disturbed(self._index, port, direction) if (end := self._do(step))), None)
+
+    def _copied(self, port: Port, direction: Direction) -> None:
+        """Note that the packet is copied; copies are not."""
+        for step in () if self._is_copy else taps.copied(self._index, port, direction):
+            self._do(step)
 
     def _pass(self, port: Port, direction: Direction) -> Disposition | None:
         self._do(ports.fragment_check(direction))
@@ -336,6 +369,19 @@ class Ways:
         return members[number]
 
 
+def copy(index: Index, port: str, flow: Flow, *, sent: bool) -> Trace | None:
+    """The way of the copy of a packet in one piece of *flow* that *port* sent, or got; ``None`` when it is not copied.
+
+    Its last step tells who has it, or what refused it. Raises ``LookupError`` when there is no such port.
+    """
+    found = taps.datagram(index, index.port(port), flow, sent=sent)
+    if found is None:
+        return None
+    tap, outer = found
+    vrf = index.port(port).vrf
+    return _walked(index, outer, set(), Bindings(), first, lambda w: w.start_copy(vrf, tap.vrf), reply=False)
+
+
 def reverse(flow: Flow) -> Flow:
     """The answer's addresses and ports."""
     return Flow(flow.dst, flow.src, flow.protocol, dst_port=flow.src_port, src_port=flow.dst_port)
@@ -343,6 +389,19 @@ def reverse(flow: Flow) -> Flow:
 
 def _trace(
     index: Index, source: str, flow: Flow, flows: set[FlowKey], bindings: Bindings, pick: Pick, *, reply: bool
+) -> Trace:
+    return _walked(index, flow, flows, bindings, pick, lambda walk: walk.start(source), reply=reply)
+
+
+def _walked(
+    index: Index,
+    flow: Flow,
+    flows: set[FlowKey],
+    bindings: Bindings,
+    pick: Pick,
+    start: Callable[[Walk], Disposition],
+    *,
+    reply: bool,
 ) -> Trace:
     def ask(crossing: Crossing) -> Iterable[Step]:
         known = ports.flow_table(flows, crossing, flow, reply)
@@ -353,7 +412,7 @@ def _trace(
 
     carried = Transport(flow.protocol, flow.src_port, flow.dst_port)
     walk = Walk(index, (flow.src, flow.dst), carried, ask, bindings, pick)
-    disposition = walk.start(source)
+    disposition = start(walk)
     if not disposition.arrives:
         return Trace(flow, walk.hops, disposition)
     arrived = Flow(walk.src, walk.dst, flow.protocol, carried.dst_port or 0, carried.src_port or 0)

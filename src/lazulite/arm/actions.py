@@ -39,7 +39,9 @@ class Actions:
             return self._operation(address, _ready(result.body)) if result.slow else result
         if isinstance(result, Write):
             operation = self._write(address, result.resource)
-            return operation if result.body is None else Reply(result.body)
+            if result.body is not None:
+                operation.body = result.body
+            return operation
         if isinstance(result, Run):
             return self._operation(address, self._run(result))
         raise refused(list(result))
@@ -77,7 +79,8 @@ class Actions:
     def _context(self, body: Any, query: Mapping[str, str]) -> Context:
         backend = self._backend
         view, now = View(backend.store.snapshot), backend.now().isoformat().replace("+00:00", "Z")
-        return Context(view, backend.model, backend.lab, now, body, query, backend.observations)
+        seen = backend.observations
+        return Context(view, backend.model, backend.lab, now, body, query, seen, backend.analysis)
 
     def _operation(self, address: Address, result: Any) -> Operation:
         revision = self._backend.store.snapshot.revision

@@ -11,7 +11,7 @@ import msgspec
 from lazulite.forwarding.model import ForwardingModel
 from lazulite.resources.model import Resource
 from lazulite.resources.view import Registry, Snapshot
-from lazulite.services.service import Lab, Observations, Service
+from lazulite.services.service import Analysis, Lab, Observations, Service
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -75,6 +75,9 @@ class Backend(Protocol):
 
     @property
     def observations(self) -> Observations: ...
+
+    @property
+    def analysis(self) -> Analysis: ...
 
     @property
     def base_url(self) -> str:

@@ -26,6 +26,8 @@ _TAG_NAME = re.compile(r"[^<>%&\\?/]+")
 
 def decode(kind: Kind, resource_id: ResourceId, body: Any) -> tuple[Resource[Any] | None, list[Violation]]:
     """A new resource from *body*, and all that is wrong with its form. ``guid`` is left for the caller."""
+    if body is None and kind.bodiless:
+        body = {}
     if not isinstance(body, dict):
         return None, [Violation("InvalidRequestContent", "The request content must be a JSON object.")]
     members = {k.lower(): v for k, v in body.items() if v is not None}

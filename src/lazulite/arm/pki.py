@@ -56,10 +56,31 @@ def ensure(directory: Path, now: datetime, address: IPAddress = _HERE[0]) -> Fil
         files.certificate.unlink(missing_ok=True)
     addresses = list(dict.fromkeys((*_HERE, address)))
     if not _valid(files.certificate, files.key, now) or not _names(files.certificate, addresses):
-        _issue(files, now, addresses)
+        hosts: list[x509.GeneralName] = [x509.DNSName("localhost"), *map(x509.IPAddress, addresses)]
+        _issue(files, files.certificate, files.key, now, hosts)
     roots = Path(certifi.where()).read_bytes()
     _write(files.bundle, roots + b"\n" + files.authority.read_bytes())
     return files
+
+
+def ensure_service(files: Files, name: str, now: datetime, hosts: Sequence[str]) -> None:
+    """A certificate for a service of the lab's network, beside the others: made or renewed as the server's is.
+
+    *hosts* are DNS names, of which the first label may be a star.
+    """
+    certificate, key = (files.authority.with_name(f"{name}.{kind}") for kind in ("crt", "key"))
+    authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
+    if not _valid(certificate, key, now) or not _issued(certificate, authority, hosts):
+        _issue(files, certificate, key, now, [x509.DNSName(h) for h in hosts])
+
+
+def _issued(certificate: Path, authority: x509.Certificate, hosts: Sequence[str]) -> bool:
+    """Whether *authority* made it, for exactly *hosts*."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    by = found.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    own = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    return names.get_values_for_type(x509.DNSName) == list(hosts) and by == own
 
 
 def _valid(certificate: Path, key: Path, now: datetime) -> bool:
@@ -94,14 +115,12 @@ def _found_authority(files: Files, now: datetime) -> None:
     _write(files.authority, certificate.public_bytes(_PEM))
 
 
-def _issue(files: Files, now: datetime, addresses: Sequence[IPAddress]) -> None:
+def _issue(files: Files, certificate: Path, key_file: Path, now: datetime, hosts: Sequence[x509.GeneralName]) -> None:
     authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
     signer = serialization.load_pem_private_key(files.authority_key.read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
-    hosts: list[x509.GeneralName] = [x509.DNSName("localhost")]
-    hosts += map(x509.IPAddress, addresses)
-    certificate = (
+    made = (
         _builder(_name("localhost"), authority.subject, key.public_key(), now, _SERVER_LIFE)
         .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -111,8 +130,8 @@ def _issue(files: Files, now: datetime, addresses: Sequence[IPAddress]) -> None:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
-    _write_key(files.key, key)
-    _write(files.certificate, certificate.public_bytes(_PEM) + files.authority.read_bytes())
+    _write_key(key_file, key)
+    _write(certificate, made.public_bytes(_PEM) + files.authority.read_bytes())
 
 
 def _builder(

@@ -15,7 +15,7 @@ from lazulite.arm.backend import Backend, Documents, Storage, Tenant
 from lazulite.forwarding.model import ForwardingModel
 from lazulite.resources.model import Resource
 from lazulite.resources.view import Registry, Snapshot
-from lazulite.services.service import Lab, Observations, Service
+from lazulite.services.service import Analysis, Lab, Observations, Service
 
 
 class Rehearsal:
@@ -44,6 +44,10 @@ class Rehearsal:
     @property
     def observations(self) -> Observations:
         return self._base.observations
+
+    @property
+    def analysis(self) -> Analysis:
+        return self._base.analysis
 
     @property
     def base_url(self) -> str:

@@ -10,9 +10,9 @@ import msgspec
 
 from lazulite.arm.catalogue import Step, child_field
 from lazulite.resources.ids import ResourceId
-from lazulite.resources.model import ASSIGNED, IMMUTABLE, SECRET, Child, Ref, Violation
+from lazulite.resources.model import ASSIGNED, FALLS, IMMUTABLE, SECRET, Child, Ref, Resource, Violation
 from lazulite.resources.schema import FieldSpec, carry_over, fields
-from lazulite.resources.view import children
+from lazulite.resources.view import Snapshot, children
 
 P = TypeVar("P")
 
@@ -148,3 +148,23 @@ def merged(stored: Any, patch: Any) -> Any:
         else:
             result[known] = merged(result.get(known), value)
     return result
+
+
+def falling(changes: Mapping[str, Resource[Any] | None], snapshot: Snapshot) -> Iterator[str]:
+    """Id keys of the documents that go because *changes* remove what they are about."""
+    for key, new in changes.items():
+        old = snapshot.get(key)
+        left = {part.key for part, _ in parts(new.id, new.properties)} if new is not None else set()
+        gone = [p.key for p, _ in parts(old.id, old.properties) if p.key not in left] if old is not None else []
+        for part in gone:
+            holders = (snapshot.resources[k] for k in sorted(snapshot.referrers.get(part, ())))
+            yield from (h.id.key for h in holders if h.id.key not in changes and _falls(h.properties, part))
+
+
+def _falls(properties: Any, target: str) -> bool:
+    return any(getattr(properties, name).target.key == target for name in _falling_fields(properties.__class__))
+
+
+@cache
+def _falling_fields(model: type) -> tuple[str, ...]:
+    return tuple(s.attribute for s in fields(model).values() if FALLS.name in s.markers)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from lazulite.arm import scopes
 from lazulite.arm.actions import Actions
 from lazulite.arm.backend import Backend
@@ -50,7 +52,7 @@ class ResourceRequests:
             return reply
         if (len(request.segments) - provider) % 2:
             return await self._named(request)
-        return self._unnamed(request, provider)
+        return await self._unnamed(request, provider)
 
     async def _named(self, request: Request) -> Response:
         resource_id = _parsed(request.path)
@@ -67,7 +69,7 @@ class ResourceRequests:
             return await self._delete(request, resource_id)
         raise method_not_allowed(method, request.path)
 
-    def _unnamed(self, request: Request, provider: int) -> Response:
+    async def _unnamed(self, request: Request, provider: int) -> Response:
         """A path that ends in a type or a verb."""
         namespace = request.segments[provider]
         if namespace.lower() not in self._catalogue.namespaces:
@@ -83,7 +85,7 @@ class ResourceRequests:
                 return self._list_nested(request, holder, nested)
             if child_field(address.model, verb) is not None:
                 return self._list_children(request, holder, address, verb)
-        return self._act(request, holder, address, verb)
+        return await self._act(request, holder, address, verb)
 
     def _get(self, request: Request, resource_id: ResourceId) -> Response:
         computed = self._computed(resource_id, request.api_version) or self._derived(resource_id, request.api_version)
@@ -126,7 +128,7 @@ class ResourceRequests:
         assert written.resource is not None
         headers = {"ETag": written.resource.etag}
         if not written.address.kind.asynchronous:
-            await written.operation.wait()
+            await written.operation.finish()
         elif not await written.operation.over(self._backend.grace_s):
             headers |= self._poll_headers(request, written.operation, written.resource.location)
             del headers["Location"]  # what a PUT leads to is the resource itself
@@ -205,7 +207,7 @@ class ResourceRequests:
         scopes.subscription(self._backend.store.snapshot, subscription)
         return Response(200, reply.body)
 
-    def _act(self, request: Request, holder: ResourceId, address: Address, verb: str) -> Response:
+    async def _act(self, request: Request, holder: ResourceId, address: Address, verb: str) -> Response:
         action = self._actions.find(address, verb)
         if action is None:
             raise unknown_type(f"{address.type_name}/{verb}", request.api_version)
@@ -215,6 +217,9 @@ class ResourceRequests:
         part = self._backend.store.snapshot.resources[holder.key]
         result = self._actions.perform(action, address, part, request.body, request.query)
         if isinstance(result, Reply):
+            return Response(200, result.body)
+        if result.body is not msgspec.UNSET:  # known already: clients wait for it with the request
+            await result.finish()
             return Response(200, result.body)
         return Response(202, None, self._poll_headers(request, result, root.location))
 

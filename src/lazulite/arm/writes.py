@@ -6,7 +6,7 @@ commit it was made for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from lazulite.arm.operations import Operation, Operations
 from lazulite.arm.replacement import (
     carried,
     changed_immutables,
+    falling,
     find_child,
     merged,
     parts,
@@ -136,6 +137,7 @@ class Writes:
         """Store *changes* (all about *subject*) and *documents*, and open the operation that follows them."""
         store = self._backend.store
         created = subject.id.key not in store.snapshot.resources
+        changes = dict.fromkeys(falling(changes, store.snapshot)) | dict(changes)
         operation = self._operations.prepare(subject.id, store.snapshot.revision + 1)
         snapshot, touched = store.commit(changes, self._operations.records(operation) | dict(documents or {}))
         self._backend.committed(snapshot, touched)
@@ -185,8 +187,19 @@ class Writes:
         if violations:
             raise refused(_as_sent(violations, address, new, sent))
         born = service.companions(new, view, lab) if old is None else ()
-        stamped = {r.id.key: msgspec.structs.replace(r, guid=self._backend.new_id()) for r in born}
+        brought = [*born, *self._brought(new, view)]
+        stamped = {r.id.key: msgspec.structs.replace(r, guid=self._backend.new_id()) for r in brought}
         return self.commit(address, {new.id.key: new} | stamped, new)
+
+    def _brought(self, new: Resource[Any], view: View) -> Iterator[Resource[Any]]:
+        """What the platform makes of its own accord, each before it the group that it needs."""
+        for service in self._catalogue.services:
+            functions = [f for m, f in service.brings.items() if isinstance(new.properties, m)]
+            for resource in (r for f in functions for r in f(new, view, self._backend.lab)):
+                group = resource.id.scope
+                if view.snapshot.get(group.key) is None:
+                    yield Resource(group, scopes.ResourceGroup(), resource.location)
+                yield resource
 
     def _removals(self, address: Address, new: Resource[Any], old: Resource[Any]) -> list[Violation]:
         """What speaks against the children that *new* leaves out."""

@@ -17,7 +17,9 @@ from lazulite.cli.session import Session, lab_command
 
 ROOT = "198.19.255.1"
 """Where a walk begins. Source: ``services/dns/README.md``."""
-_TYPES = ("A", "AAAA", "ANY", "CAA", "CNAME", "DS", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "TLSA", "TXT")
+_TYPES = (
+    "A", "AAAA", "ANY", "CAA", "CNAME", "DNSKEY", "DS", "MX", "NAPTR", "NS", "NSEC", "PTR", "SOA", "SRV", "TLSA", "TXT"
+)  # fmt: skip
 _PATIENCE_S = 5.0
 
 
@@ -27,9 +29,10 @@ _PATIENCE_S = 5.0
 @click.option("--from", "source", help="VM or client that asks. Default: a client, else a VM.")
 @click.option("--server", default="", help="Address to ask instead of the asker's own resolvers.")
 @click.option("--walk", is_flag=True, help="Follow the delegation from the root (or --server), step by step.")
+@click.option("--dnssec", is_flag=True, help="Ask for signatures and proofs as well.")
 @click.option("--short", is_flag=True, help="Only the data of the answer.")
 def dig_command(
-    session: Session, name: str, rtype: str, source: str | None, server: str, walk: bool, short: bool
+    session: Session, name: str, rtype: str, source: str | None, server: str, walk: bool, dnssec: bool, short: bool
 ) -> None:
     """Ask for the records of NAME; an address stands for its name below in-addr.arpa or ip6.arpa.
 
@@ -37,7 +40,7 @@ def dig_command(
     """
     name, rtype = _asked(name, rtype.upper())
     source = source or _anybody(session.client)
-    wanted = {"name": name, "type": rtype, "server": server or (ROOT if walk else ""), "walk": walk}
+    wanted = {"name": name, "type": rtype, "server": server or (ROOT if walk else ""), "walk": walk, "dnssec": dnssec}
     found = ask(session.client, source, wanted)
     session.emit({"from": source, "name": name, "type": rtype} | found, lambda: _told(found, short))
     sys.exit(0 if found["steps"][-1]["answer"] else 1)

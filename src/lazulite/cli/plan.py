@@ -155,11 +155,19 @@ def _table(rows: list[dict[str, Any]]) -> Any:
             opens = change["becomes"] == "allowed"
             mark = "[green]+ allowed[/]" if opens else "[red]- denied[/]"
             now, then = (_decided(change[when]) for when in ("now", "then"))
-            table.add_row(mark, _flows(change), _side(row["from"]), _side(row["to"]), now, then, _witness(change))
+            table.add_row(
+                mark,
+                flows_text(change),
+                side_text(row["from"]),
+                side_text(row["to"]),
+                now,
+                then,
+                witness_text(change["witness"]),
+            )
     return table
 
 
-def _flows(change: dict[str, Any]) -> str:
+def flows_text(change: dict[str, Any]) -> str:
     """``tcp 22``; ``any`` for every protocol."""
     protocols = "any" if set(change["protocols"]) >= _FULL else ",".join(change["protocols"])
     ports = "" if change["destinationPorts"] == "0-65535" else f" {change['destinationPorts']}"
@@ -167,7 +175,8 @@ def _flows(change: dict[str, Any]) -> str:
     return f"{protocols}{ports}{source}"
 
 
-def _side(side: dict[str, Any]) -> str:
+def side_text(side: dict[str, Any]) -> str:
+    """Names, a few of them; a part of the Internet by its prefixes."""
     names = side["names"]
     if names == ["Internet"]:
         prefixes = side["prefixes"]
@@ -181,7 +190,7 @@ def _decided(outcome: dict[str, str]) -> str:
     return f"{outcome['disposition']}{by}"
 
 
-def _witness(change: dict[str, Any]) -> str:
-    seen = change["witness"]
+def witness_text(seen: dict[str, Any]) -> str:
+    """``tcp 10.0.0.4 > 10.0.1.4:443``."""
     port = f":{seen['destinationPort']}" if seen["protocol"] in ("tcp", "udp") else ""
     return f"{seen['protocol']} {seen['source']} > {seen['destination']}{port}"

@@ -29,6 +29,7 @@ from lazulite.daemon.server import HOST, PortTakenError, Servers, bindable, host
 from lazulite.daemon.surface import PREFIX, Surface
 from lazulite.daemon.templates import Uploads
 from lazulite.services import SERVICES
+from lazulite.services.storage.naming import ZONES
 from lazulite.store import StoreError
 
 _TOKEN_S = 365 * 24 * 3600
@@ -83,6 +84,7 @@ async def _run(asked: argparse.Namespace) -> None:
     api.router.surroundings.compare = Foresight(controller).compare
     api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts, uploads).answer
     files = pki.ensure(places.certificates, datetime.now(UTC), asked.bind)
+    pki.ensure_service(files, "storage", datetime.now(UTC), [f"*.{zone}" for zone in ZONES.values()])
     servers = Servers(api)
     servers.https(https, files)
     servers.http(http)

@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 
 from lazulite.agent.protocol import (
     Applied,
+    AskFlows,
     AskPorts,
     Change,
     Enter,
     Entered,
+    FlowsSeen,
     Inspect,
     Inspected,
     Load,
@@ -48,7 +50,7 @@ PATIENCE_S = 20.0
 """How long a new agent may take to listen."""
 _POLL_S = 0.01
 _KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
-R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld)
+R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld, FlowsSeen)
 V = TypeVar("V")
 
 
@@ -143,6 +145,10 @@ class AgentLink:
 
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return (await self._asked(AskPorts(next(self._ids)), PortsHeld)).held
+
+    async def flows(self, ports: list[str], after: int, summary: bool) -> tuple[int, list[dict[str, Any]]]:
+        seen = await self._asked(AskFlows(next(self._ids), ports, after, summary), FlowsSeen)
+        return seen.last, seen.rows
 
     async def differences(self) -> list[str]:
         return (await self._asked(Inspect(next(self._ids)), Inspected)).differences

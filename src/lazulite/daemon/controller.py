@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from lazulite.analysis import Index
 from lazulite.arm.backend import Tenant
 from lazulite.arm.locations import REGIONS
 from lazulite.arm.scopes import KINDS, Subscription, new_subscription
+from lazulite.daemon.answers import Answers
 from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.forwarding.model import ForwardingModel, Guest
@@ -39,7 +41,7 @@ class Controller:
 
     registry = _REGISTRY
     services: Sequence[Service] = SERVICES
-    lab = Lab(regions=tuple(REGIONS))
+    lab = Lab(regions=tuple(REGIONS), secret=secrets.token_hex(32))
     grace_s = 0.01
     """A few times what the kernel needs for the edit of a rule (2 ms)."""
 
@@ -68,6 +70,10 @@ class Controller:
         guests = _GuestStates(self.network, self._parts)
         parts = self._parts
         return Observations(guests, parts.scripts, self.network.contents, parts.reasons, parts.reports)
+
+    @property
+    def analysis(self) -> Answers:
+        return Answers(self.index)
 
     def committed(self, snapshot: Snapshot, touched: Collection[Any]) -> None:
         self.network.committed(snapshot, touched)

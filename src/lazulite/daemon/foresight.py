@@ -7,15 +7,13 @@ from typing import Any
 
 from lazulite.analysis.answers import Disposition
 from lazulite.analysis.difference import Change, Difference, Outcome, differences
-from lazulite.analysis.ends import Side
 from lazulite.compiler.engine import compile_model
 from lazulite.daemon.controller import Controller
-from lazulite.forwarding.model import Contents, ForwardingModel, Frontend, Guest, InternetHost, Pool, Port
+from lazulite.daemon.told import side, witness
+from lazulite.forwarding.model import Contents, ForwardingModel, Pool
 from lazulite.resources.view import Snapshot
 from lazulite.services import SERVICES
-from lazulite.values import Flow
 
-INTERNET = "Internet"
 _ABSENT = "not there"
 
 
@@ -52,28 +50,10 @@ def foreseen(pool: Pool, now: ForwardingModel) -> Contents:
 def _row(found: Difference, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
     said = zip(found.changes, found.senders, found.witnesses, strict=True)
     return {
-        "from": _side(found.sources, models),
-        "to": _side(found.destinations, models),
-        "changes": [_change(change) | {"witness": _witness(sender, flow, models)} for change, sender, flow in said],
+        "from": side(found.sources, models),
+        "to": side(found.destinations, models),
+        "changes": [_change(change) | {"witness": witness(sender, flow, models)} for change, sender, flow in said],
     }
-
-
-def _side(side: Side, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
-    names = dict.fromkeys(_name(e.name, models) for e in side.endpoints)
-    return {"names": sorted(names), "prefixes": [str(p) for p in side.prefixes]}
-
-
-def _name(port: str, models: tuple[ForwardingModel, ...]) -> str:
-    """What people call the workload behind a port, or a frontend; everything else is the Internet."""
-    for model in models:
-        found = model.get(Port, port)
-        if found is not None:
-            guest = model.get(Guest, found.guest) if found.guest else None
-            return guest.label if guest is not None else found.label
-        frontend = model.get(Frontend, port)
-        if frontend is not None:
-            return frontend.label
-    return INTERNET
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -90,16 +70,3 @@ def _change(change: Change) -> dict[str, Any]:
 def _outcome(outcome: Outcome) -> dict[str, str]:
     gone = outcome.disposition is Disposition.GUEST_DOWN and not outcome.origin
     return {"disposition": _ABSENT if gone else str(outcome.disposition), "origin": outcome.origin}
-
-
-def _witness(sender: str, flow: Flow, models: tuple[ForwardingModel, ...]) -> dict[str, Any]:
-    """A flow, and who could send it: a client of the lab where it has one in that part of the Internet."""
-    client = next((host for m in models if (host := m.get(InternetHost, sender)) is not None), None)
-    return {
-        "sender": client.label if client is not None else _name(sender, models),
-        "protocol": str(flow.protocol),
-        "source": str(flow.src),
-        "sourcePort": flow.src_port,
-        "destination": str(flow.dst),
-        "destinationPort": flow.dst_port,
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -68,6 +69,9 @@ class LinuxParts:
         below, agent = self._here()
         init = await agent.enter(workload.name)
         return guests.enter_command(below, init, argv, tty=bool(term), term=term or "dumb")
+
+    def below(self, words: Sequence[str]) -> list[str]:
+        return [*anchor.enter_command(self._here()[0]), sys.executable, *words]
 
     def namespaces(self, workload: Workload) -> dict[str, str]:
         return guests.namespace_paths(self._here()[0], workload.name)

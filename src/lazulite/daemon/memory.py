@@ -67,6 +67,9 @@ class MemoryFabric:
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return []
 
+    async def flows(self, ports: list[str], after: int, summary: bool) -> tuple[int, list[dict[str, Any]]]:
+        return 0, []
+
     async def differences(self) -> list[str]:
         return self.driver.differences()
 
@@ -91,6 +94,9 @@ class MemoryParts:
         return []
 
     async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
+        raise GuestError(NO_PACKETS)
+
+    def below(self, words: Sequence[str]) -> list[str]:
         raise GuestError(NO_PACKETS)
 
     def namespaces(self, workload: Workload) -> dict[str, str]:

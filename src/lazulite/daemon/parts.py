@@ -42,6 +42,11 @@ class Parts(Protocol):
 
         Raises ``ConnectionError`` when the fabric is lost, and ``GuestError`` where the machine cannot be entered."""
 
+    def below(self, words: Sequence[str]) -> list[str]:
+        """What the lab's user runs on the host to have Python, told *words*, run beside the agent.
+
+        Raises as :meth:`enter` does."""
+
     def namespaces(self, workload: Workload) -> dict[str, str]:
         """Paths on the host: ``net``, and ``user`` where the lab has a user namespace of its own.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -10,10 +11,12 @@ import msgspec
 
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import questions, snapshot
+from lazulite.daemon import captures, flows, questions, snapshot
+from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
+from lazulite.daemon.reaching import ReachQuestion, reach
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.drivers.linux.guests import GuestError
 from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, SourceNat, Vrf
@@ -51,6 +54,11 @@ class Surface:
             ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
+            ("POST", "capture"): self._capture,
+            ("POST", "explain"): lambda r: captures.explain(controller.index, body(r, captures.SeenFlows)),
+            ("POST", "flows"): lambda r: flows.flows(controller.network, body(r, flows.Watching)),
+            ("POST", "reach"): self._reach,
+            ("POST", "audit"): self._audit,
             ("GET", "counters"): self._counters,
             ("GET", "probes"): self._probes,
             ("GET", "ports"): self._ports,
@@ -106,10 +114,26 @@ class Surface:
         found = find(model, wish.name)
         return {"argv": await network.asked(lambda _: self._parts.enter(found.entry, wish.argv, wish.term))}
 
+    def _capture(self, request: Request) -> dict[str, Any]:
+        """Where the packets of machines and interfaces are heard, and what to run on the host to record them."""
+        found = captures.sources(self._controller.model, body(request, captures.Wish))
+        return {"sources": found, "argv": self._parts.below(captures.RECORDER)}
+
     def _network(self, request: Request) -> dict[str, Any]:
         """The namespaces of a machine's network, and its addresses."""
         found = find(self._controller.model, request.query.get("name", ""))
         return found.document() | self._parts.namespaces(found.entry)
+
+    async def _reach(self, request: Request) -> dict[str, Any]:
+        return await asyncio.to_thread(reach, self._frozen(), body(request, ReachQuestion))
+
+    async def _audit(self, request: Request) -> dict[str, Any]:
+        return await asyncio.to_thread(audit, self._frozen(), body(request, AuditQuestion))
+
+    def _frozen(self) -> ForwardingModel:
+        """The network as it is now, in a copy that another thread may read."""
+        network = self._controller.network
+        return ForwardingModel([*network.model, *network.contents.values()])
 
     async def _counters(self, request: Request) -> dict[str, Any]:
         counted = await self._controller.network.counters()

@@ -13,12 +13,14 @@ class Zone(Entry, frozen=True):
     """A table of names. ``fqdn`` is lower case, without the last dot; the records are :class:`RecordSet` entries.
 
     ``servers`` is the number of the set of name servers that serves it on the Internet; where a name has several
-    zones, the lowest set is the one that is delegated to. A private zone (0) is seen through :class:`ZoneLink`.
+    zones, the lowest set is the one that is delegated to. A private zone (0) is seen through :class:`ZoneLink`. A zone
+    with a ``seed`` is signed with the keys that :mod:`lazulite.forwarding.dnssec` makes of it.
     """
 
     fqdn: str
     servers: int = 0
     origin: str = ""
+    seed: str = ""
 
 
 class RecordSet(Entry, frozen=True):

@@ -39,13 +39,20 @@ class TapSource(Entry, frozen=True):
 class ObjectStore(Entry, frozen=True):
     """A storage account. ``endpoints``: service (``blob``, ``queue``, ``table``) and the host name it answers to.
 
-    It does on the addresses of the Internet host ``host``. ``keys`` are base64, either opens it.
+    It does on the addresses of the Internet host ``host``. ``keys`` are base64, either opens it. The first label of
+    every host name is the account's own name.
     """
 
     host: str
     endpoints: tuple[tuple[str, str], ...]
     keys: tuple[str, ...]
     guid: str = ""
+    secure: bool = True
+    """Whether nobody comes by plain HTTP."""
+    anonymous: bool = False
+    """Whether a container may be open to whoever does not sign."""
+    shared: bool = True
+    """Whether what is signed with a key is let in."""
     origin: str = ""
 
 

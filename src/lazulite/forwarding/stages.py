@@ -114,6 +114,8 @@ def _realised(linux: str) -> Mapping[str, str]:
 
 
 STAGES: tuple[Stage, ...] = (
+    _port_stage(Pipeline.PORT_OUT, 4, "fault-out", "faults.disturbed", (), "fault-chain"),
+    _port_stage(Pipeline.PORT_OUT, 5, "tap-out", "taps.copied", (), "duplicating-chain"),
     _port_stage(
         Pipeline.PORT_OUT, 10, "source-address-check", "ports.source_address_check", ("source",), "own-address-set"
     ),
@@ -266,6 +268,8 @@ STAGES: tuple[Stage, ...] = (
     ),
     _port_stage(Pipeline.PORT_IN, 40, "subnet-access-list-in", "ports.access_lists", FIVE_TUPLE, "access-list-chain"),
     _port_stage(Pipeline.PORT_IN, 50, "nic-access-list-in", "ports.access_lists", FIVE_TUPLE, "access-list-chain"),
+    _port_stage(Pipeline.PORT_IN, 60, "tap-in", "taps.copied", (), "duplicating-chain"),
+    _port_stage(Pipeline.PORT_IN, 70, "fault-in", "faults.disturbed", (), "fault-chain"),
 )
 """Sources: architecture.md section 3; "Network security groups" (the lists are asked before source translation on
 the way out and after destination translation on the way in; NIC first outbound, subnet first inbound)."""

@@ -51,6 +51,9 @@ UNSUPPORTED = Marker("unsupported")
 """Azure acts on it, the lab does not, and to accept it in silence would lie about packets: any value but the
 default is refused by name."""
 
+FALLS = Marker("falls")
+"""On a weak ``Link`` or ``Ref``: the resource that has it goes when its target does."""
+
 OMITTED_WHEN_EMPTY = Marker("omitted when empty")
 """A list that the answer leaves out while nothing is in it. Read-only lists always are."""
 
@@ -196,6 +199,8 @@ class Kind(msgspec.Struct, frozen=True):
     default_sku: Sku | None = None
     asynchronous: bool = True
     """Whether writes answer with an operation to poll."""
+    bodiless: bool = False
+    """Whether a write can come without a body: there is nothing to say of such a resource but that it is to be."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
     deleted: Any = None

@@ -2,13 +2,17 @@
 
 from lazulite.services.application_gateway import SERVICE as APPLICATION_GATEWAY
 from lazulite.services.compute import SERVICE as COMPUTE
+from lazulite.services.connection_monitor import SERVICE as CONNECTION_MONITOR
 from lazulite.services.dns import SERVICE as DNS
 from lazulite.services.dns_resolver import SERVICE as DNS_RESOLVER
+from lazulite.services.flow_log import SERVICE as FLOW_LOG
 from lazulite.services.lab import SERVICE as LAB
 from lazulite.services.load_balancer import SERVICE as LOAD_BALANCER
 from lazulite.services.managed_identity import SERVICE as MANAGED_IDENTITY
 from lazulite.services.nat_gateway import SERVICE as NAT_GATEWAY
 from lazulite.services.network_security_group import SERVICE as NETWORK_SECURITY_GROUP
+from lazulite.services.network_watcher import SERVICE as NETWORK_WATCHER
+from lazulite.services.packet_capture import SERVICE as PACKET_CAPTURE
 from lazulite.services.private_dns import SERVICE as PRIVATE_DNS
 from lazulite.services.public_ip_address import SERVICE as PUBLIC_IP_ADDRESS
 from lazulite.services.route_table import SERVICE as ROUTE_TABLE
@@ -39,4 +43,8 @@ SERVICES: tuple[Service, ...] = (
     TRAFFIC_MANAGER,
     VIRTUAL_NETWORK_TAP,
     APPLICATION_GATEWAY,
+    NETWORK_WATCHER,
+    FLOW_LOG,
+    PACKET_CAPTURE,
+    CONNECTION_MONITOR,
 )

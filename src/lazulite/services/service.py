@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from lazulite.forwarding.model import Contents, ForwardingModel
+from lazulite.forwarding.model import Contents, ForwardingModel, Route
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Kind, Resource, Violation
 from lazulite.resources.view import View
+from lazulite.values import Direction, Flow, IPAddress
 
 
 class Lab(msgspec.Struct, frozen=True):
@@ -20,6 +21,8 @@ class Lab(msgspec.Struct, frozen=True):
     """Prefixes that public addresses come from."""
     dns_suffix: str = "cloudapp.azure.com"
     regions: tuple[str, ...] = ()
+    secret: str = ""
+    """What nobody outside knows: what a service derives from it, nobody can guess."""
 
 
 class Observations(msgspec.Struct, frozen=True):
@@ -46,8 +49,8 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """An action that stores a new version of the resource and answers when the network follows, or at once with a
-    ``body``."""
+    """An action that stores a new version of the resource. Clients poll until the network follows; with a ``body`` the
+    answer itself waits for that."""
 
     resource: Resource[Any]
     body: Any = None
@@ -61,6 +64,43 @@ class Run(msgspec.Struct, frozen=True):
     reply: Callable[[int, str, str], Any]
 
 
+class Analysis(Protocol):
+    """What the forwarding model answers, for verbs that ask it. Ports are names of entries."""
+
+    def ip_flow(self, port: str, direction: Direction, flow: Flow) -> tuple[bool, str]:
+        """Whether the lists of *port* let a first packet pass, and the origin of the rule that decided; no origin where
+        it has no list. Flows towards the port are as it sees them, after translation."""
+
+    def next_hop(self, port: str, destination: IPAddress) -> Route | None:
+        """The route that *port* uses; ``None`` when it has none."""
+
+    def exit(self, guest: str, destination: IPAddress) -> str:
+        """The port that a guest's own routes choose; empty when it has none."""
+
+    def conversation(self, port: str, flow: Flow) -> Mapping[str, Any]:
+        """A first packet and the answer to it: ``forward``, ``reply`` (``None`` where nobody answers) and ``passes``;
+        both ways are traces as the lab's own API tells them. Empty for an unknown port."""
+
+
+class _Silence:
+    """Nobody to ask."""
+
+    def ip_flow(self, port: str, direction: Direction, flow: Flow) -> tuple[bool, str]:
+        return False, ""
+
+    def next_hop(self, port: str, destination: IPAddress) -> Route | None:
+        return None
+
+    def exit(self, guest: str, destination: IPAddress) -> str:
+        return ""
+
+    def conversation(self, port: str, flow: Flow) -> Mapping[str, Any]:
+        return {}
+
+
+SILENCE: Analysis = _Silence()
+
+
 class Context(msgspec.Struct, frozen=True):
     """What an action is given beside the resource."""
 
@@ -72,6 +112,7 @@ class Context(msgspec.Struct, frozen=True):
     body: Any = None
     query: Mapping[str, str] = {}
     observations: Observations = Observations()
+    analysis: Analysis = SILENCE
 
 
 Action: TypeAlias = Callable[[Resource[Any], Context], Reply | Write | Run | Iterable[Violation]]
@@ -90,6 +131,9 @@ class Service(msgspec.Struct, frozen=True):
     immutable properties are checked by the protocol layer, from the declarations."""
     companions: Callable[[Resource[Any], View, Lab], Iterable[Resource[Any]]] = lambda resource, view, lab: ()
     """What is born with a new resource: documents below its id, which go when it does."""
+    brings: Mapping[type, Callable[[Resource[Any], View, Lab], Iterable[Resource[Any]]]] = {}
+    """Per model, other rooms' too: what the platform makes of its own accord when such a resource is written. Their
+    groups are made where they are missing."""
     derived: Callable[[ResourceId, str, View], Iterable[dict[str, Any]]] = lambda holder, kind, view: ()
     """What clients find below a resource although no document holds it, by the holder's id and the full type: bodies
     with ``id`` and ``name``, shown in lists and on their own until somebody writes a document there."""

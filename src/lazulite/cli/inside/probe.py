@@ -15,6 +15,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+AT_ONCE = 256
+"""Probes under way at a time: a thread each."""
 _ECHO_REQUEST = {socket.AF_INET: 8, socket.AF_INET6: 128}
 _ECHO_REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}
 _ICMP = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
@@ -73,7 +75,7 @@ def send(probe: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     probes = json.load(sys.stdin)
-    with ThreadPoolExecutor(max(1, len(probes))) as pool:
+    with ThreadPoolExecutor(max(1, min(AT_ONCE, len(probes)))) as pool:
         json.dump(list(pool.map(send, probes)), sys.stdout)
 
 

@@ -1,4 +1,4 @@
-"""Asks name servers: reads ``{"name", "type", "server", "walk", "timeout_s"}`` on stdin, writes what they said.
+"""Asks servers: reads ``{"name", "type", "server", "walk", "dnssec", "timeout_s"}`` on stdin, writes what they say.
 
 Without a server the guest's own resolvers are asked, in order; a walk begins at *server* and follows the referrals.
 The result is ``{"steps": [{"server", "rcode", "flags", "answer", "authority", "tcp"}], "error": words}``.
@@ -6,6 +6,7 @@ The result is ``{"steps": [{"server", "rcode", "flags", "answer", "authority", "
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import os
@@ -16,19 +17,21 @@ from typing import Any
 
 TYPES = {
     "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "NAPTR": 35,
-    "DS": 43, "TLSA": 52, "ANY": 255, "CAA": 257,
+    "DS": 43, "RRSIG": 46, "NSEC": 47, "DNSKEY": 48, "TLSA": 52, "NXNAME": 128, "ANY": 255, "CAA": 257,
 }  # fmt: skip
 NAMES = {number: name for name, number in TYPES.items()}
 CODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
-FLAGS = {0x0400: "aa", 0x0200: "tc", 0x0100: "rd", 0x0080: "ra"}
+FLAGS = {0x0400: "aa", 0x0200: "tc", 0x0100: "rd", 0x0080: "ra", 0x0020: "ad"}
+PROOF = 0x8000
 LONGEST_WALK = 20
 
 
-def query(name: str, rtype: str, recursive: bool) -> bytes:
+def query(name: str, rtype: str, recursive: bool, dnssec: bool = False) -> bytes:
     labels = [part.encode() for part in name.rstrip(".").split(".") if part]
     wire = b"".join(bytes([len(part)]) + part for part in labels) + b"\0"
     head = os.urandom(2) + struct.pack("!5H", 0x0100 if recursive else 0, 1, 0, 0, 1)
-    return head + wire + struct.pack("!HH", TYPES[rtype], 1) + b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
+    options = struct.pack("!HHIH", 41, 1232, PROOF if dnssec else 0, 0)
+    return head + wire + struct.pack("!HH", TYPES[rtype], 1) + b"\0" + options
 
 
 def exchange(wire: bytes, server: str, timeout_s: float) -> tuple[bytes, bool]:
@@ -86,7 +89,36 @@ def shown(data: bytes, rtype: int, at: int, end: int) -> str:
     if rtype == 257:
         tag = at + 2 + data[at + 1]
         return f'{data[at]} {data[at + 2 : tag].decode("latin-1")} "{data[tag:end].decode("latin-1")}"'
-    return data[at:end].hex()
+    return SHOWN[rtype](data, at, end) if rtype in SHOWN else data[at:end].hex()
+
+
+def key(data: bytes, at: int, end: int) -> str:
+    return " ".join([*map(str, struct.unpack_from("!HBB", data, at)), base64.b64encode(data[at + 4 : end]).decode()])
+
+
+def digest(data: bytes, at: int, end: int) -> str:
+    return " ".join([*map(str, struct.unpack_from("!HBB", data, at)), data[at + 4 : end].hex().upper()])
+
+
+def signature(data: bytes, at: int, end: int) -> str:
+    covered, *numbers = struct.unpack_from("!HBBIIIH", data, at)
+    signer, at = name_at(data, at + 18)
+    kind = NAMES.get(covered, f"TYPE{covered}")
+    return " ".join([kind, *map(str, numbers), signer, base64.b64encode(data[at:end]).decode()])
+
+
+def proof(data: bytes, at: int, end: int) -> str:
+    """The next name, and the types that there are."""
+    following, at = name_at(data, at)
+    held = []
+    while at < end:
+        window, octets = data[at] << 8, data[at + 2 : at + 2 + data[at + 1]]
+        held += [window + i * 8 + bit for i, octet in enumerate(octets) for bit in range(8) if octet & 0x80 >> bit]
+        at += 2 + len(octets)
+    return " ".join([following, *(NAMES.get(number, f"TYPE{number}") for number in held)])
+
+
+SHOWN = {43: digest, 46: signature, 47: proof, 48: key}
 
 
 def records(data: bytes) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
@@ -112,7 +144,8 @@ def records(data: bytes) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
 
 def ask(asked: dict[str, Any], server: str, recursive: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What a server says, and the addresses it adds."""
-    data, tcp = exchange(query(asked["name"], asked["type"], recursive), server, asked["timeout_s"])
+    wire = query(asked["name"], asked["type"], recursive, asked.get("dnssec", False))
+    data, tcp = exchange(wire, server, asked["timeout_s"])
     said, (answer, authority, additional) = records(data)
     return {"server": server, **said, "answer": answer, "authority": authority, "tcp": tcp}, additional
 

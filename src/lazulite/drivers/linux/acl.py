@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
 
-from lazulite.drivers.linux import names
+from lazulite.drivers.linux import flow_tables, names
 from lazulite.drivers.linux.skeleton import TABLE
 from lazulite.forwarding.model import Action, Rule
 from lazulite.values import IPNetwork, PortRange, Protocol
@@ -26,6 +26,22 @@ COPIES = 12
 _VERDICT = {Action.ALLOW: "return", Action.DENY: "drop"}
 _PROTOCOL = {4: {Protocol.ICMP: "icmp"}, 6: {Protocol.ICMP: "ipv6-icmp"}}
 _BITS = {4: 32, 6: 128}
+
+
+class Noting(msgspec.Struct, frozen=True):
+    """A list whose decisions are noted in the flow tables: the ``last`` list's all, the first one's refusals."""
+
+    inward: bool
+    last: bool
+
+    def verdict(self, action: Action, origin: str) -> str:
+        """The nft words of a decision."""
+        if action is Action.ALLOW and not self.last:
+            return _VERDICT[action]
+        way = "in" if self.inward else "out"
+        number = flow_tables.rule_number(origin, denies=action is Action.DENY, inward=self.inward)
+        chain = "noted" if action is Action.ALLOW else "refused"
+        return f"{flow_tables.priority(number)} goto {flow_tables.PREFIX}{chain}_{way}"
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -57,10 +73,10 @@ class _Line(msgspec.Struct, frozen=True):
     """Whether it matches on something no split decides: source ports or address sets."""
 
 
-def body(rules: Iterable[Rule], version: int) -> Body:
-    """The rules of one IP version, rendered."""
+def body(rules: Iterable[Rule], version: int, noting: Noting | None = None) -> Body:
+    """The rules of one IP version, rendered; with *noting* for a list of recorded interfaces."""
     lines = [line for rule in rules for line in _lines(rule, version)]
-    writer = _Writer(version)
+    writer = _Writer(version, noting)
     entry = writer.chain(lines, ("protocol", "ports", "sources", "destinations"))
     text = "".join(writer.parts)
     name = f"b{names.digest(f'{version}{entry}{text}', 12)}"
@@ -98,8 +114,8 @@ def _interval(prefix: IPNetwork) -> Interval:
 class _Writer:
     """Collects the chains and maps of one body; equal cells are one chain."""
 
-    def __init__(self, version: int) -> None:
-        self.version = version
+    def __init__(self, version: int, noting: Noting | None) -> None:
+        self.version, self._noting = version, noting
         self.parts: list[str] = []
         self.maps: list[tuple[str, str, str]] = []
         self.chains: list[tuple[str, list[str]]] = []
@@ -122,7 +138,7 @@ class _Writer:
         if text is None:
             text = [t for line in lines for t in self._text(line)]
             if not (lines and _terminal(lines[-1], dimensions)):
-                text.append("drop")
+                text.append(self._verdict(Action.DENY, flow_tables.NOBODY))
         self.chains[place] = (name, text)
         self.parts.append(f"{name}{text}")
         return name
@@ -187,7 +203,10 @@ class _Writer:
         ports = _ports(line)
         for source in _side(f"{ip} saddr", rule.sources, rule.source_sets):
             for destination in _side(f"{ip} daddr", rule.destinations, rule.destination_sets):
-                yield f"{ports}{source}{destination}counter name {counter} {_VERDICT[rule.action]}"
+                yield f"{ports}{source}{destination}counter name {counter} {self._verdict(rule.action, rule.origin)}"
+
+    def _verdict(self, action: Action, origin: str) -> str:
+        return _VERDICT[action] if self._noting is None else self._noting.verdict(action, origin)
 
     def commands(self, name: str) -> tuple[str, str]:
         """The nft commands that make and remove everything, with this body's name filled in."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from lazulite.drivers.driver import COUNTED, ModelDelta, PortUse, Refusal
 from lazulite.drivers.linux import conntrack, departed, flows, forgetting, names, namespaces, readback
 from lazulite.drivers.linux.handles import Handles, raise_limit
-from lazulite.drivers.linux.kernel import Change, Kernel
+from lazulite.drivers.linux.kernel import Change, Kernel, redirected, resized
 from lazulite.drivers.linux.realise import Realiser
-from lazulite.drivers.linux.state import Chain, Item, Key, Veth
+from lazulite.drivers.linux.state import Chain, Item, Key, Spec, Veth, Vxlan
 from lazulite.forwarding.model import AccessList, Port, SourceNat, Vrf
 from lazulite.forwarding.stages import STAGES
 from lazulite.incremental import Delta
@@ -122,18 +122,14 @@ class LinuxDriver:
         """The changes, and again all that hangs on an end that gets a new link: the kernel dropped it with the old."""
         changes: list[Change] = [(k, delta.before.get(k), item) for k, item in delta.changed.items()]
         changes += [(k, item, None) for k, item in delta.removed.items()]
-        remade = {
-            end
-            for key, old in (*delta.before.items(), *delta.removed.items())
-            if isinstance(old.spec, Veth)
-            for end in ((key[0], key[2]), (old.spec.far_namespace, old.spec.far_name))
-        }
+        remade = {end for key, old in _cut(delta) for end in _ends(key, old.spec)}
         if remade:
-            changes += [
-                (k, None, item)
-                for k, item in self._realiser.wanted.items()
-                if k not in delta.changed and (k[0], getattr(item.spec, "interface", None)) in remade
-            ]
+            left = ((k, item) for k, item in self._realiser.wanted.items() if k not in delta.changed)
+            for k, item in left:
+                if (k[0], getattr(item.spec, "interface", None)) in remade:
+                    changes.append((k, None, item))
+                elif isinstance(item.spec, Chain) and any((k[0], name) in remade for name in item.spec.interfaces):
+                    changes.append((k, item, item))
         return changes
 
     def _forget_flows(self, ports: Iterable[Port]) -> None:
@@ -183,6 +179,23 @@ class LinuxDriver:
             return None
         with namespaces.inside(self._handles.descriptor(namespace)):
             return function(*arguments)
+
+
+def _cut(delta: Delta[Key, Item]) -> Iterator[tuple[Key, Item]]:
+    """Links and tunnels that are gone, or are made again."""
+    yield from delta.removed.items()
+    for key, old in delta.before.items():
+        new = delta.changed[key].spec
+        if not (resized(old.spec, new) or redirected(old.spec, new)):
+            yield key, old
+
+
+def _ends(key: Key, spec: Spec) -> Iterator[tuple[str, str]]:
+    """Namespace and name of each interface of a link or a tunnel."""
+    if isinstance(spec, Veth | Vxlan):
+        yield key[0], key[2]
+    if isinstance(spec, Veth):
+        yield spec.far_namespace, spec.far_name
 
 
 def _differ(now: Item | None, wanted: Item | None) -> bool:

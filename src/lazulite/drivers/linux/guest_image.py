@@ -33,6 +33,12 @@ ethers: files
 """Names come from files and the lab's DNS alone: other sources are daemons of the host."""
 
 
+AUTHORITY = "authority.pem"
+"""Beside the image, when there is one: the lab's own certificate authority, which guests trust as the host's."""
+_BUNDLE = "ssl/certs/ca-certificates.crt"
+_HASHED = "ssl/certs/9808301e.0"
+"""What OpenSSL looks for: the hash is that of the authority's name, which never changes."""
+
 _making = threading.Lock()
 
 
@@ -49,6 +55,7 @@ def _make(image: Path) -> None:
     draft.mkdir(parents=True)
     _copy(Path("/etc"), draft / "etc", "")
     _own_files(draft / "etc")
+    _trust(draft / "etc", image.with_name(AUTHORITY))
     _directories(Path("/var"), draft / "var", _VAR_DEPTH)
     _own_places(draft / "var")
     draft.rename(image)
@@ -91,6 +98,14 @@ def _own_files(etc: Path) -> None:
     for name in ("shadow", "gshadow"):
         (etc / name).touch(mode=0o600)
     (etc / "shadow").write_text("".join(f"{account}:*:19000:0:99999:7:::\n" for account in accounts))
+
+
+def _trust(etc: Path, authority: Path) -> None:
+    if authority.exists():
+        (etc / _BUNDLE).parent.mkdir(parents=True, exist_ok=True)
+        with (etc / _BUNDLE).open("ab") as bundle:
+            bundle.write(b"\n" + authority.read_bytes())
+        shutil.copyfile(authority, etc / _HASHED)
 
 
 def _own_places(var: Path) -> None:

@@ -6,21 +6,26 @@ refused transaction is bisected down to the item that it is about, with the rest
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import netlink, nftext, skeleton
+from lazulite.drivers.linux import flow_tables, namespaces, netlink, nftext, skeleton
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.libnftables import NftError
 from lazulite.drivers.linux.state import (
     Address,
     Chain,
     Declared,
+    Delay,
     Element,
     FilledMap,
+    FlowTables,
     Item,
     KernelRoute,
     Key,
@@ -29,6 +34,7 @@ from lazulite.drivers.linux.state import (
     Namespace,
     Neighbour,
     Skeleton,
+    Spec,
     TunnelEnd,
     Veth,
     Vxlan,
@@ -39,10 +45,13 @@ Change: TypeAlias = tuple[Key, Item | None, Item | None]
 """What, as it is now, as it shall be."""
 TUNNEL_MTU = 1500
 """Of the packets inside, as the interfaces of workloads have it; longer ones than fit are told so by the kernel."""
+SILENT_MTU = 1000
+"""Of a tunnel that only gets duplicates, which nobody measures: below 1,280 the kernel has no IPv6 on an interface, so
+that it sends nothing of its own."""
 _LINK_UP_S = 5.0
 """Bound of what takes the kernel microseconds."""
 _NFT = (Declared, Element, FilledMap, Chain, ListBody)
-_ROUTING = (Address, Neighbour, TunnelEnd, KernelRoute, MarkRule, WayRule)
+_ROUTING = (Address, Neighbour, TunnelEnd, KernelRoute, MarkRule, WayRule, Delay)
 _ALREADY_SO = {3, 19, 2, 17, 99, 22}
 """Removing what is gone (ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL) is done: a link takes what hangs on it along."""
 
@@ -72,7 +81,9 @@ class Kernel:
         self._skeletons(kinds[Skeleton])
         self._links(kinds[Veth])
         self._tunnels(kinds[Vxlan])
+        self._flow_tables([c for c in kinds[FlowTables] if c[2] is not None])
         self._each_namespace([c for kind in _NFT for c in kinds[kind]], self._filters)
+        self._flow_tables([c for c in kinds[FlowTables] if c[2] is None])
         self._each_namespace([c for kind in _ROUTING for c in kinds[kind]], self._routing)
         again = _ends_made(kinds[Veth])
         self._unlink([c for c in kinds[Veth] if c[1] and c[2] is None and _far_end(c[1]) not in again], gone)
@@ -141,8 +152,26 @@ class Kernel:
             except (NftError, OSError) as error:
                 self._refuse(new, f"ruleset of {key[0]}: {error}")
 
+    def _flow_tables(self, changes: list[Change]) -> None:
+        """Made before a list refers to them, and removed when none does any more."""
+        for (name, _, family), old, new in changes:
+            if not self._handles.exists(name):
+                continue
+            version = 4 if family == "ip" else 6
+            try:
+                if new is None:
+                    self._handles.nft(name).run(flow_tables.removal(version))
+                elif old is None:
+                    self._handles.nft(name).run(flow_tables.text(version))
+                    self._handles.netfilter(name).make_sets(list(flow_tables.sets(version)))
+                    self._handles.netfilter(name).append(list(flow_tables.rules(version)))
+            except (NftError, OSError) as error:
+                self._refuse(new or old, f"flow tables of {name}: {error}")
+
     def _links(self, changes: list[Change]) -> None:
         """Create links, after those they take the place of are gone. Both ends come up before anyone uses them."""
+        self._resize([c for c in changes if c[1] and c[2] and resized(c[1].spec, c[2].spec)])
+        changes = [c for c in changes if not (c[1] and c[2] and resized(c[1].spec, c[2].spec))]
         again = _ends_made(changes)
         self._unlink([c for c in changes if c[1] is not None and (c[2] is not None or _far_end(c[1]) in again)])
         near: dict[str, list[tuple[bytes, Item]]] = defaultdict(list)
@@ -159,20 +188,44 @@ class Kernel:
             for name, part in messages.items():
                 self._send(name, part)
 
+    def _resize(self, changes: list[Change]) -> None:
+        """Change the MTU of both ends of links that stand: nothing that crosses them is lost."""
+        for (name, _, interface), _, new in changes:
+            if new is not None and isinstance(new.spec, Veth):
+                self._send(name, [(netlink.resize(interface, new.spec.mtu, new.spec.alias), new)])
+                if self._handles.exists(new.spec.far_namespace):
+                    self._send(new.spec.far_namespace, [(netlink.resize(new.spec.far_name, new.spec.mtu), new)])
+
     def _tunnels(self, changes: list[Change]) -> None:
         for (name, _, interface), old, new in changes:
             if not self._handles.exists(name):
                 continue
             route = self._handles.route(name)
+            if old is not None and new is not None and redirected(old.spec, new.spec):
+                assert isinstance(new.spec, Vxlan)
+                self._send(name, [(netlink.redirect(interface, new.spec.remote), new)])
+                continue
             if old is not None:
                 self._send(name, [(netlink.delete_link(interface), old)], removing=True)
                 route.forget(interface)
             if new is not None and isinstance(new.spec, Vxlan):
-                said, index = new.spec, route.reserve(interface)
-                made = netlink.vxlan(interface, index, said.port, said.identifier, said.local, TUNNEL_MTU)
-                configured = netlink.configure(interface, rp_filter=0, send_redirects=0)
-                up = netlink.set_up(interface, noarp=True)
-                self._send(name, [(message, new) for message in (made, configured, up)])
+                self._tunnel(name, interface, new, new.spec)
+
+    def _tunnel(self, name: str, interface: str, item: Item, said: Vxlan) -> None:
+        """Make a tunnel, from where its datagrams are to leave."""
+        under = said.underlay or name
+        if not self._handles.exists(under):
+            self._refuse(item, f"tunnel {interface}: a namespace is missing")
+            return
+        into = self._handles.descriptor(name) if under != name else -1
+        index, where = self._handles.route(name).reserve(interface), (said.port, said.identifier, said.local)
+        mtu = SILENT_MTU if said.remote else TUNNEL_MTU
+        made = netlink.vxlan(interface, index, *where, mtu, said.remote, into)
+        configured = netlink.configure(interface, rp_filter=0, send_redirects=0)
+        if said.remote:
+            configured = netlink.resize(interface, mtu, said.underlay)
+        self._send(under, [(made, item)])
+        self._send(name, [(message, item) for message in (configured, netlink.set_up(interface, noarp=True))])
 
     def _near(self, name: str, interface: str, spec: Veth) -> list[bytes]:
         here, there = self._handles.route(name), self._handles.route(spec.far_namespace)
@@ -201,7 +254,7 @@ class Kernel:
         results = self._handles.route(name).send([m for m, _ in messages])
         for (_, item), error in zip(messages, results, strict=True):
             if error is not None and not (removing and error.errno in _ALREADY_SO):
-                self._refuse(item, f"{name}: {error.strerror}")
+                self._refuse(item, f"{name}: {_why(item, error)}")
 
     def _routing(self, name: str, changes: list[Change]) -> None:
         """Additions and changes before removals, so that a route never has a gap; routes by way of a next hop last,
@@ -222,6 +275,11 @@ class Kernel:
         self._send(name, drops, removing=True)
 
     def _filters(self, name: str, changes: list[Change]) -> None:
+        if any(isinstance(c[2].spec, Chain) and c[2].spec.interfaces for c in changes if c[2]):
+            # Where a rule holds an interface by number, nft asks the namespace it runs in for it.
+            with namespaces.inside(self._handles.descriptor(name)):
+                self._transact(name, nftext.ordered(changes))
+            return
         self._transact(name, nftext.ordered(changes))
 
     def _refilled(self, name: str, changes: list[Change]) -> bool:
@@ -247,6 +305,22 @@ class Kernel:
             middle = len(changes) // 2
             self._transact(name, changes[:middle])
             self._transact(name, changes[middle:])
+
+
+def _why(item: Item | None, error: OSError) -> str:
+    if item is not None and isinstance(item.spec, Delay) and error.errno == errno.ENOENT:
+        return "this kernel cannot delay packets: it has no netem (module sch_netem)"
+    return error.strerror or str(error)
+
+
+def resized(old: Spec, new: Spec) -> bool:
+    """Whether a link stays and has another MTU."""
+    return isinstance(old, Veth) and isinstance(new, Veth) and replace(old, mtu=new.mtu) == new != old
+
+
+def redirected(old: Spec, new: Spec) -> bool:
+    """Whether a tunnel stays and leads to somebody else."""
+    return isinstance(old, Vxlan) and isinstance(new, Vxlan) and replace(old, remote=new.remote) == new != old
 
 
 def _far_end(item: Item) -> tuple[str, str]:
@@ -279,7 +353,7 @@ def _goes_on(change: Change) -> bool:
 
 def _identity(spec: Any) -> Any:
     """Of routes and neighbours the kernel keeps one a key and replaces it; addresses and rules are themselves."""
-    return None if isinstance(spec, KernelRoute | Neighbour | TunnelEnd) else spec
+    return None if isinstance(spec, KernelRoute | Neighbour | TunnelEnd | Delay) else spec
 
 
 def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
@@ -291,13 +365,15 @@ def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
             yield netlink.neighbour(route.index(spec.interface), parts[1], spec.mac)
         case KernelRoute():
             index = route.index(spec.interface) if spec.interface else 0
-            yield netlink.route(parts[1], int(parts[0]), spec.kind, index, spec.via)
+            yield netlink.route(parts[1], int(parts[0]), spec.kind, index, spec.via, spec.mtu)
         case MarkRule():
             yield netlink.rule(_FAMILIES[parts[0]], int(parts[1]), spec.table, _PRIORITY)
         case WayRule():
             yield netlink.way_rule(_FAMILIES[parts[0]], parts[1], parts[2], spec.table, _PRIORITY)
         case TunnelEnd():
             yield netlink.tunnel_end(route.index(spec.interface), parts[1], spec.address)
+        case Delay():
+            yield netlink.delay(route.index(spec.interface), spec.microseconds)
 
 
 def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
@@ -315,6 +391,8 @@ def _drop(route: netlink.Socket, key: Key, item: Item) -> bytes:
             return netlink.delete_way_rule(_FAMILIES[parts[0]], parts[1], parts[2], spec.table)
         case TunnelEnd():
             return netlink.delete_tunnel_end(route.index(spec.interface), parts[1])
+        case Delay():
+            return netlink.delete_delay(route.index(spec.interface))
         case _:
             raise TypeError(spec)
 

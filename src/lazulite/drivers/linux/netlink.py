@@ -26,6 +26,7 @@ NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 NEWNEIGH, DELNEIGH, GETNEIGH = 28, 29, 30
 NEWRULE, DELRULE, GETRULE = 32, 33, 34
+NEWQDISC, DELQDISC, GETQDISC = 36, 37, 38
 SETNEIGHTBL = 67
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
@@ -159,7 +160,7 @@ def delete_address(index: int, prefixed: str) -> Message:
     return _message(DELADDR, head + attribute(2, raw) + attribute(1, raw))
 
 
-def route(prefix: str, table: int, kind: int, index: int = 0, via: str = "") -> Message:
+def route(prefix: str, table: int, kind: int, index: int = 0, via: str = "", mtu: int = 0) -> Message:
     scope = _LINK if index and not via and ":" not in prefix else _UNIVERSE
     # On-link: the next hop need not be reachable by another route.
     body = _route(prefix, table, kind, scope, 4 if via else 0)
@@ -167,6 +168,8 @@ def route(prefix: str, table: int, kind: int, index: int = 0, via: str = "") -> 
         body += attribute(4, index)
     if via:
         body += attribute(5, _packed(via)[1])
+    if mtu:
+        body += nest(8, attribute(2, mtu))
     return _message(NEWROUTE, body, _CREATE | _REPLACE)
 
 
@@ -211,16 +214,43 @@ def _way(family: int, interface: str, source: str, table: int) -> bytes:
     return head + attribute(15, table) + attribute(3, interface) + (attribute(2, raw) if length else b"")
 
 
-def vxlan(name: str, index: int, port: int, identifier: int, local: str, mtu: int) -> Message:
-    """A tunnel of IPv4 that takes a frame's way from its MAC address, as :func:`tunnel_end` has it."""
+def vxlan(
+    name: str, index: int, port: int, identifier: int, local: str, mtu: int, remote: str = "", into: int = -1
+) -> Message:
+    """A tunnel of IPv4. Frames go to *remote*, else their way is taken from their MAC address (:func:`tunnel_end`).
+
+    It is put into the namespace of the descriptor *into*; its datagrams leave from the one that gets the message. They
+    have no checksum, as RFC 7348 wants it of VXLAN, where frames go to one *remote*.
+    """
     said = (
         attribute(1, identifier)
         + attribute(4, _packed(local)[1])
         + attribute(7, b"\0")
         + attribute(15, struct.pack(">H", port))
     )
+    if remote:
+        said += attribute(2, _packed(remote)[1]) + attribute(18, b"\0")
+    there = attribute(28, into) if into >= 0 else b""
+    size = attribute(41, _LONGEST_INSIDE) if remote else b""
     kind = nest(18, attribute(1, b"vxlan"), nest(2, said))
-    return _message(NEWLINK, _link(index) + attribute(3, name) + attribute(4, mtu) + kind, _CREATE | _EXCLUSIVE)
+    body = _link(index) + attribute(3, name) + attribute(4, mtu) + there + size + kind
+    return _message(NEWLINK, body, _CREATE | _EXCLUSIVE)
+
+
+_LONGEST_INSIDE = 65500
+"""Bytes of a frame that is not cut yet, so that it fits into a datagram with all that is put around it."""
+
+
+def redirect(name: str, remote: str) -> Message:
+    """Another way for the frames of a tunnel that go to one."""
+    kind = nest(18, attribute(1, b"vxlan"), nest(2, attribute(2, _packed(remote)[1])))
+    return _message(NEWLINK, _link() + attribute(3, name) + kind)
+
+
+def resize(name: str, mtu: int, alias: str = "") -> Message:
+    """Another MTU for an interface that stands, and what it tells of itself."""
+    label = attribute(20, alias[:255]) if alias else b""
+    return _message(NEWLINK, _link() + attribute(3, name) + attribute(4, mtu) + label)
 
 
 _BRIDGE, _SELF = 7, 2
@@ -237,6 +267,22 @@ def tunnel_end(index: int, mac: str, address: str) -> Message:
 def delete_tunnel_end(index: int, mac: str) -> Message:
     head = struct.pack("BBHiHBB", _BRIDGE, 0, 0, index, 0, _SELF, 0)
     return _message(DELNEIGH, head + attribute(2, mac_bytes(mac)))
+
+
+_ROOT = 0xFFFFFFFF
+_WAITING = 100_000
+"""Packets that may wait at an interface."""
+
+
+def delay(index: int, microseconds: int) -> Message:
+    """Have packets wait before they leave by an interface (``sch_netem``; constants from ``linux/pkt_sched.h``)."""
+    options = struct.pack("6I", 0, _WAITING, 0, 0, 0, 0) + attribute(10, struct.pack("q", microseconds * 1000))
+    body = struct.pack("BBHiIII", 0, 0, 0, index, 0, _ROOT, 0) + attribute(1, "netem") + attribute(2, options)
+    return _message(NEWQDISC, body, _CREATE | _REPLACE)
+
+
+def delete_delay(index: int) -> Message:
+    return _message(DELQDISC, struct.pack("BBHiIII", 0, 0, 0, index, 0, _ROOT, 0))
 
 
 def neighbour(index: int, ip: str, mac: str) -> Message:
@@ -314,7 +360,7 @@ class Socket:
     def dump(self, kind: int, family: int = 0) -> Iterator[bytes]:
         """The payload of every object of that kind."""
         head = _link() + attribute(29, _WITHOUT_STATISTICS) if kind == GETLINK else b""
-        body = head or struct.pack("B", family) + b"\0" * 11
+        body = head or struct.pack("B", family) + b"\0" * (19 if kind == GETQDISC else 11)
         self._socket.send(_message(kind, body, _DUMP))
         while True:
             for answer, _, payload in _split(self._socket.recv(1 << 18)):

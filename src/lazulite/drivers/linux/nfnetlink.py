@@ -29,29 +29,30 @@ def zero_ended(text: str) -> bytes:
     return text.encode() + b"\0"
 
 
-def _expression(name: str, *attributes: bytes) -> bytes:
+def expression(name: str, *attributes: bytes) -> bytes:
+    """One expression of a rule, with its attributes."""
     return nest(1, attribute(1, zero_ended(name)), nest(2, *attributes))
 
 
 def load(base: int, offset: int, length: int, register: int) -> bytes:
     """Packet bytes into a register; *base* 1 is the network header, 2 the transport header."""
     parts = ((1, register), (2, base), (3, offset), (4, length))
-    return _expression("payload", *(attribute(k, number(v)) for k, v in parts))
+    return expression("payload", *(attribute(k, number(v)) for k, v in parts))
 
 
 def store(base: int, offset: int, length: int, register: int, checksum_at: int | None) -> bytes:
     """A register into the packet, mending the Internet checksum at *checksum_at*."""
     kind = 0 if checksum_at is None else _CHECKSUM_INET
     parts = ((5, register), (2, base), (3, offset), (4, length), (6, kind), (7, checksum_at or 0), (8, 0))
-    return _expression("payload", *(attribute(k, number(v)) for k, v in parts))
+    return expression("payload", *(attribute(k, number(v)) for k, v in parts))
 
 
 def meta(key: int, register: int) -> bytes:
-    return _expression("meta", attribute(2, number(key)), attribute(1, number(register)))
+    return expression("meta", attribute(2, number(key)), attribute(1, number(register)))
 
 
 def equal(register: int, value: bytes) -> bytes:
-    return _expression("cmp", attribute(1, number(register)), attribute(2, number(0)), nest(3, attribute(1, value)))
+    return expression("cmp", attribute(1, number(register)), attribute(2, number(0)), nest(3, attribute(1, value)))
 
 
 def find(set_name: str, register: int, result: int | None = None) -> bytes:
@@ -59,11 +60,11 @@ def find(set_name: str, register: int, result: int | None = None) -> bytes:
     parts = [attribute(1, zero_ended(set_name)), attribute(2, number(register))]
     if result is not None:
         parts.append(attribute(3, number(result)))
-    return _expression("lookup", *parts)
+    return expression("lookup", *parts)
 
 
 def accept() -> bytes:
-    return _expression("immediate", attribute(1, number(0)), nest(2, nest(2, attribute(1, number(_ACCEPT)))))
+    return expression("immediate", attribute(1, number(0)), nest(2, nest(2, attribute(1, number(_ACCEPT)))))
 
 
 def rule(family: int, table: str, chain: str, expressions: Iterable[bytes]) -> bytes:

@@ -13,6 +13,7 @@ from lazulite.drivers.linux import netlink
 from lazulite.drivers.linux.netfilter import RawElement
 from lazulite.drivers.linux.state import (
     Address,
+    Delay,
     Element,
     Item,
     KernelRoute,
@@ -50,7 +51,7 @@ def address(payload: bytes, name: str, links: Links) -> Found:
     _, length, _, _, index = struct.unpack_from("BBBBI", payload)
     parts = netlink.attributes(payload, 8)
     found = ip_address(parts.get(2, parts[1]))
-    if links.get(index) == "lo" and (found.is_loopback or not name.startswith(("router.", "detour."))):
+    if links.get(index) == "lo" and (found.is_loopback or not name.startswith(("router.", "detour.", "tap."))):
         return None
     spec = Address(links.get(index, ""))
     # One link-local address may be on many links, any other one is in a namespace once.
@@ -78,7 +79,9 @@ def route(payload: bytes, name: str, links: Links) -> Found:
     interface = ""
     if 4 in parts and kind == netlink.ROUTE_UNICAST:
         interface = links.get(struct.unpack("I", parts[4])[0], "")
-    spec = KernelRoute(kind, interface, str(ip_address(parts[5])) if 5 in parts else "")
+    metrics = netlink.attributes(parts[8], 0) if 8 in parts else {}
+    mtu = struct.unpack("I", metrics[2])[0] if 2 in metrics else 0
+    spec = KernelRoute(kind, interface, str(ip_address(parts[5])) if 5 in parts else "", mtu)
     return key(name, spec, table, prefix), Item(spec)
 
 
@@ -105,11 +108,12 @@ def vxlan(payload: bytes, name: str, _: Links) -> Found:
     """A tunnel of ours: workloads make tunnels too."""
     parts = netlink.attributes(payload, 16)
     kind = netlink.attributes(parts[18], 0) if 18 in parts else {}
-    if not name.startswith("detour.") or kind.get(1, b"").rstrip(b"\0") != b"vxlan":
+    if not name.startswith(("detour.", "router.")) or kind.get(1, b"").rstrip(b"\0") != b"vxlan":
         return None
     said = netlink.attributes(kind[2], 0)
     identifier, local = struct.unpack("I", said[1])[0], str(ip_address(said[4]))
-    spec = Vxlan(struct.unpack(">H", said[15])[0], identifier, local)
+    remote, underlay = str(ip_address(said[2])) if 2 in said else "", parts.get(20, b"").rstrip(b"\0").decode()
+    spec = Vxlan(struct.unpack(">H", said[15])[0], identifier, local, remote, underlay)
     return key(name, spec, parts[3].rstrip(b"\0").decode()), Item(spec)
 
 
@@ -122,6 +126,17 @@ def tunnel_end(payload: bytes, name: str, links: Links) -> Found:
     return key(name, spec, spec.interface, _mac(parts[2])), Item(spec)
 
 
+def delay(payload: bytes, name: str, links: Links) -> Found:
+    """A queue that makes packets wait; a guest may have others of its own."""
+    index = struct.unpack_from("i", payload, 4)[0]
+    parts = netlink.attributes(payload, 20)
+    if parts.get(1, b"").rstrip(b"\0") != b"netem":
+        return None
+    more = netlink.attributes(parts[2], 24)
+    spec = Delay(links.get(index, ""), struct.unpack("q", more[10])[0] // 1000 if 10 in more else 0)
+    return key(name, spec, spec.interface), Item(spec)
+
+
 READERS: Mapping[str, tuple[int, Callable[[bytes, str, Links], Found]]] = {
     "Veth": (netlink.GETLINK, link),
     "Address": (netlink.GETADDR, address),
@@ -131,6 +146,7 @@ READERS: Mapping[str, tuple[int, Callable[[bytes, str, Links], Found]]] = {
     "WayRule": (netlink.GETRULE, way_rule),
     "Vxlan": (netlink.GETLINK, vxlan),
     "TunnelEnd": (netlink.GETNEIGH, tunnel_end),
+    "Delay": (netlink.GETQDISC, delay),
 }
 """What dumps the objects of a kind, and what reads one."""
 FAMILIES = {"TunnelEnd": 7}
@@ -139,7 +155,7 @@ FAMILIES = {"TunnelEnd": 7}
 
 _BY_MARK = {"able", "lb_hops", "floating", "opened", "received", "sent", "done"}
 """Maps whose keys are packet marks, which look like addresses of version 4."""
-_BY_PORT, _BY_PROTOCOL = {"late_member", "late_frontend"}, {"port_blocks"}
+_BY_PORT, _BY_PROTOCOL = {"late_member", "late_frontend", "sources"}, {"port_blocks"}
 """Maps whose keys are an address and a port, or an address and a protocol."""
 BY_PREFIX = {"gateways", "late_network"}
 """Maps whose keys are prefixes."""

@@ -8,18 +8,29 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from lazulite.drivers.driver import Refusal
-from lazulite.drivers.linux import filled, netlink, nftext, payloads, single, skeleton_internal
+from lazulite.drivers.linux import filled, flow_tables, netlink, nftext, payloads, single, skeleton_internal
 from lazulite.drivers.linux.handles import Handles
 from lazulite.drivers.linux.kernel import Change
 from lazulite.drivers.linux.netfilter import FAMILIES, NetfilterSocket
 from lazulite.drivers.linux.skeleton import DYNAMIC_SETS, FIXED_CHAINS, FIXED_SETS, TABLE, VERSION
-from lazulite.drivers.linux.state import Chain, Declared, FilledMap, Item, Key, ListBody, Namespace, Skeleton, key
+from lazulite.drivers.linux.state import (
+    Chain,
+    Declared,
+    FilledMap,
+    FlowTables,
+    Item,
+    Key,
+    ListBody,
+    Namespace,
+    Skeleton,
+    key,
+)
 
 Found = Iterator[tuple[Key, Item]]
-_RULED = ("router", "edge", "detour", "internet")
+_RULED = ("router", "edge", "detour", "tap", "internet")
 """Roles of namespaces that have a ruleset."""
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
-_RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element"}
+_RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element", "FlowTables"}
 
 
 def missing(handles: Handles, changes: Iterable[Change]) -> dict[Key, Refusal]:
@@ -137,18 +148,30 @@ def _objects(netfilter: NetfilterSocket, name: str) -> Found:
             if family == "ip":
                 yield key(name, Skeleton("")), Item(Skeleton(""))
             chains, sets = netfilter.chains(number, TABLE), netfilter.sets(number, TABLE)
+            if flow_tables.OPENED in sets:
+                yield key(name, FlowTables(), family), Item(FlowTables())
+            chains, sets = _without_flows(chains), _without_flows(sets)
             own = [c for c in chains if c not in FIXED_CHAINS or c in nftext.FILLED]
             yield from ((key(name, Chain(()), family, c), Item(Chain(()))) for c in own if not _BODY.fullmatch(c))
             yield from _bodies(name, family, chains, sets)
             own = [s for s in sets if s not in FIXED_SETS and not _BODY.fullmatch(s) and not filled.shape_of(s)]
             yield from (_declared(name, family, s, "set") for s in own)
-            counters = netfilter.counters(number, TABLE)
+            counters = _without_flows(netfilter.counters(number, TABLE))
             yield from (_declared(name, family, c, "counter") for c in counters if not c.startswith("drop_"))
             yield from (_declared(name, family, t, "ct timeout {") for t in netfilter.timeouts(number, TABLE))
 
 
+def _without_flows(found: Iterable[str]) -> list[str]:
+    """What is not part of the flow tables, which are one object."""
+    return [name for name in found if not name.startswith(flow_tables.PREFIX)]
+
+
 def _filled_by_packets(set_name: str) -> bool:
-    return set_name in DYNAMIC_SETS or skeleton_internal.FILLED_BY_PACKETS.fullmatch(set_name) is not None
+    return (
+        set_name in DYNAMIC_SETS
+        or set_name in flow_tables.FILLED
+        or skeleton_internal.FILLED_BY_PACKETS.fullmatch(set_name) is not None
+    )
 
 
 def _declared(name: str, family: str, object_name: str, kind: str) -> tuple[Key, Item]:

@@ -12,13 +12,16 @@ from typing import Any
 
 from lazulite.drivers.linux import (
     acl,
+    flow_tables,
     names,
     realise_detour,
     realise_edge,
+    realise_fault,
     realise_floating,
     realise_global,
     realise_internal,
     realise_steering,
+    realise_tap,
 )
 from lazulite.drivers.linux.netlink import MAIN
 from lazulite.drivers.linux.realise_steering import LINK_MAC
@@ -30,6 +33,7 @@ from lazulite.drivers.linux.state import (
     Chain,
     Declared,
     Element,
+    FlowTables,
     Item,
     Key,
     ListBody,
@@ -42,9 +46,11 @@ from lazulite.drivers.linux.state import (
 )
 from lazulite.forwarding.model import (
     AccessList,
+    Action,
     AddressSet,
     BalancingRule,
     Detour,
+    Fault,
     ForwardingModel,
     Frontend,
     GlobalRule,
@@ -58,6 +64,7 @@ from lazulite.forwarding.model import (
     Route,
     RouteTable,
     SourceNat,
+    TapSource,
     Vrf,
 )
 from lazulite.incremental import Delta, Incremental, Node, Trace
@@ -89,6 +96,7 @@ class Realiser:
             touched |= {entry.key, *(self._index.forget(old) if old else ()), *self._index.learn(entry)}
             self.model.put([entry])
             add += [] if old else _roots(entry)
+        touched |= set(self._index.collect(self.model))
         return self._engine.advance(self._run, touched, add, drop)
 
     def _run(self, node: Node, trace: Trace) -> Iterable[tuple[Key, Item]]:
@@ -146,12 +154,13 @@ def port(scene: Scene, name: str) -> Items:
         return
     router, guest, nic = names.router(entry.vrf), names.guest(entry.guest), names.nic(entry.guid)
     inner, origin = f"eth{entry.slot}", entry.origin
-    link = Veth(names.GATEWAY_MAC, guest, inner, _mac(entry), label=entry.label)
+    mtu = names.JUMBO_MTU if scene.collects(entry) else names.USUAL_MTU
+    link = Veth(names.GATEWAY_MAC, guest, inner, _mac(entry), label=entry.label, mtu=mtu)
     yield put(router, link, nic, origin=origin)
     for address, subnet in zip(entry.addresses, entry.gateways, strict=True):
         yield from _reach(entry, address, subnet, router, guest, nic, inner)
     for family in sorted({a.version for a in entry.addresses}):
-        yield from _first_hop(entry, family, guest, inner)
+        yield from _first_hop(entry, family, guest, inner, names.USUAL_MTU if mtu != names.USUAL_MTU else 0)
         yield from _interface(scene, entry, family, router, nic)
     scene.demand(table, entry.vrf, entry.routes)
     yield from _translations(scene, entry)
@@ -175,14 +184,15 @@ def _mac(entry: Port) -> str:
     return entry.mac.replace("-", ":").lower()
 
 
-def _first_hop(entry: Port, family: int, guest: str, inner: str) -> Items:
-    """The guest's gateway: known for good, and the default route of the primary interface only.
+def _first_hop(entry: Port, family: int, guest: str, inner: str, mtu: int) -> Items:
+    """The guest's gateway: known for good, and the default route of the primary interface only. *mtu* is what the guest
+    sends where its link takes more.
     Source: facts/virtual-network.md 7 (virtual-network-network-interface)."""
     subnet = next(s for s in entry.gateways if s.version == family)
     gateway = str(subnet.network_address + 1) if isinstance(subnet, IPv4Network) else names.GATEWAY_6
     yield put(guest, Neighbour(inner, names.GATEWAY_MAC), inner, gateway, origin=entry.origin)
     prefix = EVERYTHING[family == 6] if entry.slot == 0 else subnet
-    yield put(guest, towards(inner, gateway), MAIN, prefix, origin=entry.origin)
+    yield put(guest, towards(inner, gateway, mtu), MAIN, prefix, origin=entry.origin)
 
 
 def _interface(scene: Scene, entry: Port, family: int, router: str, nic: str) -> Items:
@@ -192,9 +202,34 @@ def _interface(scene: Scene, entry: Port, family: int, router: str, nic: str) ->
     yield put(router, Element(hex(names.table(entry.routes))), word, "marks", nic, origin=origin)
     if entry.forwards:
         yield put(router, Element(), word, "forwarders", nic, origin=origin)
+    if scene.recorded(entry.name):
+        yield from _recorded(scene, entry, family, router, nic)
+        return
     for place, listed in _places(entry):
         scene.demand(access_list, router, listed, family)
         yield put(router, Element(f"jump {names.access_list(listed)}"), word, place, nic, origin=origin)
+
+
+def _recorded(scene: Scene, entry: Port, family: int, router: str, nic: str) -> Items:
+    """The same lists, in the form that notes what they decide; where there is none, that it was not asked."""
+    word, origin = FAMILY[family], entry.origin
+    scene.demand(recording, router, family)
+    yield put(router, Element(), word, flow_tables.PORTS, nic, origin=origin)
+    places = dict(_places(entry))
+    for way, lists in (("egress", entry.egress), ("ingress", entry.ingress)):
+        for place in [p for p in places if p.startswith(way)]:
+            last = places[place] == lists[-1] and place == [p for p in places if p.startswith(way)][-1]
+            scene.demand(noted_list, router, places[place], family, way == "ingress", last)
+            chain = names.noted_list(places[place], last=last)
+            yield put(router, Element(f"jump {chain}"), word, place, nic, origin=origin)
+        if not lists:
+            chain = f"{flow_tables.PREFIX}admitted_{'in' if way == 'ingress' else 'out'}"
+            yield put(router, Element(f"jump {chain}"), word, f"{way}_nic", nic, origin=origin)
+
+
+def recording(scene: Scene, router: str, family: int) -> Items:
+    """What the flows of recorded interfaces leave in a router."""
+    yield put(router, FlowTables(), FAMILY[family])
 
 
 def _places(entry: Port) -> Iterator[tuple[str, str]]:
@@ -231,6 +266,19 @@ def access_list(scene: Scene, router: str, name: str, family: int) -> Items:
         yield put(router, Declared("counter"), word, counter)
     yield put(router, ListBody(body.create, body.remove), word, body.name, origin=entry.origin)
     yield put(router, Chain((f"goto {body.name}_0",)), word, names.access_list(name), origin=entry.origin)
+
+
+def noted_list(scene: Scene, router: str, name: str, family: int, inward: bool, last: bool) -> Items:
+    """A list as recorded interfaces are asked: a body of its own, and the counters of the other one."""
+    entry, word, chain = scene.get(AccessList, name), FAMILY[family], names.noted_list(name, last=last)
+    scene.demand(access_list, router, name, family)
+    noting = acl.Noting(inward, last)
+    if entry is None:  # closed until it exists
+        yield put(router, Chain((noting.verdict(Action.DENY, flow_tables.NOBODY),)), word, chain)
+        return
+    body = acl.body(entry.rules, family, noting)
+    yield put(router, ListBody(body.create, body.remove), word, body.name, origin=entry.origin)
+    yield put(router, Chain((f"goto {body.name}_0",)), word, chain, origin=entry.origin)
 
 
 def members(scene: Scene, router: str, name: str, family: int) -> Items:
@@ -339,7 +387,9 @@ _ROOTS: dict[type, tuple[Any, ...]] = {
     PortForward: (realise_edge.port_forward, realise_floating.port_forward, realise_internal.port_forward),
     SourceNat: (realise_edge.source_nat,),
     Detour: (realise_detour.detour,),
+    Fault: (realise_fault.fault,),
     GlobalRule: (realise_global.rule,),
     Nearness: (realise_global.source,),
+    TapSource: (realise_tap.source,),
 }
 """What begins with an entry of a type; several may, in different namespaces."""

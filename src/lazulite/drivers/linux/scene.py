@@ -7,9 +7,11 @@ from collections.abc import Hashable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from lazulite.drivers.linux.state import Item, Key, Spec, key
+from lazulite.forwarding import copying
 from lazulite.forwarding.model import (
     BalancingRule,
     Entry,
+    FlowLog,
     ForwardingModel,
     Frontend,
     Guest,
@@ -63,10 +65,21 @@ class Scene:
         found = (self.get(BalancingRule, name) for name in sorted(self._index.rules.get(frontend, ())))
         return [rule for rule in found if rule is not None]
 
+    def collects(self, port: Port) -> bool:
+        """Whether copies of packets may come to a port, for it or for a frontend that it is behind."""
+        keys = {("collector", port.vrf, a) for a in port.addresses if a.version == 4}
+        self._trace.reads |= keys
+        return any((vrf, a) in self._index.collectors for _, vrf, a in keys)
+
     def orders(self) -> list[tuple[str, ...]]:
         """Each order of regions that a source has, once."""
         self._trace.reads.add(("orders",))
         return sorted(self._index.orders)
+
+    def recorded(self, port: str) -> bool:
+        """Whether the flows of a port are recorded."""
+        self._trace.reads.add(("recorded", port))
+        return port in self._index.recorded
 
     def linked(self, vrf: str, remote: str) -> bool:
         """Whether both ends of a peering link exist."""
@@ -87,6 +100,14 @@ class Index:
         self.rules: dict[str, set[str]] = {}
         self.detours: dict[IPAddress, str] = {}
         self.orders: Counter[tuple[str, ...]] = Counter()
+        self.collectors: frozenset[tuple[str, IPAddress]] = frozenset()
+        self.recorded: Counter[str] = Counter()
+        """Ports by how many logs record them."""
+
+    def collect(self, model: ForwardingModel) -> Iterator[Hashable]:
+        """Find the collectors of all taps; yields the read keys of those that became one or are none any more."""
+        before, self.collectors = self.collectors, frozenset(copying.collectors(model))
+        yield from (("collector", *address) for address in before ^ self.collectors)
 
     def forget(self, entry: Any) -> Iterator[Hashable]:
         """Take an old entry out; yields the read keys that this touches."""
@@ -137,13 +158,19 @@ class Index:
             yield "detour", address
 
     def _count(self, entry: Any, change: int) -> Iterator[Hashable]:
-        """How many sources have an order of regions."""
+        """How many sources have an order of regions, and how many logs record a port."""
         if isinstance(entry, Nearness):
             before = self.orders.pop(entry.regions, 0)
             if before + change:
                 self.orders[entry.regions] = before + change
             if not before or not before + change:
                 yield ("orders",)
+        elif isinstance(entry, FlowLog):
+            for port in entry.ports:
+                self.recorded[port] += change
+                if not self.recorded[port]:
+                    del self.recorded[port]
+                yield "recorded", port
 
 
 def _detours(entry: Any) -> list[tuple[IPAddress, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from collections.abc import Callable
 
 from lazulite.drivers.linux import names, namespaces
 from lazulite.values import IPAddress
@@ -29,18 +30,51 @@ def stream(vrf: str, to: IPAddress, port: str) -> socket.socket:
 
 
 def outside(host: str, to: IPAddress, *, datagrams: bool = False) -> socket.socket:
-    """A non-blocking socket of a host on the Internet, not connected. Raises ``OSError`` as :func:`stream` does."""
-    space = namespaces.open(names.guest(host))
+    """A non-blocking socket of a guest or a host on the Internet, not connected. Raises ``OSError`` as
+    :func:`stream` does."""
+    return _within(host, lambda: _raised(_family(to), socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM))
+
+
+def echo(guest: str, to: IPAddress) -> socket.socket:
+    """A non-blocking socket of a guest for echo requests, which the kernel numbers. Raises as :func:`outside` does."""
+    protocol = socket.IPPROTO_ICMP if to.version == 4 else socket.IPPROTO_ICMPV6
+    return _within(guest, lambda: _raised(_family(to), socket.SOCK_DGRAM, protocol))
+
+
+def listener(guest: str, port: int) -> socket.socket:
+    """A non-blocking socket that takes connections to *port* of a guest, of both IP versions. Raises ``OSError``, also
+    when somebody listens there already."""
+
+    def listening() -> socket.socket:
+        opened = _raised(socket.AF_INET6)
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            opened.bind(("::", port))
+            opened.listen()
+        except OSError:
+            opened.close()
+            raise
+        return opened
+
+    return _within(guest, listening)
+
+
+def _within(guest: str, make: Callable[[], socket.socket]) -> socket.socket:
+    space = namespaces.open(names.guest(guest))
     try:
         with namespaces.inside(space):
-            family = socket.AF_INET if to.version == 4 else socket.AF_INET6
-            return _raised(family, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+            return make()
     finally:
         os.close(space)
 
 
+def _family(to: IPAddress) -> socket.AddressFamily:
+    return socket.AF_INET if to.version == 4 else socket.AF_INET6
+
+
 def _bound(to: IPAddress, port: str) -> socket.socket:
-    opened = _raised(socket.AF_INET if to.version == 4 else socket.AF_INET6)
+    opened = _raised(_family(to))
     try:
         opened.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
         if to.version == 4:
@@ -53,8 +87,10 @@ def _bound(to: IPAddress, port: str) -> socket.socket:
     return opened
 
 
-def _raised(family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+def _raised(
+    family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_STREAM, protocol: int = 0
+) -> socket.socket:
     """A non-blocking socket with a high descriptor."""
-    with socket.socket(family, kind | socket.SOCK_NONBLOCK) as low:
+    with socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol) as low:
         number = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-    return socket.socket(family, kind, fileno=number)
+    return socket.socket(family, kind, protocol, fileno=number)

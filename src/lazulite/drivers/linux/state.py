@@ -13,13 +13,13 @@ Key: TypeAlias = tuple[str, str, str]
 
 
 class Namespace(msgspec.Struct, frozen=True):
-    """A network namespace; ``role`` decides its settings: ``router edge detour internet guest``."""
+    """A network namespace; ``role`` decides its settings: ``router edge detour tap internet guest``."""
 
     role: str
 
 
 class Skeleton(msgspec.Struct, frozen=True):
-    """The fixed ruleset of a router (with its flow timeout), an edge, a detour or the Internet."""
+    """The fixed ruleset of a router (with its flow timeout), an edge, a detour, a tap or the Internet."""
 
     role: str
     idle_s: int = 0
@@ -67,6 +67,8 @@ class KernelRoute(msgspec.Struct, frozen=True):
     kind: int
     interface: str = ""
     via: str = ""
+    mtu: int = 0
+    """Of what is sent this way, where the interface would take more; 0: as the interface has it."""
 
 
 class MarkRule(msgspec.Struct, frozen=True):
@@ -82,11 +84,16 @@ class WayRule(msgspec.Struct, frozen=True):
 
 
 class Vxlan(msgspec.Struct, frozen=True):
-    """A tunnel that learns nothing: :class:`TunnelEnd` says where a MAC address is."""
+    """A tunnel that learns nothing: :class:`TunnelEnd` says where a MAC address is, or every frame goes to ``remote``.
+
+    Its datagrams leave from another namespace, ``underlay``, where there is one.
+    """
 
     port: int
     identifier: int
     local: str
+    remote: str = ""
+    underlay: str = ""
 
 
 class TunnelEnd(msgspec.Struct, frozen=True):
@@ -94,6 +101,14 @@ class TunnelEnd(msgspec.Struct, frozen=True):
 
     interface: str
     address: str
+
+
+class Delay(msgspec.Struct, frozen=True):
+    """A queue at an interface that packets leave by no sooner than that after they came: netem, where the kernel has
+    it."""
+
+    interface: str
+    microseconds: int
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -110,10 +125,12 @@ class Declared(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """A chain and its rules, replaced as a whole."""
+    """A chain and its rules, replaced as a whole. ``interfaces`` are those that it holds by number, not by name:
+    when one is made again, so is the chain."""
 
     rules: tuple[str, ...]
     hook: str = ""
+    interfaces: tuple[str, ...] = ()
 
 
 class FilledMap(msgspec.Struct, frozen=True):
@@ -131,6 +148,10 @@ class ListBody(msgspec.Struct, frozen=True):
     remove: str
 
 
+class FlowTables(msgspec.Struct, frozen=True):
+    """What a router keeps of the flows of recorded ports; the name is the IP version's table family."""
+
+
 Spec: TypeAlias = (
     Namespace
     | Skeleton
@@ -142,11 +163,13 @@ Spec: TypeAlias = (
     | WayRule
     | Vxlan
     | TunnelEnd
+    | Delay
     | Element
     | Declared
     | FilledMap
     | Chain
     | ListBody
+    | FlowTables
 )
 
 
@@ -165,5 +188,5 @@ BLACKHOLE = KernelRoute(ROUTE_BLACKHOLE)
 THROW = KernelRoute(ROUTE_THROW)
 
 
-def towards(interface: str, via: str = "") -> KernelRoute:
-    return KernelRoute(ROUTE_UNICAST, interface, via)
+def towards(interface: str, via: str = "", mtu: int = 0) -> KernelRoute:
+    return KernelRoute(ROUTE_UNICAST, interface, via, mtu)

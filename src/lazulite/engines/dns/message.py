@@ -22,7 +22,8 @@ Record: TypeAlias = tuple[bytes, int, int, bytes]
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS, BADCOOKIE = 0, 1, 2, 3, 4, 5, 16, 23
 """Response codes. Source: IANA, "Domain Name System (DNS) Parameters"."""
-A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT, DS = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41, 43
+A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, NAPTR, OPT, DS = 1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 41, 43
+RRSIG, NSEC, DNSKEY, NXNAME = 46, 47, 48, 128
 IXFR, AXFR, ANY = 251, 252, 255
 IN = 1
 QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
@@ -32,6 +33,7 @@ _FIXED = struct.Struct("!HHIH")
 UDP_SIZE, EDNS_SIZE = 512, 1232
 """Octets of a UDP answer without EDNS, and the most with it. Source: RFC 1035 4.2.1; DNS flag day 2020."""
 _SUBNET, _COOKIE = 8, 10
+_DO, _CO = 0x8000, 0x4000
 _NAMES_AT: Mapping[int, tuple[int, int]] = {NS: (0, 1), CNAME: (0, 1), PTR: (0, 1), MX: (2, 1), SOA: (0, 2)}
 """Types whose RDATA may be compressed: where its names begin and how many there are. Source: RFC 3597, section 4."""
 _POINTERS = 0x4000
@@ -57,6 +59,8 @@ class Edns(msgspec.Struct, frozen=True):
     dnssec: bool = False
     subnet: IPNetwork | None = None
     cookie: bytes = b""
+    compact: bool = False
+    """It wants the code of a name that is not there beside the proof (RFC 9824, section 5)."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -173,7 +177,7 @@ def _edns(size: int, ttl: int, rdata: bytes, end: int) -> Edns:
     if cookie and not (len(cookie) == 8 or 16 <= len(cookie) <= 40):
         raise Refused(FORMERR, end)
     subnet = _client_subnet(options[_SUBNET], end) if _SUBNET in options else None
-    return Edns(size, bool(ttl & 0x8000), subnet, cookie)
+    return Edns(size, bool(ttl & _DO), subnet, cookie, ttl & (_DO | _CO) == _DO | _CO)
 
 
 def _client_subnet(option: bytes, end: int) -> IPNetwork | None:
@@ -257,7 +261,7 @@ def opt(edns: Edns, rcode: int, scope: int, cookie: bytes) -> bytes:
         length = edns.subnet.prefixlen
         kept = edns.subnet.network_address.packed[:part][: (length + 7) // 8]
         options += struct.pack("!HHHBB", _SUBNET, 4 + len(kept), family, length, min(scope, length)) + kept
-    ttl = rcode >> 4 << 24 | (0x8000 if edns.dnssec else 0)
+    ttl = rcode >> 4 << 24 | (_DO if edns.dnssec else 0) | (_CO if edns.compact else 0)
     return b"\0" + _FIXED.pack(OPT, EDNS_SIZE, ttl, len(options)) + options
 
 

@@ -7,13 +7,14 @@ selection.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
 import msgspec
 
+from lazulite.engines.dns.chance import Chance
+from lazulite.engines.dns.message import A
 from lazulite.engines.dns.places import Whereabouts
 from lazulite.engines.dns.spec import ChoiceSpec, PolicySpec
 from lazulite.values import IPAddress
@@ -28,17 +29,22 @@ MEMBERS: TypeAlias = Mapping[str, frozenset[str]]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Who asks: the client's address as far as it is known, how many bits of it, and where that is."""
+    """Who asks: the client's address as far as it is known, how many bits of it, and where that is; and whether they
+    want signatures, and the code beside a proof. ``chance`` draws for them."""
 
     qtype: int
     client: IPAddress | None = None
     bits: int = 0
     place: Whereabouts | None = None
+    dnssec: bool = False
+    compact: bool = False
+    chance: Chance = msgspec.field(default_factory=Chance)
 
 
 class Chosen(msgspec.Struct, frozen=True):
     """The answer: addresses, or one domain name. ``scope``: how many bits of the client's address decided. ``missing``:
-    for this client there is no such name. ``lasting``: whoever asks is answered this, until something changes."""
+    for this client there is no such name. ``lasting``: whoever asks is answered this, until something changes, but for
+    what chance decided."""
 
     ttl: int
     addresses: tuple[IPAddress, ...] = ()
@@ -53,10 +59,12 @@ class Field(msgspec.Struct, frozen=True):
 
     eligible: Sequence[ChoiceSpec]
     every: Sequence[ChoiceSpec]
+    limit: int = 1
+    """How many are wanted of a method that gives several."""
 
 
 class Pick(msgspec.Struct, frozen=True):
-    """What a method chose, and whether it would do so for anyone."""
+    """What a method chose, and whether it would do so for anyone with the same luck."""
 
     ranked: Sequence[ChoiceSpec]
     scope: int = 0
@@ -74,12 +82,15 @@ def priority(field: Field, asked: Asked) -> Pick:
 
 def weighted(field: Field, asked: Asked) -> Pick:
     """At random, independently each time, by weight."""
-    return Pick(random.choices(field.eligible, [c.weight for c in field.eligible]) if field.eligible else ())
+    weights = [c.weight for c in field.eligible]
+    return Pick([field.eligible[asked.chance.draw(weights)]] if weights else (), lasting=True)
 
 
 def multivalue(field: Field, asked: Asked) -> Pick:
     """Any of them, as many as the policy's limit."""
-    return Pick(random.sample(field.eligible, len(field.eligible)))
+    left = [c for c in field.eligible if not c.address or ip_address(c.address).version == _version(asked)]
+    count = min(field.limit, len(left))
+    return Pick([left.pop(asked.chance.draw([1] * len(left))) for _ in range(count)], lasting=True)
 
 
 def performance(field: Field, asked: Asked) -> Pick:
@@ -91,7 +102,7 @@ def performance(field: Field, asked: Asked) -> Pick:
     ways = asked.place.latencies if asked.place is not None else {}
     least = min((ways.get(c.location, _FAR_MS) for c in field.eligible), default=_FAR_MS)
     nearest = [c for c in field.eligible if ways.get(c.location, _FAR_MS) == least]
-    return Pick([random.choice(nearest)] if nearest else (), _located(asked))
+    return Pick([nearest[asked.chance.draw([1] * len(nearest))]] if nearest else (), _located(asked))
 
 
 def geographic(field: Field, asked: Asked) -> Pick:
@@ -125,6 +136,10 @@ def _by_subnet(choices: Sequence[ChoiceSpec], asked: Asked) -> tuple[ChoiceSpec 
     return None, 0
 
 
+def _version(asked: Asked) -> int:
+    return 4 if asked.qtype == A else 6
+
+
 def _located(asked: Asked) -> int:
     return asked.place.bits if asked.place is not None else asked.bits
 
@@ -147,7 +162,7 @@ def choose(policies: Mapping[str, PolicySpec], name: str, asked: Asked, down: ME
     lost = down.get(policy.available, frozenset())
     usable = [c for c in policy.choices if c.target or c.address or c.nested]
     up = [c for c in usable if c.fixed or _is_up(policies, c, lost, down, depth)]
-    pick = METHODS[policy.method](Field(up or usable, policy.choices), asked)
+    pick = METHODS[policy.method](Field(up or usable, policy.choices, policy.limit), asked)
     if pick.missing:
         return Chosen(policy.ttl, scope=pick.scope, missing=True)
     if not pick.ranked:
@@ -159,9 +174,8 @@ def choose(policies: Mapping[str, PolicySpec], name: str, asked: Asked, down: ME
         return inner and msgspec.structs.replace(inner, **both)
     if first.target:
         return Chosen(policy.ttl, (), first.target, pick.scope, lasting=pick.lasting)
-    version = 4 if asked.qtype == 1 else 6
     given = pick.ranked if policy.method == _MULTIVALUE else pick.ranked[:1]
-    found = [a for a in (ip_address(c.address) for c in given if c.address) if a.version == version]
+    found = [a for a in (ip_address(c.address) for c in given if c.address) if a.version == _version(asked)]
     return Chosen(policy.ttl, tuple(found[: policy.limit]), "", pick.scope, lasting=pick.lasting)
 
 

@@ -15,10 +15,13 @@ from lazulite.engines.dns.message import (
     AAAA,
     ANY,
     CNAME,
+    DS,
     MX,
     NOERROR,
     NS,
+    NSEC,
     NXDOMAIN,
+    NXNAME,
     REFUSED,
     SERVFAIL,
     SRV,
@@ -28,6 +31,7 @@ from lazulite.engines.dns.message import (
     Response,
 )
 from lazulite.engines.dns.policies import Asked, Chosen, choose
+from lazulite.engines.dns.signing import Signer
 from lazulite.engines.dns.spec import ROOT
 from lazulite.engines.dns.tables import Found, Records, Status, Table
 from lazulite.engines.dns.world import World
@@ -80,7 +84,43 @@ def authority(world: World, number: int, name: bytes, asked: Asked) -> Response:
 
 
 def _say(world: World, table: Table, found: Found, name: bytes, asked: Asked, response: Response) -> bytes | None:
-    """Write down what a table found; the name to go on with, if it is an alias."""
+    """Write down what a table found, and proof of it; the name to go on with, if it is an alias."""
+    answers, authorities = len(response.answer), len(response.authority)
+    target = _plainly(world, table, found, name, asked, response)
+    if asked.dnssec and table.signer is not None:
+        response.answer[answers:] = table.signer.signed(response.answer[answers:])
+        response.authority[authorities:] = _proven(table, table.signer, found, name, asked, response, authorities)
+    return target
+
+
+def _proven(
+    table: Table, signer: Signer, found: Found, name: bytes, asked: Asked, response: Response, first: int
+) -> list[Record]:
+    """What an authority section says from its *first* record on, with what proves it.
+
+    A delegation is proven by the parent's DS records or by their absence; that a name is not there shows in the proof,
+    and in the code for those alone who ask for both. Source: RFC 4035, section 3.1.4; RFC 9824, sections 3 and 5.
+    """
+    said = response.authority[first:]
+    if found.status is Status.DELEGATION:
+        held = table.get(found.owner, DS)
+        lasts = next((ttl for _, _, ttl, _ in table.negative()), 0)
+        proof = held.at(found.owner, DS) if held is not None else []
+        return said + (signer.signed(proof) or signer.denial(found.owner, table.types(found.owner), lasts))
+    if not said:
+        return []
+    missing = response.rcode == NXDOMAIN
+    if missing and not asked.compact:
+        response.rcode = NOERROR
+    types = {NXNAME} if missing else table.types(name) - {asked.qtype, CNAME}
+    denial = signer.denial(name, types, said[0][2])
+    if asked.qtype == NSEC and not response.answer:
+        response.answer = denial
+        return []
+    return signer.signed(said) + denial
+
+
+def _plainly(world: World, table: Table, found: Found, name: bytes, asked: Asked, response: Response) -> bytes | None:
     match found.status:
         case Status.DELEGATION:
             assert found.records is not None

@@ -17,6 +17,7 @@ from lazulite.engines.dns import sockets, spec
 from lazulite.engines.dns.batches import SLOTS, Batch
 from lazulite.engines.dns.limits import Limiter
 from lazulite.engines.dns.service import Service, Waiting
+from lazulite.engines.dns.signing import HOUR_S
 from lazulite.engines.dns.spec import AnyItem, Change, Done, Listener, Load, Members
 from lazulite.engines.dns.tables import Set
 from lazulite.engines.dns.upstream import Asking, Upstreams
@@ -110,7 +111,7 @@ class Place:
 
     def datagrams(self) -> None:
         """Answer what has come, a batch at a time; the other sockets get their turn after a few."""
-        batch, descriptor = self._batch, self.udp.fileno()
+        batch, descriptor, drawn = self._batch, self.udp.fileno(), self.service.drawn
         for _ in range(_BATCHES):
             count = batch.receive(descriptor)
             self._server.counters.queries += count
@@ -120,7 +121,8 @@ class Place:
                 if self._limited and not self._limiter.allows(batch.client(slot, self._octets)):
                     self._held(slot, data.tobytes())
                     continue
-                hit = known.get(data[2:].tobytes())
+                key = data[2:].tobytes()
+                hit = known.get(key) or drawn(key)
                 if hit is not None:
                     batch.answer(slot, data[:2], hit)
                 else:
@@ -250,6 +252,7 @@ class Server:
         self._places: dict[str, Place] = {}
         self._problems: dict[str, str] = {}
         self._connections: dict[Connection, None] = {}
+        self._hour = _hour()
         self._upstreams = Upstreams(self.loop.add, self.loop.remove, self.loop.at, lambda: self.world.generation)
         self.loop.at(time.monotonic() + 1, self._sweep)
 
@@ -342,4 +345,11 @@ class Server:
         now = time.monotonic()
         for connection in [c for c in self._connections if now - c.heard > _IDLE_S]:
             connection.close()
+        if _hour() != self._hour:  # what is kept rendered has signatures of the hour before
+            self._hour = _hour()
+            self.world.changed()
         self.loop.at(now + 1, self._sweep)
+
+
+def _hour() -> int:
+    return int(time.time()) // HOUR_S

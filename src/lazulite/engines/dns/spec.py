@@ -22,10 +22,12 @@ class Item(msgspec.Struct, frozen=True, tag=True):
 
 
 class ZoneSpec(Item, frozen=True):
-    """A table; ``servers`` is the set of name servers that serves it, 0 for none."""
+    """A table; ``servers`` is the set of name servers that serves it, 0 for none. ``seed``: that of its keys, if it is
+    signed."""
 
     fqdn: str
     servers: int = 0
+    seed: str = ""
 
 
 class LinkSpec(Item, frozen=True):

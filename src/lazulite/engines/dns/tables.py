@@ -5,12 +5,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lazulite.engines.dns.message import ANY, CNAME, DS, NS, SOA, Record
+from lazulite.engines.dns.message import ANY, CNAME, DNSKEY, DS, NS, SOA, Record
 from lazulite.forwarding.domain import TYPES, encode, suffixes
+
+if TYPE_CHECKING:
+    from lazulite.engines.dns.signing import Signer
 
 _WILDCARD = b"\1*"
 
@@ -70,6 +73,8 @@ class Table:
     def __init__(self, fqdn: str, blob: bytes = b"") -> None:
         self.fqdn = fqdn
         self.apex = encode(fqdn).lower()
+        self.signer: Signer | None = None
+        """Whoever signs the zone, if it is signed."""
         self._blob: bytes = blob
         self._nodes: dict[bytes, dict[int, Records]] = {}
         self._below: dict[bytes, int] = {}
@@ -128,6 +133,8 @@ class Table:
     def find(self, name: bytes, qtype: int) -> Found:
         """What the zone says of a name at or below its apex."""
         self._opened()
+        if self.signer is not None and qtype == DNSKEY and name == self.apex:
+            return Found(Status.ANSWER, name, qtype, self.signer.key_set)
         chain = list(suffixes(name[: len(name) - len(self.apex)] + b"\0"))[:-1]
         above = [part[:-1] + self.apex for part in chain]  # the name, its parent … down to below the apex
         cut = self._delegation(above, qtype)
@@ -165,6 +172,13 @@ class Table:
             return self._nodes.get(name, {})
         encloser = next((n for n in list(suffixes(name))[1:] if n in self._below), self.apex)
         return self._nodes.get(_WILDCARD + encloser, {})
+
+    def types(self, name: bytes) -> set[int]:
+        """Which types a name has, as far as this zone is to speak of it: of a delegated one, what delegates it."""
+        types = {*self.node(name)} - {ANY}
+        if name == self.apex:
+            return {*types, DNSKEY} if self.signer is not None else types
+        return types & {NS, DS} if NS in types else types
 
     def negative(self) -> list[Record]:
         """The SOA record that goes with an answer of nothing, its TTL bounded as RFC 2308 says."""

@@ -13,6 +13,7 @@ import msgspec
 
 from lazulite.engines.dns.message import DS
 from lazulite.engines.dns.places import Places
+from lazulite.engines.dns.signing import Signer
 from lazulite.engines.dns.spec import (
     REGISTRY,
     ROOT,
@@ -30,6 +31,7 @@ from lazulite.forwarding.domain import encode, suffixes, text
 
 _DELEGATION_TTL_S = 172800
 _SOA_TTL_S = 86400
+_DS_TTL_S = 3600
 _NO_LINKS: Mapping[bytes, Any] = {}
 
 
@@ -38,6 +40,14 @@ class Rule(msgspec.Struct, frozen=True):
 
     targets: tuple[tuple[str, int], ...]
     via: tuple[str, ...]
+
+
+class _Cut(msgspec.Struct, frozen=True):
+    """A delegation of the lab's own: to whom, and who signs there."""
+
+    apex: bytes
+    servers: ServersSpec
+    signer: Signer | None = None
 
 
 class World:
@@ -85,6 +95,7 @@ class World:
             table = self.tables.get(item.key)
             if table is None or table.fqdn != item.fqdn:
                 table = self.tables[item.key] = Table(item.fqdn)
+            table.signer = Signer(table.apex, item.seed) if item.seed else None
             self._authorities.setdefault(item.servers, {}).setdefault(table.apex, []).append(item.key)
             self._derived = False
             for link in self._waiting.pop(item.key, ()):
@@ -195,12 +206,13 @@ class World:
         self._numbers = {encode(n).lower(): number for number, s in servers.items() for n in s.names}
         self._by_address = {a: number for number, s in servers.items() for a in s.addresses}
         delegated = self._delegated()
-        tops: dict[bytes, list[tuple[bytes, ServersSpec]]] = {}
+        tops: dict[bytes, list[_Cut]] = {}
         for apex, number in delegated.items():
             if number in servers:
-                tops.setdefault(list(suffixes(apex))[-2], []).append((apex, servers[number]))
+                signer = self.tables[self._authorities[number][apex][0]].signer
+                tops.setdefault(list(suffixes(apex))[-2], []).append(_Cut(apex, servers[number], signer))
         registry = servers.get(REGISTRY, ServersSpec("", REGISTRY, (), ()))
-        self._derived_zones(ROOT, {b"\0": [(top, registry) for top in tops]}, servers.get(ROOT))
+        self._derived_zones(ROOT, {b"\0": [_Cut(t, registry, _derived_signer(t)) for t in tops]}, servers.get(ROOT))
         self._derived_zones(REGISTRY, tops, registry)
 
     def _delegated(self) -> dict[bytes, int]:
@@ -212,9 +224,7 @@ class World:
                     lowest[apex] = min(number, lowest.get(apex, number))
         return {a: n for a, n in lowest.items() if not any(p in lowest for p in list(suffixes(a))[1:])}
 
-    def _derived_zones(
-        self, number: int, zones: Mapping[bytes, list[tuple[bytes, ServersSpec]]], own: ServersSpec | None
-    ) -> None:
+    def _derived_zones(self, number: int, zones: Mapping[bytes, list[_Cut]], own: ServersSpec | None) -> None:
         former, self._authorities[number] = self._authorities.get(number, {}), {}
         for keys in former.values():
             for key in keys:
@@ -230,16 +240,25 @@ def _rule(rule: ForwardSpec, ruleset: RulesSpec) -> Rule:
     return Rule(rule.targets, ruleset.via)
 
 
-def _derived_table(apex: bytes, cuts: list[tuple[bytes, ServersSpec]], own: ServersSpec) -> Table:
+def _derived_signer(apex: bytes) -> Signer:
+    """The keys of the root and of top-level domains are the same in every lab: the trust anchor can be written down."""
+    return Signer(apex, f"the lab's {text(apex)}")
+
+
+def _derived_table(apex: bytes, cuts: list[_Cut], own: ServersSpec) -> Table:
     """A zone of nothing but delegations, with the addresses of servers as far as they are within it."""
     table = Table("" if apex == b"\0" else text(apex))
+    table.signer = _derived_signer(apex)
     origin = len(apex)
     start = soa(own.names[0], "hostmaster.lab.invalid", 1, 3600, 300, 2419200, 300)
     sets = [Set("", "SOA", _SOA_TTL_S, (start,)), _servers("", own)]
     known: dict[str, ServersSpec] = {name: own for name in own.names}
-    for name, servers in cuts:
-        sets.append(_servers(_relative(name, origin), servers))
-        known |= dict.fromkeys(servers.names, servers)
+    for cut in cuts:
+        owner = _relative(cut.apex, origin)
+        sets.append(_servers(owner, cut.servers))
+        known |= dict.fromkeys(cut.servers.names, cut.servers)
+        if cut.signer is not None:
+            sets.append(Set(owner, "DS", _DS_TTL_S, (cut.signer.delegation,)))
     for server, spec in known.items():
         wire = encode(server).lower()
         if wire.endswith(apex):

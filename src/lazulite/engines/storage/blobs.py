@@ -38,3 +38,7 @@ class Blobs(Protocol):
 
     async def delete(self, account: str, container: str, blob: str) -> None:
         """Have no such blob, whether there was one or not."""
+
+
+class StoreError(Exception):
+    """Storage accounts cannot be served; the text says why."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
-from lazulite.services.dns.model import APEX, NsSet, SoaSet, Zone
+from lazulite.services.dns.model import APEX, Dnssec, NsSet, SoaSet, Zone
 from lazulite.services.dns.naming import free_set, server_names
 from lazulite.services.dns.records import NsRecord, PublicSoa
 from lazulite.services.service import Lab
@@ -28,6 +28,8 @@ def resource(new: Resource[Any], old: Resource[Any] | None, view: View, lab: Lab
         number = properties.servers or free_set(new.id.name, view)
         named = tuple(f"{n}." for n in server_names(number))
         return replace(new, properties=replace(properties, servers=number, name_servers=named))
+    if isinstance(properties, Dnssec):
+        return new
     ttl = properties.ttl if properties.ttl is not None else DEFAULT_TTL_S
     properties = replace(properties, ttl=ttl)
     if isinstance(properties, SoaSet) and properties.record is not None and properties.record.host is None:

@@ -9,7 +9,7 @@ from lazulite.forwarding.model import RecordSet, Zone
 from lazulite.resources.model import Properties, Ref, Resource
 from lazulite.resources.view import View
 from lazulite.services.dns import model
-from lazulite.services.dns.naming import owner
+from lazulite.services.dns.naming import owner, seed
 from lazulite.services.dns.platform import infrastructure, name_servers
 from lazulite.services.lab.model import Client
 from lazulite.services.public_ip_address.answered import answered_address
@@ -23,7 +23,7 @@ _PROFILES = "microsoft.network/trafficmanagerprofiles"
 def zone(found: Resource[model.Zone], view: View) -> Iterable[Zone]:
     view.demand(name_servers, found.properties.servers)
     view.demand(infrastructure)
-    yield Zone(found.id.key, found.id.name.lower(), found.properties.servers, found.id.text)
+    yield Zone(found.id.key, found.id.name.lower(), found.properties.servers, found.id.text, seed(found.id, view))
 
 
 def record_set(found: Resource[Any], view: View) -> Iterable[RecordSet]:

@@ -47,6 +47,13 @@ class Zone(Properties, frozen=True):
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
+class Dnssec(Properties, frozen=True):
+    """Whoever writes it has the zone signed. It has no settings."""
+
+    signing_keys: Annotated[tuple[dict[str, Any], ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
 class RecordSet(records.Held, frozen=True):
     """What every type has. ``held`` are its records."""
 
@@ -137,6 +144,14 @@ KINDS = (
         name_pattern=ZONE_NAME,
         asynchronous=False,
         quota=Quota(MAX_ZONES, "DnsZoneCountLimitReached"),
+    ),
+    Kind(
+        "Microsoft.Network/dnszones/dnssecConfigs",
+        Dnssec,
+        located=False,
+        tracked=False,
+        name_pattern="default",
+        bodiless=True,
     ),
     *(
         Kind(

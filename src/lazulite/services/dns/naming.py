@@ -7,7 +7,7 @@ from typing import Any
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
-from lazulite.services.dns.model import APEX, SETS, Zone
+from lazulite.services.dns.model import APEX, SETS, Dnssec, Zone
 
 TOP_LEVELS = ("com", "net", "org", "info")
 ALIASES = frozenset({"A", "AAAA", "CNAME"})
@@ -50,6 +50,12 @@ def shown_beside(record_set: Resource[Any]) -> dict[str, Any]:
     if record_set.properties.rtype in ALIASES and record_set.properties.target_resource is None:
         shown["targetResource"] = {}
     return shown
+
+
+def seed(zone: ResourceId, view: View) -> str:
+    """What the keys of a zone are made of; empty while it is not signed. A new signing is one with other keys."""
+    signing = view.get(zone.child("dnssecConfigs", "default"), Dnssec)
+    return signing.guid if signing is not None else ""
 
 
 def siblings(record_set: Resource[Any], view: View) -> list[Resource[Any]]:

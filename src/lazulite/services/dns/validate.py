@@ -13,6 +13,7 @@ from lazulite.services.dns.model import (
     MAX_RECORDS,
     SETS,
     CnameSet,
+    Dnssec,
     NsSet,
     RecordSet,
     SoaSet,
@@ -30,6 +31,8 @@ _ENDPOINTS = frozenset({"microsoft.cdn/profiles/endpoints", "microsoft.network/f
 def resource(new: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
     if isinstance(new.properties, Zone):
         yield from _zone(new)
+        return
+    if isinstance(new.properties, Dnssec):
         return
     yield from shape(new, MAX_RECORDS)
     yield from _room(new, view)

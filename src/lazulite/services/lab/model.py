@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from lazulite.resources.model import READ_ONLY, Bounds, Code, Kind, Properties
+from lazulite.resources.model import FALLS, READ_ONLY, Bounds, Code, Kind, Link, Properties, WeakRef
 from lazulite.values import IPAddress
 
 
@@ -28,4 +28,21 @@ class Client(Properties, frozen=True):
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
-KINDS = (Kind("Lazulite.Lab/clients", Client, located=False),)
+class Fault(Properties, frozen=True):
+    """``faults``: what is wrong on purpose with an interface or a machine. It goes when its target does."""
+
+    target: Annotated[Link, WeakRef(), FALLS]
+    """A network interface or a virtual machine."""
+    direction: Literal["Inbound", "Outbound", "Both"] = "Both"
+    cut: bool = False
+    loss_percent: Annotated[float, Bounds(0, 100)] = 0
+    delay_milliseconds: Annotated[float, Bounds(0, 60_000)] = 0
+    rate_bits_per_second: Annotated[int, Bounds(0, 100_000_000_000)] = 0
+    """0: as fast as it can."""
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+KINDS = (
+    Kind("Lazulite.Lab/clients", Client, located=False),
+    Kind("Lazulite.Lab/faults", Fault, located=False),
+)

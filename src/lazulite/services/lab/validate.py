@@ -1,4 +1,4 @@
-"""What a lab client cannot be."""
+"""What a lab client and a fault cannot be."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import Any
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.geography import AZURE, regions
-from lazulite.services.lab.model import Client
+from lazulite.services.lab.model import Client, Fault
+from lazulite.services.lab.targets import interfaces
 from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.model import VirtualNetwork
 from lazulite.values import IPAddress
 
+_SLOWEST = 8_000
+"""Bits a second that a fault leaves at least: a small packet every half a second."""
+_TARGETS = ("microsoft.network/networkinterfaces", "microsoft.compute/virtualmachines")
 _COUNTRY_CODES = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
     "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO "
@@ -29,7 +33,38 @@ COUNTRIES = frozenset(_COUNTRY_CODES.split())
 """Source: ISO 3166-1, officially assigned alpha-2 codes."""
 
 
-def validate(client: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
+def validate(resource: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
+    return _fault(resource, view) if isinstance(resource.properties, Fault) else _client(resource, view, lab)
+
+
+def _fault(fault: Resource[Fault], view: View) -> Iterator[Violation]:
+    said, target = fault.properties, fault.properties.target.target
+    if target.kind.lower() not in _TARGETS:
+        message = f"{target} cannot have a fault: network interfaces and virtual machines can."
+        yield Violation("InvalidTargetResource", message, "properties.target")
+    if not (said.cut or said.loss_percent or said.delay_milliseconds or said.rate_bits_per_second):
+        message = "A fault has a cut, a lossPercent, delayMilliseconds or rateBitsPerSecond."
+        yield Violation("FaultWithoutEffect", message, "properties")
+    if said.cut and (said.loss_percent or said.delay_milliseconds or said.rate_bits_per_second):
+        yield Violation("FaultPropertiesExclusive", "What is cut has no loss, delay or rate.", "properties.cut")
+    if 0 < said.rate_bits_per_second < _SLOWEST:
+        message = f"rateBitsPerSecond is 0 or at least {_SLOWEST}, not {said.rate_bits_per_second}."
+        yield Violation("InvalidParameter", message, "properties.rateBitsPerSecond")
+    if said.delay_milliseconds:
+        yield from _delayed_already(fault, view)
+
+
+def _delayed_already(fault: Resource[Fault], view: View) -> Iterator[Violation]:
+    """An interface has one queue."""
+    mine = {nic.id.key for nic in interfaces(fault.properties.target.target, view)}
+    for other in view.all(Fault):
+        theirs = {nic.id.key for nic in interfaces(other.properties.target.target, view)}
+        if other.id != fault.id and other.properties.delay_milliseconds and mine & theirs:
+            message = f"An interface waits in one queue, and that is what {other.id} makes it do."
+            yield Violation("FaultAlreadyExists", message, "properties.delayMilliseconds")
+
+
+def _client(client: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
     said: Client = client.properties
     if said.country.upper() not in COUNTRIES:
         message = f"{said.country} is not a country code of ISO 3166-1 (two letters)."

@@ -17,6 +17,21 @@ from lazulite.services.virtual_network.model import Subnet, VirtualNetwork
 from lazulite.services.virtual_network.peering import peers
 from lazulite.values import EVERYWHERE_4, EVERYWHERE_6, IPNetwork
 
+NOWHERE = tuple(
+    IPv4Network(p)
+    for p in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "224.0.0.0/3",
+    )
+)
+"""Private and special space, which is not the Internet whoever has it. Source: "Diagnose a virtual machine network
+traffic filter problem", the prefixes of AllowInternetOutBound and the denial of 172.31.0.100."""
+
 
 class Place(msgspec.Struct, frozen=True):
     """A subnet, seen by the rules that guard it."""
@@ -37,7 +52,7 @@ class Place(msgspec.Struct, frozen=True):
 
 def place(view: View, subnet_key: str) -> Place:
     """The tag ``VirtualNetwork`` is the network's own space, that of the connected peers it may reach, the platform's
-    address and every prefix of the subnet's user routes; ``Internet`` is all the rest.
+    address and every prefix of the subnet's user routes; ``Internet`` is all the rest but :data:`NOWHERE`.
     Source: "Virtual network service tags", notes on VirtualNetwork and Internet."""
     subnet = view.get(subnet_key, Subnet)
     network = view.get(ResourceId(subnet_key).parent, VirtualNetwork)
@@ -46,7 +61,7 @@ def place(view: View, subnet_key: str) -> Place:
         inside += network.properties.prefixes
         inside += [prefix for peer in peers(network, view) if peer.access for prefix in peer.prefixes]
     own = collapsed(inside)
-    return Place(ResourceId(subnet_key).parent.key, own, tuple(complement(own)))
+    return Place(ResourceId(subnet_key).parent.key, own, tuple(complement((*own, *NOWHERE))))
 
 
 def _routed(subnet: Resource[Subnet] | None, view: View) -> Iterator[IPNetwork]:

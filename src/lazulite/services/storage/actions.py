@@ -1,15 +1,15 @@
-"""Keys and names of storage accounts."""
+"""Keys, tokens and names of storage accounts."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
-from hashlib import sha256, sha512
 from typing import Any
-from urllib.parse import urlencode
 
-from lazulite.resources.model import Resource
-from lazulite.services.service import Context, Reply
+from msgspec.structs import replace
+
+from lazulite.resources.model import Resource, Violation
+from lazulite.services.service import Context, Reply, Write
+from lazulite.services.storage import keys, signatures
 from lazulite.services.storage.model import StorageAccount
 from lazulite.services.storage.validate import refusal
 
@@ -18,46 +18,53 @@ _NAMED_KEYS_BEFORE = "2016-01-01"
 
 
 def list_keys(account: Resource[StorageAccount], context: Context) -> Reply:
-    keys = [_key(account, name) for name in ("key1", "key2")]
-    if context.query.get("api-version", _NAMED_KEYS_BEFORE) < _NAMED_KEYS_BEFORE:
-        return Reply({key["keyName"]: key["value"] for key in keys})
-    return Reply({"keys": keys})
+    return Reply(_keys(account, context))
 
 
-def list_account_sas(account: Resource[StorageAccount], context: Context) -> Reply:
-    """``POST listAccountSas``; as with the keys, what it gives opens nothing."""
-    return Reply({"accountSasToken": _token(account, context.body)})
+def regenerate_key(account: Resource[StorageAccount], context: Context) -> Write | list[Violation]:
+    """``POST regenerateKey``: ``{"keyName": "key1"}``; the old key opens nothing from then on."""
+    said = context.body.get("keyName") if isinstance(context.body, dict) else None
+    if said not in keys.NAMES:
+        message = f"The key name '{said}' is invalid: it is one of {', '.join(keys.NAMES)}."
+        return [Violation("InvalidValuesForRequestParameters", message, "keyName")]
+    new = {said: keys.made(account, said, context.lab, context.now), f"{said}_made": context.now}
+    changed = replace(account, properties=replace(account.properties, **new))
+    return Write(changed, _keys(changed, context))
 
 
-def list_service_sas(account: Resource[StorageAccount], context: Context) -> Reply:
+def list_account_sas(account: Resource[StorageAccount], context: Context) -> Reply | list[Violation]:
+    """``POST listAccountSas``."""
+    found = list(signatures.problems("account", account.id.name, context.body))
+    if found:
+        return found
+    key = getattr(account.properties, signatures.key_to_sign(context.body))
+    return Reply({"accountSasToken": signatures.account_token(account.id.name, key, context.body)})
+
+
+def list_service_sas(account: Resource[StorageAccount], context: Context) -> Reply | list[Violation]:
     """``POST listServiceSas``."""
-    return Reply({"serviceSasToken": _token(account, context.body)})
+    found = list(signatures.problems("service", account.id.name, context.body))
+    if found:
+        return found
+    key = getattr(account.properties, signatures.key_to_sign(context.body))
+    return Reply({"serviceSasToken": signatures.service_token(key, context.body)})
 
 
-def _token(account: Resource[StorageAccount], body: Any) -> str:
-    """What was asked for as a query, with a signature. Source: "Create an account SAS", parameter names."""
-    asked = {k.lower(): str(v) for k, v in body.items()} if isinstance(body, dict) else {}
-    given = {short: asked[name] for name, short in _SAS.items() if name in asked}
-    signature = base64.b64encode(sha256(f"{account.guid} {sorted(given.items())}".encode()).digest()).decode()
-    return urlencode({"sv": "2015-04-05", **given, "sig": signature})
-
-
-_SAS = {
-    "signedservices": "ss",
-    "signedresourcetypes": "srt",
-    "signedresource": "sr",
-    "signedpermission": "sp",
-    "signedip": "sip",
-    "signedprotocol": "spr",
-    "signedstart": "st",
-    "signedexpiry": "se",
-}
-
-
-def _key(account: Resource[StorageAccount], name: str) -> dict[str, Any]:
-    """A key that opens nothing: derived from the account, so that a template gets the same one every time."""
-    digest = sha512(f"lazulite lab key, opens nothing: {account.guid} {name}".encode()).digest()
-    return {"keyName": name, "value": base64.b64encode(digest).decode(), "permissions": "FULL"}
+def _keys(account: Resource[StorageAccount], context: Context) -> dict[str, Any]:
+    held = account.properties
+    if context.query.get("api-version", _NAMED_KEYS_BEFORE) < _NAMED_KEYS_BEFORE:
+        return {name: getattr(held, name) for name in keys.NAMES}
+    return {
+        "keys": [
+            {
+                "creationTime": getattr(held, f"{name}_made") or account.created,
+                "keyName": name,
+                "value": getattr(held, name),
+                "permissions": "FULL",
+            }
+            for name in keys.NAMES
+        ]
+    }
 
 
 def check_name(context: Context, place: Mapping[str, str]) -> Any:

@@ -6,38 +6,46 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from lazulite.resources.model import INERT, READ_ONLY, Kind, Properties, Sku
+from lazulite.resources.model import ASSIGNED, INERT, READ_ONLY, SECRET, UNSUPPORTED, Kind, Properties, Sku
 
 
 class StorageAccount(Properties, frozen=True):
-    """An account is recorded: no endpoint of it answers yet."""
+    """Blobs, queues and tables of an account are kept; what has no effect in the lab is inert."""
 
     access_tier: Annotated[Literal["Hot", "Cool", "Premium", "Cold"], INERT] = "Hot"
-    allow_blob_public_access: Annotated[bool | None, INERT] = None
+    allow_blob_public_access: bool | None = None
+    """``None``: no. Source: "Remediate anonymous read access to blob data", accounts made since August 2023."""
     allow_cross_tenant_replication: Annotated[bool | None, INERT] = None
-    allow_shared_key_access: Annotated[bool | None, INERT] = None
+    allow_shared_key_access: bool | None = None
+    """``None``: yes. Source: "Prevent Shared Key authorization for an Azure Storage account"."""
     allowed_copy_scope: Annotated[str | None, INERT] = None
     azure_files_identity_based_authentication: Annotated[dict[str, Any] | None, INERT] = None
-    custom_domain: Annotated[dict[str, Any] | None, INERT] = None
+    custom_domain: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
     default_to_oauth_authentication: Annotated[bool | None, INERT] = msgspec.field(
         default=None, name="defaultToOAuthAuthentication"
     )
-    dns_endpoint_type: Annotated[Literal["Standard", "AzureDnsZone"] | None, INERT] = None
+    dns_endpoint_type: Literal["Standard", "AzureDnsZone"] | None = None
     enable_extended_groups: Annotated[bool | None, INERT] = None
     encryption: Annotated[dict[str, Any] | None, INERT] = None
     immutable_storage_with_versioning: Annotated[dict[str, Any] | None, INERT] = None
-    is_hns_enabled: Annotated[bool | None, INERT] = None
-    is_local_user_enabled: Annotated[bool | None, INERT] = None
-    is_nfs_v3_enabled: Annotated[bool | None, INERT] = None
-    is_sftp_enabled: Annotated[bool | None, INERT] = None
+    is_hns_enabled: Annotated[bool | None, UNSUPPORTED] = None
+    is_local_user_enabled: Annotated[bool | None, UNSUPPORTED] = None
+    is_nfs_v3_enabled: Annotated[bool | None, UNSUPPORTED] = None
+    is_sftp_enabled: Annotated[bool | None, UNSUPPORTED] = None
     key_policy: Annotated[dict[str, Any] | None, INERT] = None
     large_file_shares_state: Annotated[Literal["Disabled", "Enabled"] | None, INERT] = None
     minimum_tls_version: Annotated[Literal["TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"], INERT] = "TLS1_0"
-    network_acls: Annotated[dict[str, Any] | None, INERT] = None
-    public_network_access: Annotated[Literal["Enabled", "Disabled", "SecuredByPerimeter"] | None, INERT] = None
-    routing_preference: Annotated[dict[str, Any] | None, INERT] = None
+    network_acls: dict[str, Any] | None = None
+    """What closes the account to anybody is refused."""
+    public_network_access: Literal["Enabled", "Disabled", "SecuredByPerimeter"] | None = None
+    routing_preference: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
     sas_policy: Annotated[dict[str, Any] | None, INERT] = None
-    supports_https_traffic_only: Annotated[bool, INERT] = True
+    supports_https_traffic_only: bool = True
+    key1: Annotated[str, ASSIGNED, SECRET] = ""
+    key2: Annotated[str, ASSIGNED, SECRET] = ""
+    key1_made: Annotated[str, ASSIGNED, SECRET] = ""
+    key2_made: Annotated[str, ASSIGNED, SECRET] = ""
+    """When it was made anew; empty: with the account."""
     creation_time: Annotated[str | None, READ_ONLY] = None
     key_creation_time: Annotated[dict[str, Any] | None, READ_ONLY] = None
     primary_endpoints: Annotated[dict[str, Any] | None, READ_ONLY] = None

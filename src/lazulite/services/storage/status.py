@@ -1,4 +1,4 @@
-"""The computed properties that templates read from a storage account."""
+"""The computed properties that clients and templates read from a storage account."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.service import Observations
 from lazulite.services.storage.model import StorageAccount
+from lazulite.services.storage.naming import endpoints
 
-SUFFIX = "core.windows.net"
-"""As ``environment().suffixes.storage`` says."""
-_SERVICES = ("blob", "queue", "table", "file", "dfs", "web")
+_RUNNING = "running"
 
 
 def account_status(account: Resource[StorageAccount], view: View, observations: Observations) -> Mapping[str, Any]:
+    """An account of which nobody has said anything is taken to be served: refusals say so when it is not."""
+    said = observations.reports.get(account.id.key, {})
     return {
-        "primaryEndpoints": {s: f"https://{account.id.name}.{_host(s)}/" for s in _SERVICES},
+        "primaryEndpoints": {service: f"https://{host}/" for service, host in endpoints(account).items()},
         "primaryLocation": account.location,
-        "statusOfPrimary": "available",
+        "statusOfPrimary": "available" if said.get("state", _RUNNING) == _RUNNING else "unavailable",
+        "creationTime": account.created or None,
+        "keyCreationTime": {name: getattr(account.properties, f"{name}_made") or account.created for name in _KEYS},
         "privateEndpointConnections": [],
     }
 
 
-def _host(service: str) -> str:
-    """The static website has a zone number in its name; every other service has its own domain."""
-    return f"z1.web.{SUFFIX}" if service == "web" else f"{service}.{SUFFIX}"
+_KEYS = ("key1", "key2")

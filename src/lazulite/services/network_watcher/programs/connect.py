@@ -17,11 +17,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-AT_ONCE = 20
-"""Connections under way at a time."""
+WISHES_AT_ONCE = 8
 DEFAULTS: dict[str, Any] = {
     "protocol": "tcp", "host": "", "port": 0, "count": 1, "timeout_s": 1.0, "version": 0, "source": "",
-    "source_port": 0, "method": "GET", "path": "/", "headers": {}, "statuses": [],
+    "source_port": 0, "method": "GET", "path": "/", "headers": {}, "statuses": [], "refused": False, "at_once": 20,
 }  # fmt: skip
 _ECHO = {socket.AF_INET: (8, 0, socket.IPPROTO_ICMP), socket.AF_INET6: (128, 129, socket.IPPROTO_ICMPV6)}
 _REASONS = {
@@ -38,8 +37,12 @@ class BindError(OSError):
     """The wanted source address or port cannot be had."""
 
 
-class StatusError(OSError):
-    """An HTTP answer with a status that does not count."""
+class AnswerError(OSError):
+    """What is wrong with an HTTP server that takes connections, and the status if it answered."""
+
+    def __init__(self, words: str, status: int = 0) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 def resolve(wish: dict[str, Any]) -> list[str]:
@@ -82,24 +85,27 @@ def web(wish: dict[str, Any], address: str) -> tuple[int, str]:
     with s:
         s.connect((address, wish["port"]))
         own = str(s.getsockname()[0])
-        if wish["protocol"] == "https":  # what is asked for is the way, not who is there
-            trusting = ssl.create_default_context()
-            trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-            s = trusting.wrap_socket(s, server_hostname=wish["host"])
-        with s:
+        try:
             return asked(s, wish), own
+        except AnswerError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            words = reason(error) if isinstance(error, OSError) else f"no HTTP: {type(error).__name__}"
+            raise AnswerError(words) from None
 
 
 def asked(s: socket.socket, wish: dict[str, Any]) -> int:
-    connection = http.client.HTTPConnection(wish["host"], wish["port"])
-    connection.sock = s
-    try:
+    if wish["protocol"] == "https":  # what is asked for is the way, not who is there
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        s = trusting.wrap_socket(s, server_hostname=wish["host"])
+    with s:
+        connection = http.client.HTTPConnection(wish["host"], wish["port"])
+        connection.sock = s
         connection.request(wish["method"], wish["path"], headers=wish["headers"])
         status = connection.getresponse().status
-    except http.client.HTTPException as error:
-        raise OSError(f"no HTTP: {type(error).__name__}") from None
     if wish["statuses"] and not any(first <= status <= last for first, last in wish["statuses"]):
-        raise StatusError(f"status {status}")
+        raise AnswerError(f"status {status}", status)
     return status
 
 
@@ -130,22 +136,27 @@ def echo(kind: int, ident: int) -> bytes:
 
 
 def once(wish: dict[str, Any], address: str) -> dict[str, Any]:
-    """One connection: milliseconds until it answered, or why it did not."""
+    """One connection: milliseconds until it answered, or why it did not, and whether packets arrived all the same."""
     how = {"tcp": tcp, "icmp": icmp}.get(wish["protocol"], web)
-    began = time.perf_counter()
+    began, status, own, failed = time.perf_counter(), 0, "", None
     try:
         status, own = how(wish, address)
     except OSError as error:
-        issue = "SocketBind" if isinstance(error, BindError) else "GuestFirewall" if error.errno == errno.EPERM else ""
-        status = int(str(error).split()[1]) if isinstance(error, StatusError) else 0
-        return {"ms": None, "reason": reason(error), "issue": issue, "status": status, "own": ""}
+        failed = error
     ms = round((time.perf_counter() - began) * 1000, 3)
-    return {"ms": ms, "reason": "", "issue": "", "status": status, "own": own}
+    arrived = failed is None or isinstance(failed, (AnswerError, ConnectionRefusedError, ConnectionResetError))
+    if failed is None or (wish["refused"] and isinstance(failed, ConnectionRefusedError)):
+        return {"ms": ms, "reason": "", "issue": "", "status": status, "own": own, "arrived": arrived}
+    issue = "SocketBind" if isinstance(failed, BindError) else "GuestFirewall" if failed.errno == errno.EPERM else ""
+    status = failed.status if isinstance(failed, AnswerError) else 0
+    return {"ms": None, "reason": reason(failed), "issue": issue, "status": status, "own": "", "arrived": arrived}
 
 
 def reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "no answer"
+    if isinstance(error, AnswerError):
+        return str(error)
     if isinstance(error, BindError):
         return f"cannot bind: {(error.strerror or '').lower()}"
     if isinstance(error, ssl.SSLError):
@@ -158,12 +169,13 @@ def measured(wish: dict[str, Any]) -> dict[str, Any]:
     try:
         addresses = resolve(wish)
     except (OSError, UnicodeError) as error:
-        words = getattr(error, "strerror", None) or str(error)
+        silent = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+        words = "no name server answers" if silent else getattr(error, "strerror", None) or str(error)
         return summary([], [], "DnsResolution", f"cannot resolve {wish['host']}: {words}")
     if wish["count"] == 0:
         return summary(addresses, [], "", "")
     address = addresses[0]
-    with ThreadPoolExecutor(1 if wish["source_port"] else min(AT_ONCE, wish["count"])) as pool:
+    with ThreadPoolExecutor(1 if wish["source_port"] else min(wish["at_once"], wish["count"])) as pool:
         done = list(pool.map(lambda _: once(wish, address), range(wish["count"])))
     failed = [d for d in done if d["ms"] is None]
     issue = next((d["issue"] for d in failed if d["issue"]), "")
@@ -178,6 +190,7 @@ def summary(addresses: list[str], done: list[dict[str, Any]], issue: str, why: s
         "source": next((d["own"] for d in done if d["own"]), ""),
         "sent": len(done),
         "failed": sum(d["ms"] is None for d in done),
+        "arrived": sum(d["arrived"] for d in done),
         "ms": [d["ms"] for d in done],
         "status": statuses[-1] if statuses else 0,
         "issue": issue,
@@ -188,7 +201,7 @@ def summary(addresses: list[str], done: list[dict[str, Any]], issue: str, why: s
 def main() -> None:
     words = json.loads(sys.argv[1] if len(sys.argv) > 1 else sys.stdin.read())
     if isinstance(words, list):
-        with ThreadPoolExecutor(max(1, min(AT_ONCE, len(words)))) as pool:
+        with ThreadPoolExecutor(max(1, min(WISHES_AT_ONCE, len(words)))) as pool:
             json.dump(list(pool.map(lambda w: measured({**DEFAULTS, **w}), words)), sys.stdout)
     else:
         json.dump(measured({**DEFAULTS, **words}), sys.stdout)

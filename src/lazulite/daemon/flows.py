@@ -1,0 +1,53 @@
+"""Flows as they are recorded, in the names people use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from lazulite.daemon.guests import Machine, UnknownGuestError, find, machines
+from lazulite.daemon.network import Network
+from lazulite.forwarding.model import ForwardingModel
+
+MOST_PORTS = 2_000
+"""Recorded for one who watches."""
+
+
+class Watching(msgspec.Struct, frozen=True):
+    """A wish to see flows of machines (none: of all): records after number ``after``, or a summary of those known."""
+
+    machines: tuple[str, ...] = ()
+    after: int = 0
+    summary: bool = False
+
+
+async def flows(network: Network, asked: Watching) -> dict[str, Any]:
+    """Records as :func:`lazulite.agent.flow_logs.row` has them, with ``machine``, ``from`` and ``to``: names.
+
+    Whoever asks has the machines recorded for some seconds. Raises :class:`UnknownGuestError`.
+    """
+    model = network.model
+    chosen = [find(model, name) for name in asked.machines] or [m for m in machines(model) if m.ports]
+    ports = {p.name: m for m in chosen for p in m.ports}
+    if not ports:
+        who = " and ".join(f"'{name}'" for name in asked.machines) or "Nothing that runs"
+        raise UnknownGuestError(f"{who} has no interface in a virtual network.")
+    if len(ports) > MOST_PORTS:
+        raise UnknownGuestError(f"{len(ports)} interfaces are too many to watch. Name machines.")
+    last, rows = await network.asked(lambda fabric: fabric.flows(sorted(ports), asked.after, asked.summary))
+    return {"last": last, "value": rows if asked.summary else _named(model, ports, rows)}
+
+
+def _named(model: ForwardingModel, ports: dict[str, Machine], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    by_address: dict[str, str] = {}
+    for machine in machines(model):
+        for address in (*machine.addresses, *machine.public_addresses):
+            by_address.setdefault(str(address), machine.entry.label)
+    found = []
+    for row in rows:
+        label = ports[row["port"]].entry.label
+        near, far = ("destination", "source") if row["direction"] == "in" else ("source", "destination")
+        names = {near: label, far: by_address.get(row[far], "")}
+        found.append(row | {"machine": label, "from": names["source"], "to": names["destination"]})
+    return found

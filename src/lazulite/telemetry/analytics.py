@@ -1,0 +1,126 @@
+"""Traffic analytics: lines summed up by who talks to which service, whatever port it came from.
+
+Source: facts/network-watcher.md, "Traffic analytics" (table AzureNetworkAnalytics_CL, FASchemaVersion_s 2).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from ipaddress import ip_network
+from typing import Any, NamedTuple
+
+from lazulite.telemetry.book import State
+from lazulite.telemetry.lines import Line, there_and_back, when
+from lazulite.values import IPAddress
+
+MOST_ROWS = 5_000
+"""Kept of one log; the oldest go first."""
+_PROTOCOLS = {6: "T", 17: "U"}
+_PRIVATE = [ip_network(p) for p in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")]
+
+
+class What(NamedTuple):
+    """What a row is about."""
+
+    interval: int
+    source: IPAddress
+    destination: IPAddress
+    port: int
+    group: str
+    rule: str
+    inward: bool
+    protocol: int
+    mac: str
+
+
+class Sum:
+    """What there was of it."""
+
+    __slots__ = ("allowed", "back", "denied", "ended", "first", "last", "there")
+
+    def __init__(self, at: float) -> None:
+        self.first = self.last = at
+        self.allowed = self.denied = self.ended = 0
+        self.there, self.back = (0, 0), (0, 0)
+
+    def add(self, line: Line) -> None:
+        self.first, self.last = min(self.first, line.at), max(self.last, line.at)
+        self.allowed += line.state is State.BEGUN
+        self.denied += line.state is State.DENIED
+        self.ended += line.state is State.ENDED
+        there, there_bytes, back, back_bytes = there_and_back(line)
+        self.there = self.there[0] + there, self.there[1] + there_bytes
+        self.back = self.back[0] + back, self.back[1] + back_bytes
+
+
+class Analytics:
+    """The rows of one log. ``interval_s`` is how much time one row sums up."""
+
+    def __init__(self, interval_s: int) -> None:
+        self.interval_s = interval_s
+        self._sums: OrderedDict[What, Sum] = OrderedDict()
+
+    def add(self, told: Iterable[Line]) -> None:
+        for line in told:
+            what = self._what(line)
+            if what not in self._sums:
+                self._sums[what] = Sum(line.at)
+                if len(self._sums) > MOST_ROWS:
+                    self._sums.popitem(last=False)
+            self._sums[what].add(line)
+
+    def _what(self, line: Line) -> What:
+        source, destination = (line.remote, line.local) if line.inward else (line.local, line.remote)
+        port = line.local_port if line.inward else line.remote_port
+        interval = int(line.at // self.interval_s) * self.interval_s
+        return What(interval, source, destination, port, line.group, line.rule, line.inward, line.protocol, line.mac)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """In the order in which they began."""
+        return [self._row(what, total) for what, total in self._sums.items()]
+
+    def _row(self, what: What, total: Sum) -> dict[str, Any]:
+        way, verdict = "I" if what.inward else "O", "D" if total.denied and not total.allowed else "A"
+        inbound, outbound = (total.there, total.back) if what.inward else (total.back, total.there)
+        flows = total.allowed + total.denied
+        return {
+            "SubType_s": "FlowLog",
+            "FASchemaVersion_s": "2",
+            "FlowIntervalStartTime_t": when(what.interval),
+            "FlowIntervalEndTime_t": when(what.interval + self.interval_s),
+            "FlowStartTime_t": when(total.first),
+            "FlowEndTime_t": when(total.last),
+            "FlowType_s": flow_type(what.source, what.destination),
+            "SrcIP_s": str(what.source),
+            "DestIP_s": str(what.destination),
+            "DestPort_d": what.port,
+            "L4Protocol_s": _PROTOCOLS.get(what.protocol, str(what.protocol)),
+            "FlowDirection_s": way,
+            "FlowStatus_s": verdict,
+            "NSGList_s": _short(what.group),
+            "NSGRules_s": f"0|{what.rule}|{way}|{verdict}|{flows}",
+            "NSGRule_s": what.rule,
+            "NSGRuleType_s": "Default" if what.rule.startswith("DefaultRule_") else "User Defined",
+            "MACAddress_s": what.mac,
+            "AllowedInFlows_d": total.allowed if what.inward else 0,
+            "DeniedInFlows_d": total.denied if what.inward else 0,
+            "AllowedOutFlows_d": 0 if what.inward else total.allowed,
+            "DeniedOutFlows_d": 0 if what.inward else total.denied,
+            "InboundPackets_d": inbound[0],
+            "OutboundPackets_d": outbound[0],
+            "InboundBytes_d": inbound[1],
+            "OutboundBytes_d": outbound[1],
+        }
+
+
+def flow_type(source: IPAddress, destination: IPAddress) -> str:
+    """Where the two ends are, as far as their addresses tell."""
+    private = [any(a.version == p.version and a in p for p in _PRIVATE) for a in (source, destination)]
+    return "IntraVNet" if all(private) else "ExternalPublic" if any(private) else "Unknown"
+
+
+def _short(group: str) -> str:
+    """``subscription/resource group/name`` of a group's id."""
+    parts = group.strip("/").split("/")
+    return f"{parts[1]}/{parts[3]}/{parts[-1]}".lower() if len(parts) > 7 else group

@@ -1,0 +1,70 @@
+"""A store on loopback, without a lab: its directory has the certificate that a lab would have given it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lazulite.agent.stores import launch
+from lazulite.arm import pki
+from lazulite.engines.storage.supervise import Account, Store
+
+ZONES = ("blob", "queue", "table")
+PATIENCE_S = 30
+
+
+def key(number: int) -> str:
+    return base64.b64encode(bytes([number]) * 64).decode()
+
+
+def account(name: str, guid: str = "1", **more: bool) -> Account:
+    hosts = {f"{name}.{s}.core.windows.net": s for s in ZONES}
+    return Account(guid, (key(1), key(2)), hosts, **more)
+
+
+def prepared(directory: Path) -> Path:
+    files = pki.ensure(directory / "tls", datetime.now(UTC))
+    pki.ensure_service(files, "storage", datetime.now(UTC), [f"*.{s}.core.windows.net" for s in ZONES])
+    return directory
+
+
+def free_ports() -> tuple[str, str, str]:
+    """Address and two ports of loopback that nobody had a moment ago."""
+    with socket.socket() as one, socket.socket() as two:
+        for each in (one, two):
+            each.bind(("127.0.0.1", 0))
+        return "127.0.0.1", str(one.getsockname()[1]), str(two.getsockname()[1])
+
+
+@asynccontextmanager
+async def store(directory: Path, changed: Callable[[], None] = lambda: None) -> AsyncIterator[tuple[Store, list[str]]]:
+    """Serves nobody yet; gone with its process at the end."""
+    where = free_ports()
+    kept = Store(prepared(directory), launch, changed, *where)
+    try:
+        yield kept, list(where)
+    finally:
+        await kept.hold({})
+        kept.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Look again and again, in a thread, for as long as anybody's patience."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while not await asyncio.to_thread(condition):
+        assert asyncio.get_running_loop().time() < deadline, "in vain"
+        await asyncio.sleep(0.02)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,138 @@
+"""Connection monitors as packets: from the machine itself, through the lists of both ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lazulite.agent.monitors import LinuxSpaces, Monitors
+from lazulite.agent.protocol import Observed
+from lazulite.engines.measure import rounds
+from lazulite.forwarding.model import Action, Check, Monitor, NextHop, Route, RouteTable, Rule
+from lazulite.values import Direction, PortRange, Protocol
+from tests.drivers.worlds import access_list, port, vrf
+from tests.packets.net import Net
+
+pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime", "impatient")]
+LIMIT_S = 20.0
+"""Bound of what must happen."""
+A, B = "/one/vm0", "/one/vm1"
+ADDRESS = {4: "10.0.0.5", 6: "fd00::5"}
+LOCAL = tuple(Route(p, NextHop.LOCAL) for p in vrf("/one").prefixes)
+OPEN = access_list("open", Direction.INGRESS, (Rule(100, Action.ALLOW, origin="open"),))
+SHUT = access_list(
+    "shut",
+    Direction.INGRESS,
+    (
+        Rule(100, Action.DENY, protocol=Protocol.TCP, destination_ports=(PortRange(80, 80),), origin="no web"),
+        *OPEN.rules,
+    ),
+)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is dropped is waited for a second, and a state that must come may come in a later round."""
+    monkeypatch.setattr(rounds, "PATIENCE_S", 1.0)
+
+
+def machines(ingress: str = "open") -> list[Any]:
+    ends = [*port(0, "/one", routes="t", ingress=("open",)), *port(1, "/one", routes="t", ingress=(ingress,))]
+    return [vrf("/one"), RouteTable("t", "/one", LOCAL), OPEN, SHUT, *ends]
+
+
+def monitor(*checks: Check) -> Monitor:
+    return Monitor("m", "m", checks, "g")
+
+
+def check(protocol: str, version: int = 4, **rest: Any) -> Check:
+    """From A to B, again and again."""
+    settings: dict[str, Any] = {"port": 80, "interval_s": 0.05} | rest
+    return Check("c", A, protocol, ip_address(ADDRESS[version]), **settings)
+
+
+class Scene:
+    """A network of the driver's, and an agent's monitors over it."""
+
+    def __init__(self, net: Net, directory: Path) -> None:
+        self.net = net
+        self.told: list[Observed] = []
+        self.monitors = Monitors(directory, self.told.append, LinuxSpaces())
+
+    def become(self, *entries: Any) -> None:
+        self.net.become(entries)
+        self.monitors.replace(entries)
+
+    def check(self) -> dict[str, Any]:
+        report = self.monitors.news().reports["m"]
+        assert report is not None
+        found: dict[str, Any] = report["checks"]["c"]
+        return found
+
+    async def turns(self, state: str, reason: str = "") -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while (self.check()["state"], self.check()["reason"]) != (state, reason):
+                await asyncio.sleep(0.005)
+
+
+def play(net: Net, directory: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
+    async def played() -> None:
+        scene = Scene(net, directory)
+        try:
+            await story(scene)
+        finally:
+            await scene.monitors.close()
+
+    asyncio.run(played())
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_list_of_the_destination_decides(net: Net, tmp_path: Path, version: int) -> None:
+    async def story(s: Scene) -> None:
+        watched = monitor(check("tcp", version, listens=B))
+        s.become(*machines(), watched)
+        await s.turns("Pass")
+        s.become(*machines("shut"), watched)
+        await s.turns("Fail", "no answer in time")
+        s.become(*machines(), watched)
+        await s.turns("Pass")
+
+    play(net, tmp_path, story)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_echo_needs_nobody_who_listens(net: Net, tmp_path: Path, version: int) -> None:
+    async def story(s: Scene) -> None:
+        s.become(*machines("shut"), monitor(check("icmp", version)))
+        await s.turns("Pass")
+        assert s.check()["sent"] == 10
+        assert 0 < s.check()["rtt"][0] <= s.check()["rtt"][1] <= s.check()["rtt"][2]
+
+    play(net, tmp_path, story)
+
+
+def test_a_port_where_nobody_listens_refuses(net: Net, tmp_path: Path) -> None:
+    async def story(s: Scene) -> None:
+        s.become(*machines(), monitor(check("tcp")))
+        await s.turns("Fail", "connection refused")
+
+    play(net, tmp_path, story)
+
+
+def test_a_destination_goes_on_listening_when_its_machine_is_another(net: Net, tmp_path: Path) -> None:
+    async def story(s: Scene) -> None:
+        watched = monitor(check("tcp", listens=B))
+        s.become(*machines(), watched)
+        await s.turns("Pass")
+        without = [e for e in machines() if getattr(e, "guest", e.name) != B]
+        s.become(*without, watched)
+        await s.turns("Fail", "no answer in time")
+        s.become(*machines(), watched)
+        await s.turns("Pass")
+
+    play(net, tmp_path, story)
