@@ -94,7 +94,8 @@ def test_addresses_of_a_name_are_in_order() -> None:
     ("line", "title"),
     [
         ("allow: {from: [a, b], to: c, ports: 80}", "allow a, b > c tcp 80"),
-        ("deny: {from: a, to: c, ports: 1-9}", "deny a > c tcp 1...9"),
+        ("deny: {from: a, to: c, ports: [22, 80-90, 443]}", "deny a > c tcp 22,80-90,443"),
+        ("deny: {from: a, to: c, ports: [9, 1, 3, 5, 7]}", "deny a > c tcp 1...9"),
         ("deny: {from: {tag: {role: web}}, to: c}", "deny role=web > c icmp"),
         ("path: {from: a, to: c, through: []}", "path a > c icmp through nobody"),
         ("latency: {from: a, to: c, max: 5}", "latency a > c icmp within 5 ms"),

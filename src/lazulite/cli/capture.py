@@ -50,12 +50,20 @@ def capture_command(
     if path is None and sys.stdout.isatty():
         raise Failure("Packets are nothing for a terminal.", "-w FILE, or | wireshark -k -i -", code=2)
     code = compiled(expression, snap) if expression else [[6, 0, 0, snap]] if snap else _ALL
-    found = session.client.post("/lazulite/capture", {"names": names})
+    found = _found(session.client, names)
     wanted = {"code": code, "turned": True, "ng": True, "asks": True, "cut": snap or 0}
     wanted |= {"packets": count or 0, "seconds": duration or 0, "sources": found["sources"]}
     with _output(path) as output:
         done = record(session, found, wanted, output)
     _tell(session, done, path)
+
+
+def _found(client: Client, names: Sequence[str]) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = client.post("/lazulite/capture", {"names": names})
+    except Failure as failure:
+        raise Failure(failure.message, "lazulite status", code=failure.code) from None
+    return found
 
 
 def compiled(expression: str, snap: int | None) -> list[list[int]]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from lazulite.resources.model import Resource
 from lazulite.resources.view import Registry, Snapshot
-from lazulite.store import form
+from lazulite.store import form, history
 from lazulite.store.documents import StoredDocuments, write_documents
 from lazulite.store.form import StoreError
 from lazulite.store.schema import JOURNAL, RESOURCE, connect
@@ -46,16 +46,17 @@ class Store:
         registry: Registry,
         *,
         journal_limit: int = 10_000,
+        history_bytes: int = 64 << 20,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Open *url* (``sqlite:///path``), creating it when it is new.
 
-        *journal_limit* is how many revisions the journal keeps. Raises :class:`StoreError` when a document can not
-        be read.
+        *journal_limit* is how many revisions the journal keeps, *history_bytes* how much of what they wrote over.
+        Raises :class:`StoreError` when a document can not be read.
         """
         self._engine = connect(url)
         self._registry = registry
-        self._limit = journal_limit
+        self._limit, self._history_bytes = journal_limit, history_bytes
         self._now = now
         self.documents = StoredDocuments(self._engine)
         self.snapshot = self._load()
@@ -79,6 +80,7 @@ class Store:
                 write_documents(connection, documents)
             if revision % _PRUNE_EVERY == 0:
                 connection.execute(delete(JOURNAL).where(JOURNAL.c.revision <= revision - self._limit))
+                history.prune(connection, self._limit, self._history_bytes)
         self.snapshot, touched = self.snapshot.with_changes(revision, written)
         return self.snapshot, touched
 
@@ -92,6 +94,23 @@ class Store:
         )
         with self._engine.connect() as connection:
             yield from (Change(*row) for row in connection.execute(query))
+
+    def at(self, revision: int) -> Snapshot:
+        """Everything as it was at *revision*. Raises :class:`StoreError` when that is not kept."""
+        former = history.former(self._engine, revision, self.snapshot.revision)
+        changes = {
+            k: None if document is None else form.read(document, self._registry) for k, document in former.items()
+        }
+        return self.snapshot.with_changes(revision, changes)[0]
+
+    @property
+    def earliest(self) -> int:
+        """The oldest revision that :meth:`at` can tell."""
+        return history.earliest(self._engine, self.snapshot.revision)
+
+    def revision_at(self, moment: datetime) -> int:
+        """The last revision that was written by then."""
+        return history.at_time(self._engine, moment.astimezone(UTC).isoformat())
 
     def close(self) -> None:
         self._engine.dispose()
@@ -114,6 +133,7 @@ class Store:
         if not changes:
             raise ValueError("a commit without changes would have no row in the journal")
         known = self.snapshot.resources
+        history.keep(connection, revision, (k for k in changes if k in known), (k for k in changes if k not in known))
         rows = {k: {"at_key": k, "content": form.write(r, self._registry)} for k, r in changes.items() if r is not None}
         for statement, keys in (
             (_INSERT, [k for k in rows if k not in known]),

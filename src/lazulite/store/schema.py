@@ -39,6 +39,15 @@ JOURNAL = Table(
 )
 """What each revision wrote and deleted. The newest revision always has a row."""
 
+FORMER = Table(
+    "former",
+    METADATA,
+    Column("revision", BigInteger, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("document", LargeBinary),
+)
+"""What each revision took the place of: the document that was there before, null where there was none."""
+
 DOCUMENT = Table(
     "document",
     METADATA,

@@ -306,4 +306,13 @@ def _title(made: Assertion) -> str:
 
 
 def _spans(ports: tuple[int, ...]) -> str:
-    return ",".join(map(str, ports)) if len(ports) <= 4 else f"{ports[0]}...{ports[-1]}"
+    """As people write ports; of many, the first and the last."""
+    runs: list[list[int]] = []
+    for port in sorted(ports):
+        if runs and port == runs[-1][-1] + 1:
+            runs[-1][1:] = [port]
+        else:
+            runs.append([port])
+    if len(runs) > 4:
+        return f"{runs[0][0]}...{runs[-1][-1]}"
+    return ",".join("-".join(map(str, run)) for run in runs)

@@ -70,8 +70,8 @@ def _address_size(family: int) -> int:
     return 4 if family == nfnetlink.FAMILY_4 else 16
 
 
-_WAYS = (("out", "prerouting priority -449", "iifname"), ("in", "postrouting priority 301", "oifname"))
-"""Just behind the filters of the router: what passes there has passed them."""
+_WAYS = (("out", "prerouting priority -449", "iifname"), ("in", "postrouting priority 320", "oifname"))
+"""Behind the filters of the router, and what balancers drop: what passes there leaves."""
 
 
 def text(version: int) -> str:

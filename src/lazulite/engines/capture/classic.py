@@ -22,6 +22,7 @@ LONGEST = 4096
 ALL = 0x40000
 """More bytes than a packet has."""
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_HALF_AT = 0x20, 0x28, 0x30, 0x48
+_LOADS = (_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE)
 _LOAD_HEADER_LENGTH = 0xB1
 _JUMP, _EQUAL, _GREATER, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x05, 0x15, 0x25, 0x35, 0x45, 0x54, 0x06
 _DIRECTION, _TO_WORKLOAD = 0xFFFFF004, 4
@@ -213,7 +214,8 @@ def seen_from_workload(code: Sequence[Instruction]) -> list[Instruction]:
     """A program made for the workload's own interface, for the other end of its link: in and out change places."""
     turned = list(code)
     for before, (operation, yes, no, number) in enumerate(turned[1:]):
-        if turned[before][0] == _LOAD_WORD and turned[before][3] == _DIRECTION and operation == _EQUAL:
+        asks = turned[before][0] in _LOADS and turned[before][3] == _DIRECTION
+        if asks and operation == _EQUAL:
             turned[before + 1] = operation, no, yes, number
     return turned
 
