@@ -17,6 +17,7 @@ from benchmarks.naming import naming
 from benchmarks.paths import paths
 from benchmarks.result import Result
 from benchmarks.starting import starting
+from benchmarks.tapping import tapping
 
 BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "creation": creation,
@@ -29,6 +30,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "analysis": analysis,
     "management": management,
     "names": naming,
+    "tap": tapping,
     "change": change,
     "starting": starting,
     "differential": differential,
