@@ -197,6 +197,10 @@ class Kind(msgspec.Struct, frozen=True):
     An older one, like an empty list, deletes them."""
     child_defaults: bool = True
     default_sku: Sku | None = None
+    of_subscription: bool = False
+    """Whether it is a subscription's own: it stands in no resource group."""
+    updated_status: int = 200
+    """HTTP status of every write but the one that creates it."""
     asynchronous: bool = True
     """Whether writes answer with an operation to poll."""
     bodiless: bool = False
