@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.analysis import analysis
 from benchmarks.balancing import balancer, nat_gateway
+from benchmarks.capture import capture
 from benchmarks.change import change
 from benchmarks.compilation import compilation
 from benchmarks.creation import creation
@@ -31,6 +32,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "management": management,
     "names": naming,
     "tap": tapping,
+    "capture": capture,
     "change": change,
     "starting": starting,
     "differential": differential,

@@ -19,7 +19,7 @@ from lazulite.drivers.linux import namespaces
 from tests.packets.copies import IDENTIFIER, machines, source, tap
 
 FLOODS, RATE, SECONDS = 5, 50_000, 3
-_SMALL = 7100
+SMALL = 7100
 _PLAIN = "another machine of the same network, not tapped"
 _STEADY = """
 import socket, sys, time
@@ -65,11 +65,11 @@ def sample() -> dict[str, Any]:
         tapped = ways["tapped"]
         loads: dict[str, Callable[[], float]] = {
             "flood": lambda: measured(program, "flood", tapped)["rate"] * 8e-9,
-            "small": lambda: _steady(tapped),
+            "small": lambda: steady(tapped),
         }
         with namespaces.inside(guest("/one/vm1")):
             sink = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            sink.bind(("", _SMALL))
+            sink.bind(("", SMALL))
         for what, load in loads.items():
             found[what] = [_missed(tapped.source, collector, load) for _ in range(FLOODS if what == "flood" else 2)]
         return found
@@ -90,9 +90,9 @@ def _run(namespace: int, command: str) -> str:
     return output
 
 
-def _steady(way: Way) -> float:
+def steady(way: Way) -> float:
     """Send small datagrams at a steady rate to a socket that nobody reads; how many a second it was."""
-    words = [sys.executable, "-c", _STEADY, way.address, str(_SMALL), str(RATE), str(SECONDS)]
+    words = [sys.executable, "-c", _STEADY, way.address, str(SMALL), str(RATE), str(SECONDS)]
     process = sandbox.start_inside(way.source, words, stdout=subprocess.PIPE)
     return RATE * SECONDS / float(process.communicate(timeout=60)[0])
 
