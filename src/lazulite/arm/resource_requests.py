@@ -158,7 +158,7 @@ class ResourceRequests:
             deleted = written.address.kind.deleted
             return Response(200) if deleted is None else Response(200, deleted)
         if await written.operation.over(self._backend.grace_s):
-            return Response(200)
+            return Response(written.address.kind.deleted_status)
         location = snapshot.resources[written.address.root.key].location
         return Response(202, headers=self._poll_headers(request, written.operation, location))
 

@@ -207,6 +207,8 @@ class Kind(msgspec.Struct, frozen=True):
     """Whether a write can come without a body: there is nothing to say of such a resource but that it is to be."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
+    deleted_status: int = 200
+    """HTTP status of a delete that is over at once; clients of some types know 202 and 204 alone."""
     deleted: Any = None
     """Body of the answer to a delete, where clients expect one."""
     quota: Quota | None = None
