@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.analysis import analysis
 from benchmarks.balancing import balancer, nat_gateway
+from benchmarks.capture import capture
 from benchmarks.change import change
 from benchmarks.compilation import compilation
 from benchmarks.creation import creation
@@ -17,6 +18,7 @@ from benchmarks.naming import naming
 from benchmarks.paths import paths
 from benchmarks.result import Result
 from benchmarks.starting import starting
+from benchmarks.tapping import tapping
 
 BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "creation": creation,
@@ -29,6 +31,8 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "analysis": analysis,
     "management": management,
     "names": naming,
+    "tap": tapping,
+    "capture": capture,
     "change": change,
     "starting": starting,
     "differential": differential,

@@ -148,6 +148,8 @@ class Everything(Garden):
 
 
 def path(kind: Kind) -> str:
+    if kind.of_subscription:
+        return f"{GROUP.partition('/resourceGroups/')[0]}/providers/{kind.name}/default"
     return f"{GROUP}/providers/{kind.name}/aaa" + (".test" if kind.name in ZONES else "")
 
 
@@ -224,7 +226,7 @@ def test_what_a_type_shows_it_accepts_back_and_shows_again(kind: Kind) -> None:
             put(arm, path(kind), {"location": location(kind), "properties": properties})
             shown = arm.get(path(kind)).body
             answer = arm.call("PUT", path(kind), shown)
-            assert answer.status == 200, answer.content
+            assert answer.status == kind.updated_status, answer.content
             assert stripped(arm.get(path(kind)).body) == stripped(shown)
 
         check()
@@ -235,3 +237,15 @@ def stripped(shown: Any) -> Any:
     if isinstance(shown, dict):
         return {k: stripped(v) for k, v in shown.items() if k not in ("etag", "provisioningState")}
     return [stripped(v) for v in shown] if isinstance(shown, list) else shown
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k.of_subscription], ids=lambda k: k.name)
+def test_what_is_a_subscriptions_own_is_in_no_group_and_needs_no_words(kind: Kind) -> None:
+    with client(backend_type=Everything) as arm:
+        put(arm, GROUP, {"location": "local"})
+        assert put(arm, f"{GROUP}/providers/{kind.name}/default", {}) == 400
+        answers = [arm.call("PUT", path(kind)).status for _ in range(2)]
+        assert answers == [kind.created_status, kind.updated_status]
+        assert arm.call("GET", path(kind)).status == 200
+        assert arm.call("DELETE", path(kind)).status == 200
+        assert arm.call("GET", path(kind)).status == 404

@@ -186,11 +186,11 @@ def test_a_client_asks_before_a_machine_does_and_without_any_there_is_nobody() -
 def test_a_step_is_told_line_by_line() -> None:
     record = {"name": "www.contoso.com.", "ttl": 60, "type": "A", "data": "10.0.0.1"}
     step = {"server": "192.0.2.1", "tcp": True, "rcode": "NOERROR", "flags": ["aa"], "answer": [record]}
-    assert dig._lines(step | {"authority": []}) == [
+    assert dig.lines(step | {"authority": []}) == [
         "192.0.2.1 over TCP: NOERROR (aa)",
         "  answer: www.contoso.com. 60 A 10.0.0.1",
     ]
-    assert dig._lines(step | {"tcp": False, "flags": [], "answer": [], "authority": []}) == [
+    assert dig.lines(step | {"tcp": False, "flags": [], "answer": [], "authority": []}) == [
         "192.0.2.1: NOERROR (no flags)"
     ]
 

@@ -169,3 +169,31 @@ def test_profiles_and_endpoints_with_az(lab: Lab, az: Az, group: str, visitors: 
     assert az("network traffic-manager endpoint show-geographic-hierarchy")["geographicHierarchy"]["code"] == "WORLD"
     az("network traffic-manager profile delete -g {g} -n p", g=group)
     assert az("network traffic-manager profile list -g {g}", g=group) == []
+
+
+@covers(f"{PROFILES}/heatMaps", "show", client="sdk")
+def test_a_heat_map_with_the_sdk(sdk: Sdk, group: str, visitors: dict[str, str]) -> None:
+    here = external("here", endpoint_location="westeurope")
+    made = profile(sdk, group, "Performance", here, traffic_view_enrollment_status="Enabled")
+    found = sdk.traffic.heat_map.get(group, made.name, "default").properties
+    assert [e.resource_id for e in found.endpoints] == [made.endpoints[0].id]
+    flows = {f.source_ip: f.query_experiences[0].latency for f in found.traffic_flows}
+    assert set(visitors.values()) <= flows.keys()
+    assert flows[visitors["de"]] < flows[visitors["us"]] < flows[visitors["jp"]]
+    nowhere = sdk.traffic.heat_map.get(group, made.name, "default", top_left=[0, 0], bot_right=[-90, 1])
+    assert nowhere.properties.traffic_flows == []
+    plain = profile(sdk, group, "Weighted", external("other"))
+    with pytest.raises(HttpResponseError, match="Traffic View is not enabled"):
+        sdk.traffic.heat_map.get(group, plain.name, "default")
+
+
+@covers("Microsoft.Network/trafficManagerUserMetricsKeys", "create", "show", "delete", client="sdk")
+def test_a_key_of_real_user_measurements_with_the_sdk(sdk: Sdk) -> None:
+    keys = sdk.traffic.traffic_manager_user_metrics_keys
+    made = keys.create_or_update().properties.key
+    assert keys.get().properties.key == made == keys.create_or_update().properties.key
+    keys.delete()
+    with pytest.raises(ResourceNotFoundError):
+        keys.get()
+    assert keys.create_or_update().properties.key != made
+    keys.delete()

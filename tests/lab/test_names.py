@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -306,3 +309,22 @@ def test_names_outlive_the_controller(one: Lab) -> None:
 def test_nothing_differs_from_the_model_in_the_end(one: Lab) -> None:
     assert one.drift() == []
     assert one.status()["refusals"] == []
+
+
+def test_a_trace_to_a_name_asks_as_the_machine_does_and_goes_where_it_is_told(one: Lab) -> None:
+    def traced(*words: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"LAZULITE_HOME": str(one.directory.parent), "LAZULITE_LAB": one.directory.name}
+        command = [sys.executable, "-c", "from lazulite.cli.main import main; main()", "trace", *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    done = traced("a1", f"a2.{ZONE}:22", "--packet")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"name {RESOLVER}: NOERROR")
+    assert lines[1] == f"name answer: a2.{ZONE}. 10 A 10.1.0.5"
+    assert lines[2] == "packet tcp 10.1.0.4 > 10.1.0.5:22"
+    assert lines[-1].endswith("as the model says")
+    told = json.loads(traced("b1", f"a1.{ZONE}", "--json").stdout)
+    assert told["name"]["answer"][0]["data"] == told["forward"]["flow"]["dst"] == "203.0.113.1"
+    lost = traced("a1", f"nobody.{ZONE}")
+    assert lost.returncode != 0
+    assert f"a1 finds no address of nobody.{ZONE}: NXDOMAIN." in lost.stderr

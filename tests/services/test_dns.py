@@ -21,6 +21,7 @@ from lazulite.services.service import Observations
 from tests.build import GROUP, Lab, Refused, ref, resource_id
 from tests.engines import signed
 from tests.names import Said, asked, authoritative, authority, said, world
+from tests.services import traffic
 
 ZONE = "contoso.com"
 OTHER = GROUP.replace("/rg", "/other")
@@ -486,6 +487,23 @@ def test_aliases_that_are_refused(lab: Lab, rtype: str, name: str, body: Any) ->
     found = refused(lab, rtype, name, **body)
     assert "BadRequest" in found.codes
     assert {v.target for v in found.violations} == {"properties.targetResource"}
+
+
+def test_an_address_of_a_profile_is_one_of_its_own_and_stays_so(lab: Lab) -> None:
+    traffic.labelled(lab, "web")
+    profile = traffic.profile(lab, "p", traffic.azure("web"))
+    for rtype in ("A", "AAAA"):
+        found = refused(lab, rtype, "@", targetResource={"id": profile.id.text})
+        assert [(v.code, v.target) for v in found.violations] == [("BadRequest", "properties.targetResource")]
+    record(lab, "CNAME", "go", targetResource={"id": profile.id.text})
+    traffic.profile(lab, "p", traffic.external("a", "8.8.8.8"))
+    record(lab, "A", "@", targetResource={"id": profile.id.text})
+    assert served(lab, ZONE).answer == ["8.8.8.8"]
+    with pytest.raises(Refused, match="external endpoints only") as back:
+        traffic.profile(lab, "p", traffic.external("a", "8.8.8.8"), traffic.azure("web"))
+    assert ("BadRequest", "properties.endpoints") in [(v.code, v.target) for v in back.value.violations]
+    lab.delete(f"Microsoft.Network/dnszones/{ZONE}/A", "@")
+    traffic.profile(lab, "p", traffic.azure("web"))
 
 
 def test_a_target_that_does_not_exist_is_refused(lab: Lab) -> None:

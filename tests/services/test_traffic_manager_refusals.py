@@ -63,12 +63,6 @@ ROWS = [
         **monitor(protocol="TCP", expectedStatusCodeRanges=[{"min": 200, "max": 200}]),
     ),
     row(id="a TTL below 0", code="InvalidParameter", target="dnsConfig.ttl", ttl=-1),
-    row(
-        id="Traffic View",
-        code="FeatureNotSupported",
-        target="trafficViewEnrollmentStatus",
-        trafficViewEnrollmentStatus="Enabled",
-    ),
     row(id="a record type", code="FeatureNotSupported", target="recordType", recordType="A"),
     row(id="maxReturn without MultiValue", target="maxReturn", maxReturn=2),
     row(id="eleven answers", code="InvalidParameter", target="maxReturn", maxReturn=11, **MULTI),

@@ -57,6 +57,11 @@ class ResourceRequests:
     async def _named(self, request: Request) -> Response:
         resource_id = _parsed(request.path)
         method = request.method
+        if method == "GET" and resource_id.kind.count("/") > 1:
+            verb = "/".join(request.segments[-2:])
+            address = self._catalogue.address(resource_id.parent, request.api_version)
+            if self._actions.find(address, verb) is not None:
+                return await self._act(request, resource_id.parent, address, verb)
         if method in ("GET", "HEAD"):
             return self._get(request, resource_id)
         if method == "PUT":
@@ -134,7 +139,7 @@ class ResourceRequests:
             del headers["Location"]  # what a PUT leads to is the resource itself
         body = self._shown.resource(written.address, written.resource, written.snapshot)
         created = 201 if written.address.steps else written.address.kind.created_status
-        return Response(created if written.created else 200, body, headers)
+        return Response(created if written.created else written.address.kind.updated_status, body, headers)
 
     async def _patched(self, request: Request, written: Written) -> Response:
         if request.body.keys() == {"tags"}:  # no packet depends on them, and clients do not poll
@@ -153,7 +158,7 @@ class ResourceRequests:
             deleted = written.address.kind.deleted
             return Response(200) if deleted is None else Response(200, deleted)
         if await written.operation.over(self._backend.grace_s):
-            return Response(200)
+            return Response(written.address.kind.deleted_status)
         location = snapshot.resources[written.address.root.key].location
         return Response(202, headers=self._poll_headers(request, written.operation, location))
 

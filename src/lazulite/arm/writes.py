@@ -14,7 +14,7 @@ import msgspec
 from lazulite.arm import checks, envelope, identity_member, scopes
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Address, Catalogue
-from lazulite.arm.errors import ArmError, child_not_found, parent_not_found, refused, resource_not_found
+from lazulite.arm.errors import ArmError, child_not_found, parent_not_found, refused, resource_not_found, unknown_type
 from lazulite.arm.operations import Operation, Operations
 from lazulite.arm.replacement import (
     carried,
@@ -149,9 +149,11 @@ class Writes:
         snapshot = self._backend.store.snapshot
         address = self._catalogue.address(resource_id, version)
         scopes.scope_of(snapshot, resource_id)
-        if resource_id.group is None:
+        if resource_id.group is None and not address.kind.of_subscription:
             message = f"A resource of type '{address.kind.name}' must be in a resource group."
             raise ArmError(400, "ResourceGroupNotSpecified", message)
+        if resource_id.group is not None and address.kind.of_subscription:
+            raise unknown_type(resource_id.kind, version)
         if not (address.removable if removing else address.writable):
             message = f"'{address.type_name}' is written through its parent, not at a path of its own."
             raise ArmError(405, "MethodNotAllowed", message)

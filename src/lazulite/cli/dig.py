@@ -80,10 +80,11 @@ def _told(found: dict[str, Any], short: bool) -> Any:
     last = found["steps"][-1]
     if short:
         return Group(*(Text(r["data"]) for r in last["answer"]))
-    return Group(*(Text(line) for step in found["steps"] for line in _lines(step)))
+    return Group(*(Text(line) for step in found["steps"] for line in lines(step)))
 
 
-def _lines(step: dict[str, Any]) -> list[str]:
+def lines(step: dict[str, Any]) -> list[str]:
+    """What one server said, for people."""
     how = " over TCP" if step["tcp"] else ""
     lines = [f"{step['server']}{how}: {step['rcode']} ({' '.join(step['flags']) or 'no flags'})"]
     for section in ("answer", "authority"):

@@ -32,6 +32,8 @@ COMMANDS = {
     "flows": "flows",
     "reach": "reach",
     "audit": "audit",
+    "history": "diff",
+    "diff": "diff",
     "fault": "fault",
     "logs": "logs",
     "reset": "status",

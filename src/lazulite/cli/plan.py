@@ -94,7 +94,7 @@ def _story(found: dict[str, Any]) -> Any:
 
     parts: list[Any] = [*_resources(found["changes"]), ""]
     rows = found["reachability"]["differences"]
-    parts += [_table(rows)] if rows else ["No flow becomes allowed or denied."]
+    parts += [flow_table(rows)] if rows else ["No flow becomes allowed or denied."]
     for error in _errors(found):
         parts.append(f"[red]It would fail:[/] ({error['code']}) {error['message']}")
     return Group(*parts)
@@ -106,7 +106,7 @@ def _resources(changes: list[dict[str, Any]]) -> Iterator[str]:
         kind = change["changeType"]
         counts[kind] = counts.get(kind, 0) + 1
         if kind in _MARKS:
-            yield f"{_MARKS[kind]} {_title(change['resourceId'])}"
+            yield f"{_MARKS[kind]} {title(change['resourceId'])}"
             yield from (f"    {line}" for line in _delta(change.get("delta", ())))
     words = {
         "Create": "to create",
@@ -118,7 +118,7 @@ def _resources(changes: list[dict[str, Any]]) -> Iterator[str]:
     yield ", ".join(f"{number} {words.get(kind, kind)}" for kind, number in counts.items()) or "Nothing to deploy."
 
 
-def _title(resource: str) -> str:
+def title(resource: str) -> str:
     """``virtualNetworks hub``."""
     from rich.markup import escape
 
@@ -144,7 +144,7 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _table(rows: list[dict[str, Any]]) -> Any:
+def flow_table(rows: list[dict[str, Any]]) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from ipaddress import ip_address
 from typing import Any
 
 import click
 
+from lazulite.cli import dig
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import run
@@ -21,13 +23,15 @@ from lazulite.cli.session import Session, lab_command
 @click.option("--proto", type=click.Choice(["tcp", "udp", "icmp"]), help="Default: tcp with a port, icmp without.")
 @click.option("--packet", is_flag=True, help="Send the real packet too, and say whether both agree.")
 def trace_command(session: Session, source: str, destination: str, proto: str | None, packet: bool) -> None:
-    """Show how a packet from SOURCE (a VM or client) to DESTINATION (a name or an address) fares, and why.
+    """Show how a packet from SOURCE (a VM or client) to DESTINATION (a machine, an address or a domain name) fares,
+    and why. A domain name is looked up by SOURCE itself first.
 
     Exit code 0 when it passes, 1 when it does not, 4 when --packet and the model disagree.
     """
     host, port = parse_destination(destination)
     protocol = proto or ("tcp" if port else "icmp")
-    answer = ask(session.client, source, host, protocol, port)
+    address, named = resolved(session.client, source, host)
+    answer = ask(session.client, source, address, protocol, port) | ({"name": named} if named else {})
     if packet:
         answer["packet"] = send(session.client, source, [(answer["forward"]["flow"]["dst"], protocol, port)])[0]
     session.emit(answer, lambda: _story(answer))
@@ -44,6 +48,33 @@ def parse_destination(text: str) -> tuple[str, int]:
     if colon and not (port.isdigit() and 0 < int(port) < 65536):
         raise Failure(f"{port!r} is no port.", code=2)
     return host.strip("[]"), int(port or 0)
+
+
+def resolved(client: Client, source: str, host: str) -> tuple[str, dict[str, Any] | None]:
+    """What a packet to *host* is sent to; for a domain name also what *source* was told of it.
+
+    Raises :class:`Failure` where it has no address.
+    """
+    if not _is_domain(client, host):
+        return host, None
+    step: dict[str, Any] = {}
+    for rtype in ("A", "AAAA"):
+        wanted = {"name": host, "type": rtype, "server": "", "walk": False}
+        step = dig.ask(client, source, wanted)["steps"][-1]
+        found = [record["data"] for record in step["answer"] if record["type"] == rtype]
+        if found:
+            return str(found[0]), step
+    raise Failure(f"{source} finds no address of {host}: {step['rcode']}.", f"lazulite dig {host} --from {source}")
+
+
+def _is_domain(client: Client, host: str) -> bool:
+    """Machines come first: their names may have dots."""
+    try:
+        ip_address(host)
+    except ValueError:
+        known = client.get("/lazulite/guests")["value"] if "." in host else []
+        return "." in host and "/" not in host and host.lower() not in {g["name"].lower() for g in known}
+    return False
 
 
 def ask(client: Client, source: str, destination: str, protocol: str, port: int) -> dict[str, Any]:
@@ -70,7 +101,8 @@ def send(
 def _story(answer: dict[str, Any]) -> Any:
     from rich.console import Group
 
-    lines = [*_way("packet", answer["forward"])]
+    lines = [f"name {line.strip()}" for line in (dig.lines(answer["name"]) if "name" in answer else ())]
+    lines += _way("packet", answer["forward"])
     if answer["reply"] is not None:
         lines += _way("answer", answer["reply"])
     colour = "green" if answer["passes"] else "red"

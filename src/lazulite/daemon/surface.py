@@ -11,7 +11,7 @@ import msgspec
 
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import captures, flows, questions, snapshot
+from lazulite.daemon import captures, flows, past, questions, snapshot
 from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
@@ -59,6 +59,8 @@ class Surface:
             ("POST", "flows"): lambda r: flows.flows(controller.network, body(r, flows.Watching)),
             ("POST", "reach"): self._reach,
             ("POST", "audit"): self._audit,
+            ("GET", "revisions"): self._revisions,
+            ("POST", "diff"): lambda r: past.compare(controller, body(r, past.DiffQuestion)),
             ("GET", "counters"): self._counters,
             ("GET", "probes"): self._probes,
             ("GET", "ports"): self._ports,
@@ -129,6 +131,10 @@ class Surface:
 
     async def _audit(self, request: Request) -> dict[str, Any]:
         return await asyncio.to_thread(audit, self._frozen(), body(request, AuditQuestion))
+
+    def _revisions(self, request: Request) -> dict[str, Any]:
+        count = request.query.get("count", "20")
+        return past.revisions(self._controller.store, int(count) if count.isdigit() else 20)
 
     def _frozen(self) -> ForwardingModel:
         """The network as it is now, in a copy that another thread may read."""

@@ -197,12 +197,18 @@ class Kind(msgspec.Struct, frozen=True):
     An older one, like an empty list, deletes them."""
     child_defaults: bool = True
     default_sku: Sku | None = None
+    of_subscription: bool = False
+    """Whether it is a subscription's own: it stands in no resource group."""
+    updated_status: int = 200
+    """HTTP status of every write but the one that creates it."""
     asynchronous: bool = True
     """Whether writes answer with an operation to poll."""
     bodiless: bool = False
     """Whether a write can come without a body: there is nothing to say of such a resource but that it is to be."""
     created_status: int = 201
     """HTTP status of the write that creates it; clients of some types know no other than 200."""
+    deleted_status: int = 200
+    """HTTP status of a delete that is over at once; clients of some types know 202 and 204 alone."""
     deleted: Any = None
     """Body of the answer to a delete, where clients expect one."""
     quota: Quota | None = None

@@ -149,7 +149,8 @@ class Service(msgspec.Struct, frozen=True):
     progress: Callable[[View, Observations], Iterable[Write]] | None = None
     """What the service goes on to write by itself, given what it sees: asked again after whatever changes either."""
     actions: Mapping[str, Action] = {}
-    """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded."""
+    """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded. A sub-path can have
+    two parts: ``{type}/heatmaps/default``."""
     collection_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}
     """Verbs at subscription scope: what follows ``/subscriptions/{subscription}/providers/``, namespace included, as
     in ``Microsoft.Network/locations/{location}/usages``. Its placeholders and ``subscription`` come as a map."""

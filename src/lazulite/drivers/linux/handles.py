@@ -75,7 +75,6 @@ _SETTINGS = {
     "edge": _COMMON | _FORWARDING,
     "detour": _COMMON | _FORWARDING,
     "internet": _COMMON | _FORWARDING,
-    "tap": _COMMON,
     # Nothing sends a guest router advertisements, and its addresses come without a check for duplicates: so there is
     # nothing to set for IPv6. Every write costs as much as a route, in each guest.
     "guest": {"net/ipv4/ping_group_range": "0 0"},
@@ -130,8 +129,8 @@ class Handles:
     def build(self, name: str, wanted: Skeleton) -> None:
         """Load the fixed ruleset."""
         nft, netfilter = self.nft(name), self.netfilter(name)
-        if wanted.role in ("internet", "tap"):
-            nft.run(skeleton.internet() if wanted.role == "internet" else skeleton.tap())
+        if wanted.role == "internet":
+            nft.run(skeleton.internet())
             return
         for version in (4, 6):
             nft.run(skeleton.fixed(wanted.role, version, wanted.idle_s))

@@ -360,7 +360,7 @@ def _put(route: netlink.Socket, key: Key, item: Item) -> Iterable[bytes]:
     spec, parts = item.spec, key[2].split("|")
     match spec:
         case Address():
-            yield netlink.address(route.index(spec.interface), parts[0])
+            yield netlink.address(route.index(spec.interface), parts[0], hidden=spec.hidden)
         case Neighbour():
             yield netlink.neighbour(route.index(spec.interface), parts[1], spec.mac)
         case KernelRoute():

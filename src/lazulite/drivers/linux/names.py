@@ -16,11 +16,11 @@ EDGE_LINK = "edge"
 INSIDE, OUTSIDE = "inside", "outside"
 LOOP_OUT, LOOP_IN = "loopout", "loopin"
 """In a router with private frontends: a link to itself. What takes a frontend for its next hop leaves by the one end
-and comes back by the other; a frontend's own route leads to the latter, as a sign and never as a way."""
+and comes back by the other; a frontend's own route leads to the latter, as a sign, and as a way for copies alone."""
 NORTH, SOUTH, PROVIDER = "north", "south", "provider"
 """In a detour: towards the Internet, towards the edges, towards the router of the appliances."""
 COPY = 7
-"""In a router: mark of the copies of a TAP, after they are routed."""
+"""In a router: mark of the copies of a TAP, once they are routed."""
 USUAL_MTU, JUMBO_MTU = 1500, 1600
 """Of a link that workloads use, and of one that copies of its packets cross, with 50 bytes more and some to spare."""
 RETURN_NORTH, RETURN_SOUTH = 5, 6
@@ -109,24 +109,9 @@ def tunnel(side: str, port: int, identifier: int, address: str) -> str:
     return f"{side}{digest(f'{port} {identifier} {address}')}"
 
 
-def tap(vrf: str) -> str:
-    """Namespace where copies of packets of a VRF's ports become datagrams."""
-    return _namespace("tap", vrf)
-
-
 def mirror(guid: str) -> str:
     """Interface of a router that copies of a port's packets are put into."""
     return f"m{digest(guid)}"
-
-
-def tap_link(vrf: str) -> str:
-    """Interface of a router by which copies come that were made in a VRF."""
-    return f"t{digest(vrf)}"
-
-
-def collecting(vrf: str) -> str:
-    """Interface of a tap's namespace towards the router of the collectors."""
-    return f"r{digest(vrf)}"
 
 
 @lru_cache(maxsize=1 << 16)

@@ -36,7 +36,7 @@ MAIN = 254
 PROTOCOL = 76
 """Route protocol number that marks a route as ours."""
 UP, _NOARP = 1, 0x80
-_UNIVERSE, _LINK, _NOWHERE = 0, 253, 255
+_UNIVERSE, _LINK, HOST, _NOWHERE = 0, 253, 254, 255
 PERMANENT = 0x80
 _ROUTE_TYPE, _LOCAL = 7, 2
 """Place of the type in a route's header, and the type of a route to the namespace itself."""
@@ -144,11 +144,11 @@ def no_proxy_delay(index: int) -> Message:
     return _message(SETNEIGHTBL, body + nest(6, attribute(1, index), attribute(_PROXY_DELAY, struct.pack("Q", 0))))
 
 
-def address(index: int, prefixed: str) -> Message:
+def address(index: int, prefixed: str, *, hidden: bool = False) -> Message:
     """``10.0.0.4/24`` on the interface: no route for the prefix (the fabric has no layer 2), no duplicate check."""
     text, _, length = prefixed.partition("/")
     family, raw = _packed(text)
-    head = struct.pack("BBBBI", family, int(length), 0, 0, index)
+    head = struct.pack("BBBBI", family, int(length), 0, HOST if hidden else _UNIVERSE, index)
     flags = attribute(8, _NODAD | _NOPREFIXROUTE)
     return _message(NEWADDR, head + attribute(2, raw) + attribute(1, raw) + flags, _CREATE | _REPLACE)
 

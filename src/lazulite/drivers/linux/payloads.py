@@ -48,12 +48,12 @@ def link(payload: bytes, name: str, _: Links) -> Found:
 
 def address(payload: bytes, name: str, links: Links) -> Found:
     """An address of ours: what a guest adds to its loopback is its own affair."""
-    _, length, _, _, index = struct.unpack_from("BBBBI", payload)
+    _, length, _, scope, index = struct.unpack_from("BBBBI", payload)
     parts = netlink.attributes(payload, 8)
     found = ip_address(parts.get(2, parts[1]))
-    if links.get(index) == "lo" and (found.is_loopback or not name.startswith(("router.", "detour.", "tap."))):
+    if links.get(index) == "lo" and (found.is_loopback or not name.startswith(("router.", "detour."))):
         return None
-    spec = Address(links.get(index, ""))
+    spec = Address(links.get(index, ""), scope == netlink.HOST)
     # One link-local address may be on many links, any other one is in a namespace once.
     where = (spec.interface,) if found.is_link_local else ()
     return key(name, spec, f"{found}/{length}", *where), Item(spec)
@@ -155,7 +155,7 @@ FAMILIES = {"TunnelEnd": 7}
 
 _BY_MARK = {"able", "lb_hops", "floating", "opened", "received", "sent", "done"}
 """Maps whose keys are packet marks, which look like addresses of version 4."""
-_BY_PORT, _BY_PROTOCOL = {"late_member", "late_frontend", "sources"}, {"port_blocks"}
+_BY_PORT, _BY_PROTOCOL = {"late_member", "late_frontend", "copy_sources"}, {"port_blocks"}
 """Maps whose keys are an address and a port, or an address and a protocol."""
 BY_PREFIX = {"gateways", "late_network"}
 """Maps whose keys are prefixes."""

@@ -27,7 +27,7 @@ from lazulite.drivers.linux.state import (
 )
 
 Found = Iterator[tuple[Key, Item]]
-_RULED = ("router", "edge", "detour", "tap", "internet")
+_RULED = ("router", "edge", "detour", "internet")
 """Roles of namespaces that have a ruleset."""
 _BODY = re.compile(r"(b[0-9a-f]{12})_\w+")
 _RULESET = {"Chain", "ListBody", "Declared", "FilledMap", "Skeleton", "Element", "FlowTables"}

@@ -77,7 +77,7 @@ def _chosen(scene: Scene, frontend: Frontend, router: str, number: int, mac: str
 def loop(vrf: str, label: str, origin: str) -> Items:
     """The router's link to itself."""
     router = names.router(vrf)
-    link = Veth(LINK_MAC, router, names.LOOP_IN, LINK_MAC, True, label)
+    link = Veth(LINK_MAC, router, names.LOOP_IN, LINK_MAC, True, label, names.JUMBO_MTU)
     yield put(router, link, names.LOOP_OUT, origin=origin)
     yield put(router, steered(names.LOOP_IN), "netdev", f"steer_{names.LOOP_IN}", origin=origin)
     for word in FAMILY.values():

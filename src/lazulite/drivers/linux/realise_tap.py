@@ -1,26 +1,22 @@
 """Copies of a port's packets, on their way to a collector: entries to kernel objects. Pure; see :mod:`skeleton_tap`.
 
-The interface of a tapped port duplicates each frame into a tunnel of its own, whose datagrams leave from a namespace
-beside the router. From there they enter the router of the collector like anybody's, by a link that no list hangs on.
+The interface of a tapped port duplicates each frame into a tunnel of its own, whose datagrams leave in the router of
+the collector's network, be it another one: they meet its system routes, the filter of the peering and the collector's
+lists, and no list or route of the port.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from lazulite.drivers.linux import names
-from lazulite.drivers.linux.netlink import MAIN
-from lazulite.drivers.linux.realise_steering import LINK_MAC
-from lazulite.drivers.linux.scene import Items, Scene, attached, host_prefix, put
-from lazulite.drivers.linux.state import Address, Chain, Declared, Element, Namespace, Skeleton, Veth, Vxlan, towards
+from lazulite.drivers.linux import names, skeleton_tap
+from lazulite.drivers.linux.scene import Items, Scene, attached, put
+from lazulite.drivers.linux.state import Address, Chain, Element, Vxlan
 from lazulite.forwarding.copying import source_address
 from lazulite.forwarding.model import Port, Tap, TapSource, Vrf
-from lazulite.values import IPAddress
 
 _WORD = "ip"
-_NOBODY = 0xF0000000
-"""Network of addresses that are nobody's, which tell tunnels apart before they write what they shall."""
-_PRIVATE_PORT = 0x8000
 _FIRST, _LAST = -300, 300
 """Priorities: before all else that an interface's own hooks do with what a workload sends, after all of it with what it
 gets."""
@@ -36,31 +32,19 @@ def source(scene: Scene, name: str) -> Items:
     address = source_address(port)
     if not isinstance(address, IPv4Address):
         return
-    scene.demand(way, port.vrf, tap.vrf)
-    scene.demand(towards_collector, port.vrf, tap.vrf, tap.address)
+    scene.demand(collected, tap.vrf)
     scene.demand(errors, tap.vrf, tap.identifier)
-    router, space, origin = names.router(port.vrf), names.tap(port.vrf), entry.origin
-    nic, mirror = names.nic(port.guid), names.mirror(port.guid)
-    said = _tunnel(address, str(tap.address), space)
-    yield put(space, Address("lo"), f"{said.local}/32", origin=origin)
+    router, there, origin = names.router(port.vrf), names.router(tap.vrf), entry.origin
+    mirror, error = names.mirror(port.guid), skeleton_tap.about(tap.identifier)[0]
+    said = _tunnel(address, str(tap.address), there if there != router else "")
+    yield put(there, Address("lo", hidden=True), f"{said.local}/32", origin=origin)
     yield put(router, said, mirror, origin=origin)
-    become = (
-        f"ip saddr set {address}",
-        f"@th,16,16 set {tap.port}",
-        f"@th,96,24 set {tap.identifier:#x}",
-        "accept",
-    )
-    yield put(space, Chain(become), _WORD, mirror, origin=origin)
-    yield put(space, Element(f"goto {mirror}"), _WORD, "sources", f"{said.local} . {said.port}", origin=origin)
-    about = Element(f"goto {_errors(tap.identifier)}")
-    yield put(names.router(tap.vrf), about, _WORD, "copied", address, origin=origin)
-    copy = f'dup to "{mirror}"'
-    for hook, priority, rule in (
-        ("ingress", _FIRST, copy),
-        ("egress", _LAST, f"meta mark != {names.COPY} {copy}"),
-    ):
-        on = f'filter hook {hook} device "{nic}" priority {priority}'
-        yield put(router, Chain((rule,), on, (nic, mirror)), "netdev", f"{hook}_{mirror}", origin=origin)
+    become = tuple(_become(scene, port, address, tap))
+    yield put(there, Chain(become), _WORD, f"copy_{mirror}", origin=origin)
+    known = f"{said.local} . {said.port}"
+    yield put(there, Element(f"goto copy_{mirror}"), _WORD, "copy_sources", known, origin=origin)
+    yield put(there, Element(f"goto {error}"), _WORD, "copy_senders", address, origin=origin)
+    yield from _duplicates(router, names.nic(port.guid), mirror, origin)
 
 
 def _reached(scene: Scene, vrf: str, tap: Tap) -> bool:
@@ -73,48 +57,39 @@ def _reached(scene: Scene, vrf: str, tap: Tap) -> bool:
 def _tunnel(address: IPv4Address, remote: str, underlay: str) -> Vxlan:
     """The tunnel of a port: two of one namespace never have the same identifier and port, as the kernel wants it."""
     number = int(address)
-    local = IPv4Address(_NOBODY | number & 0x0FFFFFFF)
-    return Vxlan(_PRIVATE_PORT | number >> 24, number & 0xFFFFFF, str(local), remote, underlay)
+    local = IPv4Address(skeleton_tap.NOBODY | number & 0x0FFFFFFF)
+    return Vxlan(skeleton_tap.PRIVATE_PORT | number >> 24, number & 0xFFFFFF, str(local), remote, underlay)
 
 
-def way(scene: Scene, vrf: str, target: str) -> Items:
-    """Where the copies of a VRF become datagrams, and their link to a router."""
-    space, router = names.tap(vrf), names.router(target)
-    entry = scene.get(Vrf, target)
-    origin = entry.origin if entry is not None else ""
-    yield put(space, Namespace("tap"), origin=origin)
-    yield put(space, Skeleton("tap"), origin=origin)
-    link = Veth(LINK_MAC, router, names.tap_link(vrf), LINK_MAC, True, "tap", names.JUMBO_MTU)
-    yield put(space, link, names.collecting(target), origin=origin)
-    verdict = "accept" if target == vrf else f"jump from_{names.peer(vrf)}"
-    yield put(router, Element(verdict), _WORD, "links", names.tap_link(vrf), origin=origin)
-    scene.demand(marked, target)
+def _become(scene: Scene, port: Port, address: IPv4Address, tap: Tap) -> Iterator[str]:
+    """What a tunnel writes becomes what the tap says. By its mark a copy is known, and not copied again; by a frontend
+    it goes without one, because balancing is for packets that follow the system's routes."""
+    yield f"ip saddr set {address}"
+    yield f"@th,16,16 set {tap.port}"
+    yield f"@th,96,24 set {tap.identifier:#x}"
+    if scene.frontend_at(tap.vrf, tap.address) is None:
+        yield f"meta mark set {names.COPY}"
+    yield "accept" if tap.vrf == port.vrf else f"goto from_{names.peer(port.vrf)}"
 
 
-def marked(scene: Scene, vrf: str) -> Items:
-    """In a router that copies come to: they are known as such where they leave it, and are not copied again. Errors that
-    collectors send about them are looked for: they would be copied, and their copies be in error."""
-    router = names.router(vrf)
-    rule = Chain((f'iifname "t*" meta mark set {names.COPY}',), "filter hook postrouting priority 320")
-    yield put(router, rule, _WORD, "copies")
-    yield put(router, Declared("map { type ipv4_addr : verdict; }"), _WORD, "copied")
-    sent_back = "icmp type destination-unreachable ip daddr vmap @copied"
-    yield put(router, Chain((sent_back,), "filter hook prerouting priority -460"), _WORD, "copies_back")
+def _duplicates(router: str, nic: str, mirror: str, origin: str) -> Items:
+    """What an interface of a router sends and gets, put into a tunnel. The mark of a packet that is about to leave
+    chose its route; its duplicate has the system's."""
+    copy = f'dup to "{mirror}"'
+    hooks = ("ingress", _FIRST, copy), ("egress", _LAST, f"meta mark != {names.COPY} meta mark set 0 {copy}")
+    for hook, priority, rule in hooks:
+        on = f'filter hook {hook} device "{nic}" priority {priority}'
+        yield put(router, Chain((rule,), on, (nic, mirror)), "netdev", f"{hook}_{mirror}", origin=origin)
+
+
+def collected(scene: Scene, vrf: str) -> Items:
+    """What a router has that copies come to."""
+    for name, spec in skeleton_tap.ruleset():
+        yield put(names.router(vrf), spec, _WORD, name)
+    yield put(names.router(vrf), Element("accept"), _WORD, "links", names.LOOP_OUT)
 
 
 def errors(scene: Scene, vrf: str, identifier: int) -> Items:
-    """Errors about copies of a tap end in the router of the collector: who is named as their sender never sent them.
-
-    The offsets are in bits from the header of the error, which quotes headers of IPv4, UDP and VXLAN.
-    """
-    quoted = f"@th,64,8 0x45 @th,136,8 17 @th,288,8 0x08 @th,320,24 {identifier:#x} drop"
-    yield put(names.router(vrf), Chain((quoted,)), _WORD, _errors(identifier))
-
-
-def _errors(identifier: int) -> str:
-    return f"copy_error_{identifier}"
-
-
-def towards_collector(scene: Scene, vrf: str, target: str, address: IPAddress) -> Items:
-    """The route of the copies to one address."""
-    yield put(names.tap(vrf), towards(names.collecting(target)), MAIN, host_prefix(address))
+    """What errors about copies of a tap meet in the router of the collector."""
+    name, spec = skeleton_tap.about(identifier)
+    yield put(names.router(vrf), spec, _WORD, name)

@@ -18,8 +18,6 @@ from lazulite.drivers.linux import names, nfnetlink
 from lazulite.drivers.linux.names import ARP_TABLE, BALANCED, INSIDE, OUTSIDE
 from lazulite.drivers.linux.skeleton_detour import BESIDE_DETOUR, DETOUR, DETOUR_6
 from lazulite.drivers.linux.skeleton_edge import COUNTING, EDGE
-from lazulite.drivers.linux.skeleton_tap import TAP
-from lazulite.forwarding import copying
 
 TABLE = "lz"
 VERSION = "3"
@@ -312,15 +310,6 @@ def internet() -> str:
     return "".join(tables) + "table netdev lz {\n}\n"
 
 
-def tap() -> str:
-    """The tables of a namespace where copies become datagrams. The hash is in the upper half of its four bytes, which is
-    the one that is written."""
-    span, first = copying.PORTS << 16, copying.FIRST_PORT << 16
-    gateway = f"0x{names.GATEWAY_MAC.replace(':', '')}"
-    sizes = {"span": span, "first": first, "seed": copying.SEED, "port": copying.FIRST_PORT}
-    return TAP.format(version=VERSION, gateway=gateway, **sizes)
-
-
 def counting() -> str:
     """Where an edge counts what really left: after the kernel has confirmed a flow, or refused to."""
     return COUNTING
@@ -345,7 +334,7 @@ def edge_rules(version: int) -> list[bytes]:
 
 
 def _declared(word: str) -> frozenset[str]:
-    texts = [router(4, 240), edge(4), detour(4), detour(6), BESIDE_DETOUR, arp(), steering(), counting(), tap()]
+    texts = [router(4, 240), edge(4), detour(4), detour(6), BESIDE_DETOUR, arp(), steering(), counting()]
     return frozenset(n for text in texts for n in re.findall(rf"^  {word} (\w+) \{{", text, re.MULTILINE))
 
 

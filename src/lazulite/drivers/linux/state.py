@@ -13,13 +13,13 @@ Key: TypeAlias = tuple[str, str, str]
 
 
 class Namespace(msgspec.Struct, frozen=True):
-    """A network namespace; ``role`` decides its settings: ``router edge detour tap internet guest``."""
+    """A network namespace; ``role`` decides its settings: ``router edge detour internet guest``."""
 
     role: str
 
 
 class Skeleton(msgspec.Struct, frozen=True):
-    """The fixed ruleset of a router (with its flow timeout), an edge, a detour, a tap or the Internet."""
+    """The fixed ruleset of a router (with its flow timeout), an edge, a detour or the Internet."""
 
     role: str
     idle_s: int = 0
@@ -55,7 +55,10 @@ class Veth(msgspec.Struct, frozen=True):
 
 
 class Address(msgspec.Struct, frozen=True):
+    """*hidden*: the kernel never chooses it for a packet's source."""
+
     interface: str
+    hidden: bool = False
 
 
 class Neighbour(msgspec.Struct, frozen=True):

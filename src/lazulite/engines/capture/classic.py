@@ -109,11 +109,13 @@ def _filter(made: _Assembly, asked: CaptureFilter, no: str) -> None:
 
 def _packet(made: _Assembly, asked: CaptureFilter, version: int, no: str) -> None:
     local, remote = (_of(version, networks) for networks in (asked.local, asked.remote))
-    if (asked.local and not local) or (asked.remote and not remote):
+    portless = asked.protocol is not None and not asked.protocol.has_ports
+    asks_ports = bool(asked.local_ports or asked.remote_ports)
+    if (asked.local and not local) or (asked.remote and not remote) or (asks_ports and portless):
         made.go(no)
         return
     _protocol(made, asked, version, no)
-    if not (local or remote or asked.local_ports or asked.remote_ports):
+    if not (local or remote or asks_ports):
         return
     received, done = made.new(), made.new()
     made.add(_LOAD_WORD, _DIRECTION)

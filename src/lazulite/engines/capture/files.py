@@ -66,11 +66,13 @@ class Pcapng:
         return _block(1, struct.pack("<HHI", _ETHERNET, 0, self._cut) + options + resolution + _END_OF_OPTIONS)
 
     def record(self, packet: Packet, comment: str = "") -> bytes:
-        data = packet.data
-        fixed = struct.pack("<IIIII", packet.source, packet.at >> 32, packet.at & 0xFFFFFFFF, len(data), packet.length)
-        flags = _option(2, struct.pack("<I", _OUTBOUND if packet.sent else _INBOUND))
-        said = _option(1, comment.encode()) if comment else b""
-        return _block(6, fixed + _padded(data) + said + flags + _END_OF_OPTIONS)
+        at, source, sent, length, data = packet
+        padding, end = -len(data) % 4, _SENT if sent else _GOT
+        if comment:
+            end = _option(1, comment.encode()) + end
+        size = _PACKET.size + len(data) + padding + len(end) + 4
+        head = _PACKET.pack(6, size, source, at >> 32, at & 0xFFFFFFFF, len(data), length)
+        return b"".join((head, data, _ZEROS[:padding], end, _LENGTH.pack(size)))
 
     def trailer(self, at: int, counts: Sequence[tuple[int, int]]) -> bytes:
         return b"".join(_statistics(n, at, *both) for n, both in enumerate(counts))
@@ -92,3 +94,7 @@ def _option(code: int, value: bytes) -> bytes:
 
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
+
+
+_PACKET, _LENGTH, _ZEROS = struct.Struct("<IIIIIII"), struct.Struct("<I"), bytes(3)
+_SENT, _GOT = (_option(2, _LENGTH.pack(way)) + _END_OF_OPTIONS for way in (_OUTBOUND, _INBOUND))

@@ -173,4 +173,6 @@ class ConnectionMonitor(Properties, frozen=True):
         return not self.auto_start if self.stopped is None else self.stopped
 
 
-KINDS = (Kind("Microsoft.Network/networkWatchers/connectionMonitors", ConnectionMonitor, located=False),)
+KINDS = (
+    Kind("Microsoft.Network/networkWatchers/connectionMonitors", ConnectionMonitor, located=False, deleted_status=204),
+)

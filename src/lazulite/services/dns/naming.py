@@ -10,8 +10,8 @@ from lazulite.resources.view import View
 from lazulite.services.dns.model import APEX, SETS, Dnssec, Zone
 
 TOP_LEVELS = ("com", "net", "org", "info")
-ALIASES = frozenset({"A", "AAAA", "CNAME"})
-"""Types that can be aliases. Source: "Azure DNS alias records overview"."""
+ALIASES, ADDRESSES = frozenset({"A", "AAAA", "CNAME"}), frozenset({"A", "AAAA"})
+"""Types that can be aliases, and those of them that are addresses. Source: "Azure DNS alias records overview"."""
 PLATFORM_SET = 1
 """The set of servers that serves what is Azure's own, and the first that users' zones get."""
 

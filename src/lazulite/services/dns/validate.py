@@ -19,9 +19,10 @@ from lazulite.services.dns.model import (
     SoaSet,
     Zone,
 )
-from lazulite.services.dns.naming import ALIASES, siblings
+from lazulite.services.dns.naming import ADDRESSES, ALIASES, siblings
 from lazulite.services.dns.refusals import BAD, alone, fits, located, shape
 from lazulite.services.service import Lab
+from lazulite.services.traffic_manager.model import Profile
 
 _PUBLIC_ADDRESSES = "microsoft.network/publicipaddresses"
 _PROFILES = "microsoft.network/trafficmanagerprofiles"
@@ -39,6 +40,7 @@ def resource(new: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
     yield from _name(new, view)
     yield from _apex(new, view)
     yield from _alias(new)
+    yield from _profile(new, view)
 
 
 def _zone(new: Resource[Zone]) -> Iterator[Violation]:
@@ -113,6 +115,17 @@ def _alias(new: Resource[Any]) -> Iterator[Violation]:
             yield Violation(BAD, message, place)
     elif kind not in (_PUBLIC_ADDRESSES, _PROFILES, *_ENDPOINTS):
         yield Violation(BAD, f"An alias record set cannot point to a resource of type {target.target.kind}.", place)
+
+
+def _profile(new: Resource[Any], view: View) -> Iterator[Violation]:
+    """An address is one of the profile's own. Source: "Azure DNS alias records overview", Traffic Manager profiles."""
+    found = view.get(new.properties.target_resource, Profile)
+    if found is not None and new.properties.rtype in ADDRESSES and found.properties.azure_endpoints:
+        message = (
+            f"The Traffic Manager profile '{found.id.name}' has an Azure endpoint: an alias of type "
+            f"{new.properties.rtype} can point to a profile with external endpoints only."
+        )
+        yield Violation(BAD, message, "properties.targetResource")
 
 
 def deletable(gone: Resource[Any], view: View) -> Iterator[Violation]:

@@ -76,6 +76,7 @@ KINDS = (
         "Microsoft.Network/networkWatchers/flowLogs",
         FlowLog,
         located=False,
+        deleted_status=204,
         envelope=frozenset({"identity"}),
     ),
 )

@@ -22,8 +22,9 @@ from lazulite.services.virtual_network.model import IpConfiguration, NetworkInte
 from lazulite.services.virtual_network.peering import peers
 from lazulite.values import Flow, IPAddress, Protocol
 
-PROBES, PROBES_OF_ONE_PORT = 100, 10
-"""How many connections; those from one port wait for each other. Source: facts/network-watcher.md, connection
+PROBES, AT_ONCE, PATIENCE_S = 10, 5, 3.0
+"""How many connections, how many of them at a time, and how long each may take: a second try of the kernel's is in it,
+so that a listener with a short queue is not taken for a lossy way. Source: facts/network-watcher.md, connection
 troubleshoot: at most 100."""
 _HTTP_PORT, _HTTPS_PORT = 80, 443
 _PORT = Bounds(0, 65535)
@@ -171,7 +172,9 @@ def _wish(asked: CheckQuestion, target: _Target) -> dict[str, Any]:
         "port": target.port,
         "path": target.path,
         "version": asked.version,
-        "count": PROBES_OF_ONE_PORT if asked.source.port else PROBES,
+        "count": PROBES,
+        "at_once": AT_ONCE,
+        "timeout_s": PATIENCE_S,
         "source_port": asked.source.port or 0,
         "headers": {h.name: h.value for h in web.headers},
         "statuses": [[s, s] for s in web.valid_status_codes],

@@ -18,4 +18,4 @@ class NetworkWatcher(Properties, frozen=True):
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
-KINDS = (Kind("Microsoft.Network/networkWatchers", NetworkWatcher),)
+KINDS = (Kind("Microsoft.Network/networkWatchers", NetworkWatcher, deleted_status=204),)

@@ -93,4 +93,4 @@ class PacketCapture(Properties, frozen=True):
         return self.storage_location.local_path or self.storage_location.file_path or ""
 
 
-KINDS = (Kind("Microsoft.Network/networkWatchers/packetCaptures", PacketCapture, located=False),)
+KINDS = (Kind("Microsoft.Network/networkWatchers/packetCaptures", PacketCapture, located=False, deleted_status=204),)

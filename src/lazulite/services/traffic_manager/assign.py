@@ -15,6 +15,8 @@ _LISTS = ("azure_endpoints", "external_endpoints", "nested_endpoints")
 
 
 def resource(new: Resource[Any], old: Resource[Any] | None, view: View, lab: Lab) -> Resource[Any]:
+    if not isinstance(new.properties, Profile):
+        return new
     said: Profile = new.properties
     returns = said.max_return
     if returns is None and said.traffic_routing_method == "MultiValue":

@@ -20,10 +20,8 @@ from lazulite.forwarding.model import (
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource
 from lazulite.resources.view import View
-from lazulite.services import geography
 from lazulite.services.dns.addresses import RESOLVER
 from lazulite.services.dns.platform import infrastructure, platform, platform_zone
-from lazulite.services.lab.model import Client
 from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.traffic_manager.model import (
@@ -37,7 +35,7 @@ from lazulite.services.traffic_manager.model import (
 from lazulite.services.traffic_manager.ranges import networks
 from lazulite.services.traffic_manager.refusals import address_of, normalised
 from lazulite.services.traffic_manager.stopped import enabled, inactive, reached
-from lazulite.services.virtual_network.model import VirtualNetwork
+from lazulite.services.traffic_manager.whereabouts import sources
 from lazulite.values import IPAddress, IPNetwork
 
 SITE = "traffic-manager|site"
@@ -156,24 +154,9 @@ def site(view: View) -> Iterable[InternetHost]:
 
 def places(view: View) -> Iterator[Place]:
     """Where lab clients and the networks of machines are."""
-    known = geography.regions()
-    for client in view.all(Client):
-        said = client.properties
-        region = known.get((said.subdivision or said.country).upper())
-        if said.ip_address is not None:
-            where = (region.latitude, region.longitude) if region is not None else (0.0, 0.0)
-            if said.latitude is not None and said.longitude is not None:
-                where = (said.latitude, said.longitude)
-            ways = geography.latencies(*where) | {normalised(k): float(v) for k, v in (said.latencies or {}).items()}
-            codes = geography.around(region.code if region is not None else "")
-            yield Place(client.id.key, _alone(said.ip_address), codes, tuple(ways.items()), client.id.text)
-    for network in view.all(VirtualNetwork):
-        address = network.properties.default_outbound_address
-        home = geography.AZURE.get(network.location or "")
-        if address is not None and home is not None:
-            ways = geography.latencies(home[0], home[1])
-            codes = geography.around(home[2])
-            yield Place(network.id.key, _alone(address), codes, tuple(ways.items()), network.id.text)
+    for source in sources(view):
+        ways = tuple(source.latencies.items())
+        yield Place(source.key, _alone(source.address), source.codes, ways, source.origin)
 
 
 def _alone(address: IPAddress) -> IPNetwork:

@@ -137,8 +137,8 @@ class Profile(Properties, frozen=True):
     azure_endpoints: tuple[Child[AzureEndpoint], ...] = ()
     external_endpoints: tuple[Child[ExternalEndpoint], ...] = ()
     nested_endpoints: tuple[Child[NestedEndpoint], ...] = ()
-    traffic_view_enrollment_status: Annotated[Switch, UNSUPPORTED] = "Disabled"
-    """A heat map of latencies that clients measured: nobody measures here."""
+    traffic_view_enrollment_status: Switch = "Disabled"
+    """Whether there is a heat map."""
     allowed_endpoint_record_types: Annotated[
         tuple[Literal["DomainName", "IPv4Address", "IPv6Address", "Any"], ...], OMITTED_WHEN_EMPTY
     ] = ()
@@ -152,7 +152,25 @@ class Profile(Properties, frozen=True):
         return tuple(sorted(every, key=lambda e: (e.properties.priority or 0, e.name.lower())))
 
 
+class MetricsKey(Properties, frozen=True):
+    """What a page has to say for itself when it reports how far it is from Azure's regions. One a subscription."""
+
+    key: Annotated[str | None, READ_ONLY] = None
+
+
 KINDS = (
+    Kind(
+        "Microsoft.Network/trafficManagerUserMetricsKeys",
+        MetricsKey,
+        located=False,
+        tracked=False,
+        name_pattern="default",
+        asynchronous=False,
+        of_subscription=True,
+        bodiless=True,
+        updated_status=201,
+        deleted={"boolean": True},
+    ),
     Kind(
         "Microsoft.Network/trafficManagerProfiles",
         Profile,

@@ -6,6 +6,7 @@ Source: "Traffic Manager endpoint monitoring", endpoint and profile status table
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2s
 from typing import Any
 
 from lazulite.resources.ids import ResourceId
@@ -20,6 +21,7 @@ from lazulite.services.traffic_manager.model import (
     AzureEndpoint,
     Endpoint,
     ExternalEndpoint,
+    MetricsKey,
     NestedEndpoint,
     Profile,
 )
@@ -39,6 +41,11 @@ def profile(found: Resource[Profile], view: View, observations: Observations) ->
         "dnsConfig": encode(said.dns_config) | {"fqdn": fqdn},
         "monitorConfig": encode(said.monitor_config) | {"profileMonitorStatus": state},
     }
+
+
+def metrics_key(found: Resource[MetricsKey], view: View, observations: Observations) -> Mapping[str, Any]:
+    """A key that is made again is another."""
+    return {"key": blake2s(found.guid.encode(), person=b"metrics", digest_size=16).hexdigest()}
 
 
 def endpoint(part: Resource[Any], view: View, observations: Observations) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from lazulite.forwarding.domain import encode
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
+from lazulite.services.dns.model import AaaaSet, ASet
 from lazulite.services.service import Lab
 from lazulite.services.traffic_manager import refusals
 from lazulite.services.traffic_manager.model import (
@@ -16,6 +17,7 @@ from lazulite.services.traffic_manager.model import (
     MAX_STATUSES,
     SUFFIX,
     TIMEOUTS_S,
+    MetricsKey,
     MonitorConfig,
     Profile,
 )
@@ -27,6 +29,8 @@ _MONITOR = "properties.monitorConfig"
 
 
 def resource(new: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
+    if isinstance(new.properties, MetricsKey):
+        return
     said: Profile = new.properties
     if new.location != "global":
         message = (
@@ -42,8 +46,21 @@ def resource(new: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
     if len(said.endpoints) > MAX_ENDPOINTS:
         message = f"A profile can have {MAX_ENDPOINTS} endpoints, not {len(said.endpoints)}."
         yield Violation(BAD, message, "properties.endpoints")
+    yield from _aliased(new, view)
     yield from refusals.endpoints(new, view, lab)
     yield from refusals.together(new, view)
+
+
+def _aliased(new: Resource[Profile], view: View) -> Iterator[Violation]:
+    """Source: "Azure DNS alias records overview", Traffic Manager profiles."""
+    if not new.properties.azure_endpoints:
+        return
+    for alias in (*view.referrers(new.id, ASet), *view.referrers(new.id, AaaaSet)):
+        message = (
+            f"The alias record set '{alias.id.text}' of type {alias.properties.rtype} points to the profile "
+            f"'{new.id.name}', which can therefore have external endpoints only."
+        )
+        yield Violation(BAD, message, "properties.endpoints")
 
 
 def _name(new: Resource[Profile], view: View) -> Iterator[Violation]:

@@ -17,7 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-WISHES_AT_ONCE = 8
+_WISHES_AT_ONCE = 8
 DEFAULTS: dict[str, Any] = {
     "protocol": "tcp", "host": "", "port": 0, "count": 1, "timeout_s": 1.0, "version": 0, "source": "",
     "source_port": 0, "method": "GET", "path": "/", "headers": {}, "statuses": [], "refused": False, "at_once": 20,
@@ -201,7 +201,7 @@ def summary(addresses: list[str], done: list[dict[str, Any]], issue: str, why: s
 def main() -> None:
     words = json.loads(sys.argv[1] if len(sys.argv) > 1 else sys.stdin.read())
     if isinstance(words, list):
-        with ThreadPoolExecutor(max(1, min(WISHES_AT_ONCE, len(words)))) as pool:
+        with ThreadPoolExecutor(max(1, min(_WISHES_AT_ONCE, len(words)))) as pool:
             json.dump(list(pool.map(lambda w: measured({**DEFAULTS, **w}), words)), sys.stdout)
     else:
         json.dump(measured({**DEFAULTS, **words}), sys.stdout)
