@@ -14,7 +14,7 @@ M = TypeVar("M")
 
 
 class Controller:
-    """One connection. What was observed accumulates in ``guests`` and ``scripts``."""
+    """One connection. What was observed accumulates in ``guests``, ``scripts`` and ``reports``."""
 
     def __init__(self, directory: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -27,6 +27,7 @@ class Controller:
             raise
         self.guests: dict[str, Any] = {}
         self.scripts: dict[str, Any] = {}
+        self.reports: dict[str, Any] = {}
 
     def send(self, message: Request) -> None:
         self._socket.sendall(frame(message))
@@ -53,6 +54,7 @@ class Controller:
         if isinstance(told, Observed):
             self.guests.update(told.guests)
             self.scripts.update(told.scripts)
+            self.reports.update(told.reports)
         return told
 
     def _exactly(self, count: int) -> bytes | None:

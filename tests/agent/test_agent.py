@@ -9,7 +9,9 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 
+import msgspec
 import pytest
 
 from lazulite.agent.protocol import (
@@ -29,7 +31,7 @@ from lazulite.agent.protocol import (
 )
 from lazulite.drivers.linux import anchor, guests
 from lazulite.drivers.linux.guests import Init
-from lazulite.forwarding.model import Script
+from lazulite.forwarding.model import Check, Monitor, Script
 from tests.agent.controller import Controller
 from tests.agent.entries import client, guest
 from tests.packets.owner import PATIENCE_S, Owner, eventually, kinds, owner
@@ -242,3 +244,27 @@ def test_it_ends_with_the_anchor(lab: Lab) -> None:
     while controller.receive() is not None:
         assert not controller.scripts
     eventually(lambda: anchor.find(lab.owner.directory) is None)
+
+
+def test_a_monitor_goes_on_and_knows_what_it_measured_when_its_agent_is_killed(lab: Lab) -> None:
+    one = client("one")
+    other = msgspec.structs.replace(client("other"), guid="2", addresses=(ip_address("198.18.0.10"),))
+    check = Check("ping", one.name, "icmp", other.addresses[0], interval_s=1)
+    entries = [one, other, Monitor("m", "m", (check,), "g")]
+
+    def results(controller: Controller) -> list[str]:
+        report = controller.reports.get("m")
+        return [at for at, _ in report["checks"]["ping"]["last"]] if report else []
+
+    first = lab.connect()
+    first.ask(Load("e", 1, entries), Applied)
+    told_until(first, lambda: len(results(first)) >= 2)
+    ping = first.reports["m"]["checks"]["ping"]
+    assert (ping["state"], ping["reason"]) == ("Pass", "")
+    lab.kill_agent(signal.SIGKILL)
+    lab.launch()
+    second = lab.connect()
+    second.ask(Load("e", 1, entries), Applied)
+    told_until(second, lambda: len(results(second)) > len(results(first)))
+    assert results(second)[:1] == results(first)[:1]
+    assert second.reports["m"]["started"] == first.reports["m"]["started"]

@@ -228,11 +228,12 @@ class Monitors:
             self._telling = asyncio.create_task(self._tell_soon())
 
     async def _tell_soon(self) -> None:
-        """Tell at once, and then not again before a pause."""
+        """Tell at once, and then not again before a pause. What was told, the next agent knows: it is kept first."""
         while self._news:
             news, self._news = self._news, set()
-            self._tell(Observed(reports={name: self._report(name) for name in sorted(news)}))
+            reports = {name: self._report(name) for name in sorted(news)}
             await self._save()
+            self._tell(Observed(reports=reports))
             await asyncio.sleep(PAUSE_S)
         self._telling = None
 
