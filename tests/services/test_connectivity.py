@@ -16,11 +16,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lazulite.analysis import Index, round_trip
-from lazulite.forwarding.model import AccessList, Port
+from lazulite.forwarding.model import AccessList, ForwardingModel, Port
 from lazulite.services.network_watcher import connectivity
-from tests.analysis.build import access_list, flow, host, index, port, route, table, vrf
+from lazulite.values import Flow
+from tests.analysis.build import access_list, flow, host, index, peered, port, route, table, vrf
+from tests.analysis.networks import flows, networks, patient
 
 NET = vrf("net", "10.1.0.0/16", snat="198.18.0.9")
 SYSTEM = (route("10.1.0.0/16 local"), route("0.0.0.0/0 internet"), route("172.16.0.0/12 none"))
@@ -192,6 +196,95 @@ def test_a_system_route_that_drops_is_told_from_one_of_the_users() -> None:
     known = index(NET, table("net", *SYSTEM), port("vm", "10.1.1.4/24"))
     answer = answered(known, "vm", "tcp 10.1.1.4 > 172.31.0.100:80", FAILED)
     assert issues(answer) == {"10.1.1.4": [issue("Outbound", "UserDefinedRoute", "RouteType=System")]}
+
+
+SPOKE = vrf("spoke", "10.2.0.0/16")
+BOTH = (*SYSTEM, route("10.2.0.0/16 peering", target="spoke"))
+BACK = (route("10.2.0.0/16 local"), route("10.1.0.0/16 peering", target="net"))
+
+
+def spoke(*back: Any, **link: bool) -> list[Any]:
+    """10.1.1.4 and, over a peering, 10.2.0.4."""
+    ends = [*port("vm", "10.1.1.4/24"), *port("db", "10.2.0.4/24", "spoke")]
+    return [NET, SPOKE, table("net", *BOTH), table("spoke", *(back or BACK)), peered(NET, SPOKE, spoke=link), ends]
+
+
+def test_the_end_of_a_peering_that_lets_nothing_in_is_blamed_on_the_way_out_of_the_source() -> None:
+    answer = answered(index(*spoke(access=False)), "vm", "tcp 10.1.1.4 > 10.2.0.4:80", FAILED)
+    ((address, (found,)),) = issues(answer).items()
+    assert (address, found["origin"], found["type"]) == ("10.1.1.4", "Outbound", "Platform")
+    assert found["context"][0]["value"].startswith("peering refused")
+
+
+def test_an_answer_that_does_not_come_back_is_blamed_on_who_answers() -> None:
+    entries = spoke(BACK[0], route("10.1.0.0/16 none user"))
+    answer = answered(index(*entries), "vm", "tcp 10.1.1.4 > 10.2.0.4:80", FAILED)
+    assert hops(answer)[-1][:2] == ("VnetLocal", "10.2.0.4")
+    assert issues(answer) == {"10.2.0.4": [issue("Outbound", "UserDefinedRoute", "RouteType=User")]}
+
+
+def test_an_address_of_the_network_that_nobody_has_is_a_destination_unknown() -> None:
+    known = index(NET, table("net", *SYSTEM), port("vm", "10.1.1.4/24"))
+    answer = answered(known, "vm", "tcp 10.1.1.4 > 10.1.9.9:80", FAILED)
+    assert hops(answer)[-1] == ("Destination", "10.1.9.9", "Unknown")
+    assert issues(answer) == {"10.1.1.4": [issue("Outbound", "UserDefinedRoute", "RouteType=System")]}
+
+
+def test_a_machine_that_asks_itself_is_its_own_destination() -> None:
+    known = index(NET, table("net", *SYSTEM), port("vm", "10.1.1.4/24"))
+    answer = answered(known, "vm", "tcp 10.1.1.4 > 10.1.1.4:80", ANSWERED)
+    assert hops(answer) == [("Source", "10.1.1.4", "vm")]
+    assert (answer["connectionStatus"], answer["hops"][0]["links"]) == ("Reachable", [])
+
+
+def test_a_public_destination_that_a_rule_stops_is_still_on_the_internet() -> None:
+    known = index(
+        NET,
+        table("net", *SYSTEM),
+        port("vm", "10.1.1.4/24", egress=("nsg",)),
+        denying("nsg", "securityRules/No"),
+        host("bing", "198.18.7.7"),
+    )
+    answer = answered(known, "vm", "tcp 10.1.1.4 > 198.18.7.7:80", FAILED)
+    assert hops(answer)[-1] == ("Internet", "198.18.7.7", "Internet")
+    assert issues(answer) == {"10.1.1.4": [issue("Outbound", "NetworkSecurityRule", "RuleName=UserRule_No")]}
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        pytest.param(f"{GROUP}/securityRules/web", "UserRule_web", id="a rule of the user's"),
+        pytest.param(f"{GROUP}/defaultSecurityRules/DenyAllInBound", "DefaultRule_DenyAllInBound", id="one of Azure's"),
+        pytest.param(
+            f"{GROUP}/DefaultSecurityRules/AllowVnetInBound", "DefaultRule_AllowVnetInBound", id="in any case"
+        ),
+    ],
+)
+def test_what_rules_are_called(origin: str, name: str) -> None:
+    assert connectivity.rule_name(origin) == name
+
+
+SILENT = FAILED | {"reason": "no answer"}
+
+
+@patient
+@given(networks(), flows, st.data())
+def test_every_answer_is_a_chain_with_one_to_blame_or_nobody(network: ForwardingModel, asked: Flow, data: Any) -> None:
+    known = Index(network)
+    sender = data.draw(st.sampled_from(sorted(network.all(Port))))
+    asked = msgspec.structs.replace(asked, src=network.all(Port)[sender].addresses[0])
+    trip = round_trip(known, sender, asked)
+    told: dict[str, Any] = msgspec.to_builtins(
+        {"forward": trip.forward, "reply": trip.reply, "passes": trip.established}, enc_hook=str
+    )
+    for probe, blamed in ((SILENT, 1), (ANSWERED, 0)):
+        answer = connectivity.information(told, probe, owner(known))
+        assert answer["hops"][0]["type"] == "Source"
+        assert sum(len(h["issues"]) for h in answer["hops"]) == blamed
+        ids = [h["id"] for h in answer["hops"]]
+        assert [i for h in answer["hops"] for i in h["nextHopIds"]] == ids[1:]
+        assert [i for h in answer["hops"] for i in h["previousHopIds"]] == ids[:-1]
+        assert answer["connectionStatus"] == ("Unreachable" if blamed else "Reachable")
 
 
 # What the program finds out, on loopback.

@@ -123,7 +123,7 @@ def _with_issue(
     issue = _blame("Inbound" if way["disposition"] == "denied in" else "Outbound", way["disposition"], at["steps"][-1])
     blamed = max((i for i, h in enumerate(hops) if h.port and h.port == at["port"]), default=None)
     if blamed is None:  # between two machines: the last one that let it go
-        met = {h["port"] for h in way["hops"]}
+        met = {h["port"] for h in way["hops"] if h["port"]}
         blamed = max((i for i, h in enumerate(hops) if h.port in met), default=0)
     return [h._replace(issues=(issue,)) if i == blamed else h for i, h in enumerate(hops)]
 
