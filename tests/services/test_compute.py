@@ -439,6 +439,8 @@ def test_what_a_client_asks_before_it_creates_a_machine() -> None:
     extension = {"location": "westeurope", "publisher": "Microsoft.Azure.Extensions", "type": "CustomScript"}
     assert extension["publisher"] in {p["name"] for p in catalogue.publishers(asked, extension)}
     assert [t["name"] for t in catalogue.extension_types(asked, extension)] == ["CustomScript"]
+    watching = extension | {"publisher": "Microsoft.Azure.NetworkWatcher"}
+    assert [t["name"] for t in catalogue.extension_types(asked, watching)] == ["NetworkWatcherAgentLinux"]
     assert catalogue.extension_types(asked, extension | {"publisher": "Contoso"}) == []
     assert [v["name"] for v in catalogue.extension_versions(asked, extension)] == ["2.1.0"]
     assert "Standard_D2s_v5" in {s["name"] for s in catalogue.sizes(asked, IMAGE)["value"]}

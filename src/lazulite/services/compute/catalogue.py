@@ -29,7 +29,11 @@ _SIZES = {
 }
 """Cores and GiB of memory. Source: "Sizes for virtual machines in Azure"."""
 _VERSION = "1.0.0"
-_EXTENSIONS = {"Microsoft.Azure.Extensions": ("CustomScript",), "Microsoft.OSTCExtensions": ("CustomScriptForLinux",)}
+_EXTENSIONS = {
+    "Microsoft.Azure.Extensions": ("CustomScript",),
+    "Microsoft.Azure.NetworkWatcher": ("NetworkWatcherAgentLinux",),
+    "Microsoft.OSTCExtensions": ("CustomScriptForLinux",),
+}
 _EXTENSION_VERSION = "2.1.0"
 _QUOTA = 65536
 
@@ -102,12 +106,12 @@ def image_versions(context: Context, place: Mapping[str, str]) -> Any:
 
 
 def publishers(context: Context, place: Mapping[str, str]) -> Any:
-    """``GET locations/{location}/publishers``: those of extensions that the lab runs; any publishes an image."""
+    """``GET locations/{location}/publishers``: those of extensions that the lab knows; any publishes an image."""
     return [{"location": place["location"], "name": name, "id": ""} for name in _EXTENSIONS]
 
 
 def extension_types(context: Context, place: Mapping[str, str]) -> Any:
-    """``GET …/artifacttypes/vmextension/types``: the extensions of a publisher that the lab runs."""
+    """``GET …/artifacttypes/vmextension/types``: the extensions of a publisher that the lab knows."""
     publisher = place["publisher"].lower()
     names = [name for owner, every in _EXTENSIONS.items() if owner.lower() == publisher for name in every]
     return [{"location": place["location"], "name": name, "id": "", "properties": {}} for name in names]
