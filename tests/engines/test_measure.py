@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives import hashes
 
-from lazulite.engines.measure import Round, State, measured, verdict
+from lazulite.engines.measure import Round, State, measured, rounds, verdict
 from lazulite.engines.measure.rounds import PACKETS
 from lazulite.forwarding.model import Check
 from lazulite.values import IPAddress
+from tests.engines.test_check import server_side
 
 HOME = ip_address("127.0.0.1")
 CHECK = Check("c", "vm", "tcp", HOME, port=80)
@@ -117,6 +122,62 @@ def test_a_server_without_tls_fails_https() -> None:
         found = went(checking("https", port))
     assert found.failed == 1
     assert "TLS failed" in found.reason
+
+
+async def from_tls(content: bytes, tls: ssl.SSLContext, check: Callable[[int], Check]) -> Round:
+    """A round against a server that says *content* to everybody."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(content)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        return await measured(check(server.sockets[0].getsockname()[1]), Loopback(), (), lambda: "now")
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "statuses", "reason"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", (), "", id="a page"),
+        pytest.param(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", (), "", id="an error page is an answer"),
+        pytest.param(
+            b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", ((200, 299),), "status 503", id="which may not be valid"
+        ),
+        pytest.param(b"", (), "connection closed without an answer", id="nothing"),
+        pytest.param(b"SSH-2.0\r\n\r\n", (), "no HTTP answer", id="something else"),
+    ],
+)
+def test_pages_over_tls_need_nobody_who_vouches(tmp_path: Path, content: bytes, statuses: Any, reason: str) -> None:
+    tls = server_side(tmp_path, hashes.SHA256())
+    found = asyncio.run(from_tls(content, tls, lambda port: checking("https", port, statuses=statuses)))
+    assert (found.sent, found.failed, found.reason) == (1, int(bool(reason)), reason)
+
+
+def test_silence_ends_with_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "PATIENCE_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = went(checking("http", server.getsockname()[1]))
+    assert found == Round("now", 1, 1, (), "no answer in time")
+
+
+def test_headers_of_a_check_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with website(200) as (port, seen):
+        went(checking("http", port, headers=(("User-Agent", "mine"), ("Host", "other.example"))))
+    assert seen == ["GET / HTTP/1.1 other.example mine"]
+
+
+def test_resolvers_are_asked_in_order() -> None:
+    """The last one's reason is told when none answers."""
+    check = Check("c", "vm", "tcp", None, "nobody.example", 80)
+    resolvers = (ip_address("127.0.0.3"), ip_address("::1"))
+    found = asyncio.run(measured(check, Loopback(), resolvers, lambda: "now"))
+    assert found.reason == "cannot resolve nobody.example: connection refused"
 
 
 def test_a_name_that_nobody_resolves_failed() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import dns.message
+import dns.rrset
+import msgspec
 import pytest
 
 from lazulite.agent.monitors import LinuxSpaces, Monitors
@@ -136,3 +140,59 @@ def test_a_destination_goes_on_listening_when_its_machine_is_another(net: Net, t
         await s.turns("Pass")
 
     play(net, tmp_path, story)
+
+
+def test_a_name_is_what_the_machines_own_resolver_says(net: Net, tmp_path: Path) -> None:
+    """The resolver is B, and so is the page that the name leads to."""
+
+    async def story(s: Scene) -> None:
+        entries = [
+            msgspec.structs.replace(e, nameservers=(ip_address(ADDRESS[4]),)) if e.key == ("Guest", A) else e
+            for e in machines()
+        ]
+        page = Check("c", A, "http", host="shop.example", port=80, interval_s=0.05)  # type: ignore[arg-type]
+        s.become(*entries, monitor(page))
+        await s.turns("Fail", "cannot resolve shop.example: connection refused")
+        hosts: list[str] = []
+        async with answering(net, hosts):
+            await s.turns("Pass")
+        assert set(hosts) == {"shop.example"}
+
+    play(net, tmp_path, story)
+
+
+@contextlib.asynccontextmanager
+async def answering(net: Net, hosts: list[str]) -> AsyncIterator[None]:
+    """B says that every name has its address, and serves a page, noting the hosts it is asked for."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            asked = (await reader.readuntil(b"\r\n\r\n")).decode()
+            hosts.append(asked.partition("Host: ")[2].partition("\r\n")[0])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    listener = net.listen(B, ADDRESS[4], 80)
+    datagrams = net.socket(B, "udp", ADDRESS[4], 53)
+    for opened in (listener, datagrams):
+        opened.setblocking(False)
+    server = await asyncio.start_server(serve, sock=listener)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Resolver, sock=datagrams)
+    try:
+        yield
+    finally:
+        transport.close()
+        server.close()
+
+
+class Resolver(asyncio.DatagramProtocol):
+    """Has an address for every name."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        query = dns.message.from_wire(data)
+        answer = dns.message.make_response(query)
+        answer.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", ADDRESS[4]))
+        self.transport.sendto(answer.to_wire(), addr)
