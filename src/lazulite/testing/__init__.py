@@ -4,7 +4,8 @@
 ...     one.deploy("network.json", {"name": "x"})
 ...     assert probe(one, "web", "db", tcp=5432).passes
 
-The pytest plugin (installed with the package) offers the fixtures ``lazulite_lab`` and ``lazulite_memory_lab``.
+The pytest plugin (installed with the package) offers the fixtures ``lazulite_lab`` and ``lazulite_memory_lab``, and
+collects files of assertions (docs/check.md).
 """
 
 from lazulite.testing.lab import Lab, lab

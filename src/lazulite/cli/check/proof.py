@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -162,12 +163,14 @@ class _Prover:
 
 def _run(client: Client, source: str, name: str, wishes: list[Mapping[str, Any]]) -> list[Answer]:
     longest = sum(w.get("timeout_s", 1) * w.get("count", 1) for w in wishes) / min(20, len(wishes))
-    done = run(client, source, _program(name), longest + 60, json.dumps(wishes))
+    next_step = f"lazulite exec {source} -- python3 --version"
+    try:
+        done = run(client, source, _program(name), longest + 60, json.dumps(wishes))
+    except subprocess.TimeoutExpired:
+        raise Failure(f"What {source} was to send did not end.", next_step, code=3) from None
     if done.returncode != 0:
         details = tuple(done.stderr.splitlines()[-3:])
-        raise Failure(
-            f"Nothing could be sent from {source}.", f"lazulite exec {source} -- python3 --version", details=details
-        )
+        raise Failure(f"Nothing could be sent from {source}.", next_step, code=3, details=details)
     results: list[Answer] = json.loads(done.stdout)
     return results
 
