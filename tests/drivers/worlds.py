@@ -34,12 +34,15 @@ from lazulite.forwarding.model import (
     RouteTable,
     Rule,
     SourceNat,
+    Tap,
+    TapSource,
     Tunnel,
     Vrf,
 )
 from lazulite.values import Direction, PortRange, Protocol
 
 VRFS = ("/one", "/two")
+TAPS = ("tap", "other tap")
 DETOURS = ("", "/one detour", "/two detour")
 
 
@@ -108,6 +111,7 @@ def worlds(draw: st.DrawFn) -> dict[Any, Any]:
                     f"{here} to {there}", here, there, vrf(there).prefixes, draw(st.booleans()), draw(st.booleans())
                 )
             )
+    entries += _taps(draw)
     for direction in Direction:
         entries.append(access_list(f"list {direction}", direction, tuple(draw(st.lists(RULES, max_size=3)))))
     entries.append(
@@ -205,6 +209,21 @@ def _detour(draw: st.DrawFn, network: str) -> Iterator[Detour]:
         name, address = f"{network} detour", ip_address(f"10.{VRFS.index(network)}.0.200")
         external = Tunnel(draw(st.sampled_from([10801, 10800])), draw(st.sampled_from([801, 901])))
         yield Detour(name, name, network, address, f"{network} pool", Tunnel(10800, 800), external, name)
+
+
+def _taps(draw: st.DrawFn) -> Iterator[Tap | TapSource]:
+    """Taps of networks that may not be there, to machines, a frontend or nobody; and interfaces that are copied."""
+    for name in draw(st.lists(st.sampled_from(TAPS), unique=True)):
+        network = draw(st.sampled_from(VRFS))
+        last = draw(st.sampled_from([4, 5, 77, 99]))
+        address = ip_address(f"10.{VRFS.index(network)}.0.{last}")
+        yield Tap(
+            name, name, network, address, draw(st.sampled_from([4789, 8472])), draw(st.sampled_from([1, 2])), name
+        )
+    for network in VRFS:
+        for number in draw(st.sets(st.integers(0, 2))):
+            name = f"{network} source {number}"
+            yield TapSource(name, f"{network}/nic{number}", draw(st.sampled_from(TAPS)), name)
 
 
 def _sources(draw: st.DrawFn, network: str) -> Iterator[SourceNat]:

@@ -65,14 +65,15 @@ class Seen:
         self.frames: list[bytes] = []
 
     def read(self) -> list[bytes]:
-        """All there is by now."""
+        """All there is by now, but what machines say of themselves at any time."""
         while select.select([self._socket], [], [], 0)[0]:
-            self.frames.append(self._socket.recv(1 << 17))
+            frame = self._socket.recv(1 << 17)
+            self.frames += [] if _unasked(frame) else [frame]
         return self.frames
 
     def copies(self, port: int = 4789) -> list[Copy]:
         """The copies among them."""
-        return [c for f in self.read() if (c := copy(f)) is not None and c.port == port]
+        return [c for f in self.read() if (c := copy(f)) is not None and c.port == port and not _unasked(c.frame)]
 
     def until(self, count: int, port: int = 4789) -> list[Copy]:
         """Wait for so many copies of packets of IP version 4: machines say something of their own in version 6."""
@@ -85,6 +86,11 @@ class Seen:
     def drops(self) -> int:
         """Frames that the socket had no room for."""
         return struct.unpack("II", self._socket.getsockopt(263, 6, 8))[1]
+
+
+def _unasked(frame: bytes) -> bool:
+    """Whether it is to a group of IP version 6: which groups a machine is in, and that it looks for routers."""
+    return frame.startswith(b"\x33\x33")
 
 
 def copy(frame: bytes) -> Copy | None:

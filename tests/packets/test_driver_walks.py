@@ -159,6 +159,7 @@ STRANGE = [
     pytest.param(ROUTER, "ip neighbour add 10.0.0.66 lladdr 00:0d:3a:00:00:66 dev %s nud permanent", id="a neighbour"),
     pytest.param(ROUTER, "ip rule add fwmark 66 table 66", id="a rule by mark"),
     pytest.param(GUEST, "ip address add 10.0.0.66/24 dev eth0", id="an address in a guest"),
+    pytest.param(ROUTER, "ip link set %s mtu 1400", id="a link of another size"),
     pytest.param(
         ROUTER,
         "ip link add stranger type veth peer name st-far ; ip link set stranger alias "

@@ -9,6 +9,7 @@ import contextlib
 import json
 import random
 import socket
+import subprocess
 import time
 from collections import Counter, defaultdict
 from ipaddress import ip_address
@@ -19,6 +20,7 @@ from msgspec.structs import replace
 
 from lazulite.analysis import Disposition, Index
 from lazulite.analysis.tracing import copy as copied
+from lazulite.drivers.linux import names, namespaces
 from lazulite.forwarding.model import (
     Action,
     BalancingRule,
@@ -549,3 +551,48 @@ def test_a_tapped_machine_that_moves_to_another_guest_or_address_is_copied_again
 
 def port_of(entries: list[Any], number: int) -> Port:
     return next(e for e in entries if isinstance(e, Port) and e.name == f"/one/nic{number}")
+
+
+MIRROR = names.mirror("guid /one/nic0")
+BROKEN = {
+    "its tunnel is gone": f"ip link delete {MIRROR}",
+    "its tunnel leads elsewhere": f"ip link set {MIRROR} type vxlan remote 10.0.0.5",
+    "its duplicates are gone": "nft flush chain netdev lz {0}; nft delete chain netdev lz {0}".format(
+        f"ingress_{MIRROR}"
+    ),
+    "its address is gone": "ip address delete 250.0.0.4/32 dev lo",
+    "what it becomes is unknown": 'nft delete element ip lz copy_sources "{ 250.0.0.4 . 28682 }"',
+    "the link of its collector is small": f"ip link set {names.nic('guid /one/nic2')} mtu 1500",
+}
+
+
+@pytest.mark.parametrize("command", BROKEN.values(), ids=BROKEN)
+def test_a_restarted_driver_mends_a_tap(net: Net, command: str) -> None:
+    net.become([*machines(3), tap(), source(0)])
+    with namespaces.inside(net.driver._handles.descriptor(names.router("/one"))):
+        subprocess.run(["sh", "-ec", command.replace('"', "'")], check=True)
+    assert net.driver.differences()
+    net.restart()
+    here, there = Seen(net, ONE), Seen(net, COLLECTOR)
+    ping(net, ONE, THERE, 2, 1472)
+    wait_for_all(here, there)
+
+
+def test_nobody_writes_to_the_sockets_of_tunnels(net: Net) -> None:
+    """A datagram to the platform's address, or to one of nobody's, is no copy."""
+    net.become([*machines(3), tap(), source(0)])
+    there = Seen(net, COLLECTOR)
+    frame = b"\x08\0\0\0" + (4).to_bytes(3) + b"\0" + b"\xff" * 6 + b"\x02" * 6 + b"\x08\x06" + bytes(28)
+    asking = net.socket(OTHER, "udp", THERE)
+    for to in ("168.63.129.16", "250.0.0.4"):
+        asking.sendto(frame, (to, 0x7000 + 10))
+    ping(net, ONE, THERE)
+    there.until(2)
+    said = net_statistics(net, MIRROR)
+    assert said["rx"]["packets"] == 0
+
+
+def net_statistics(net: Net, interface: str) -> Any:
+    with namespaces.inside(net.driver._handles.descriptor(names.router("/one"))):
+        said = subprocess.run(["ip", "-s", "-j", "link", "show", interface], capture_output=True, check=True).stdout
+    return json.loads(said)[0]["stats64"]

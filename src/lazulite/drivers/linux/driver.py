@@ -182,8 +182,9 @@ class LinuxDriver:
 
 
 def _cut(delta: Delta[Key, Item]) -> Iterator[tuple[Key, Item]]:
-    """Links and tunnels that are gone, or are made again."""
+    """Links and tunnels that are gone, or are made again; and tunnels that another hand may have removed."""
     yield from delta.removed.items()
+    yield from ((k, item) for k, item in delta.changed.items() if k[1] == "Vxlan" and k not in delta.before)
     for key, old in delta.before.items():
         new = delta.changed[key].spec
         if not (resized(old.spec, new) or redirected(old.spec, new)):

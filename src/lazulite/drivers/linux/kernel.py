@@ -314,8 +314,10 @@ def _why(item: Item | None, error: OSError) -> str:
 
 
 def resized(old: Spec, new: Spec) -> bool:
-    """Whether a link stays and has another MTU."""
-    return isinstance(old, Veth) and isinstance(new, Veth) and replace(old, mtu=new.mtu) == new != old
+    """Whether a link stays and has another MTU; one that is down has none."""
+    if not (isinstance(old, Veth) and isinstance(new, Veth)) or not old.mtu:
+        return False
+    return replace(old, mtu=new.mtu) == new != old
 
 
 def redirected(old: Spec, new: Spec) -> bool:

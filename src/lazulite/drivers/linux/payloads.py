@@ -43,7 +43,8 @@ def link(payload: bytes, name: str, _: Links) -> Found:
         return None
     up = struct.unpack_from("I", payload, 8)[0] & netlink.UP
     # A link that another hand set down carries packets of no size.
-    return key(name, spec, parts[3].rstrip(b"\0").decode()), Item(spec if up else replace(spec, mtu=0))
+    mtu = struct.unpack("I", parts[4])[0] if up else 0
+    return key(name, spec, parts[3].rstrip(b"\0").decode()), Item(replace(spec, mtu=mtu))
 
 
 def address(payload: bytes, name: str, links: Links) -> Found:
