@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 from rich.console import Console
 
+from lazulite.cli.check import proof
 from lazulite.cli.check.assertions import Assertion, Who, parse
 from lazulite.cli.check.expansion import Case, expand
 from lazulite.cli.check.junit import xml
 from lazulite.cli.check.proof import DISAGREES, FAILS, HOLDS, Finding, Outcome, _Prover
 from lazulite.cli.check.report import EXIT, MOST_SHOWN, document, lines, table, worst
+from lazulite.cli.errors import Failure
+from lazulite.testing.assertions import is_ours
 
 WEB, DB, FAR = (
     {"name": n, "group": "g", "kind": "vm", "addresses": [a], "publicAddresses": [], "forwards": False, "tags": {}}
@@ -349,3 +354,74 @@ def test_programs_read_all_of_it() -> None:
     row = found["checks"][0]["conversations"][0]
     ends = {"from": "web", "to": "db", "protocol": "tcp", "port": 22, "expected": True, "model": True, "packet": True}
     assert row == ends | {"result": HOLDS, "reason": "nsg/no-ssh", "resource": RULE, "next": TRACE}
+
+
+def broken(*_: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.CompletedProcess([], 127, "", "sh: 1: python3: not found\n")
+
+
+def endless(*_: Any) -> subprocess.CompletedProcess[str]:
+    raise subprocess.TimeoutExpired("python3", 60)
+
+
+@pytest.mark.parametrize(
+    ("run", "message", "details"),
+    [
+        pytest.param(broken, "Nothing could be sent from g/web.", ("sh: 1: python3: not found",), id="no Python there"),
+        pytest.param(endless, "What g/web was to send did not end.", (), id="a machine that stands still"),
+    ],
+)
+def test_a_machine_that_runs_nothing_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, run: Any, message: str, details: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(proof, "run", run)
+    with pytest.raises(Failure, match=message) as caught:
+        proof._run(None, "g/web", "probe", [{"timeout_s": 1.5}])  # type: ignore[arg-type]
+    assert (caught.value.code, caught.value.details) == (3, details)
+
+
+def test_what_is_expected_is_waited_for_longer_than_what_is_not() -> None:
+    waits = [proof._probe(case(SSH), answer(passes))["timeout_s"] for passes in (True, False)]
+    assert waits[0] > waits[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(GET, {"host": "db", "port": 80, "path": "/", "protocol": "http", "count": 1}, id="a page"),
+        pytest.param(
+            "http: {from: web, url: 'https://db:8443/a?b=c', status: 2xx}",
+            {"host": "db", "port": 8443, "path": "/a?b=c", "protocol": "https", "statuses": ((200, 299),)},
+            id="a page with a query",
+        ),
+        pytest.param(
+            LATENCY, {"host": "10.0.0.5", "port": 22, "protocol": "tcp", "count": 5, "at_once": 1}, id="round trips"
+        ),
+        pytest.param(name(), {"host": "db.corp", "count": 0}, id="a name"),
+    ],
+)
+def test_what_machines_are_asked_to_measure(line: str, expected: dict[str, Any]) -> None:
+    wish = proof._wish(case(line))
+    assert {k: wish[k] for k in expected} == expected
+
+
+def test_only_machines_that_get_datagrams_answer_for_the_time_of_the_check() -> None:
+    lines = ("allow: {from: web, to: db, ports: 53-54, protocol: udp}", SSH)
+    text = "checks:\n" + "".join(f"- {line}\n" for line in lines)
+    assert proof._datagram_ports(expand(parse(text), [WEB, DB])) == {"g/db": {53, 54}}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "expected"),
+    [
+        pytest.param("net.lazulite.yaml", "", True, id="a file of ours"),
+        pytest.param("net.lazulite.yml", "checks: []", True, id="with the other ending"),
+        pytest.param("check_net.yaml", "# ours\nchecks:\n- allow: {}\n", True, id="one that is called and looks so"),
+        pytest.param("check_net.yaml", "steps:\n- checks: 1\n", False, id="one that is only called so"),
+        pytest.param("net.yaml", "checks: []", False, id="one that only looks so"),
+        pytest.param("check_net.json", "checks: []", False, id="no YAML"),
+    ],
+)
+def test_which_files_pytest_takes_for_assertions(tmp_path: Path, file: str, content: str, expected: bool) -> None:
+    (tmp_path / file).write_text(content)
+    assert is_ours(tmp_path / file) is expected
