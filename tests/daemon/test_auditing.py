@@ -24,7 +24,7 @@ def with_rules(**ports: str) -> Lab:
 
 
 def told(lab: Lab, within: str = "") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = audit(lab.compile(), AuditQuestion(within))["value"]
+    found: list[dict[str, Any]] = audit(lab.compile(), lab.snapshot, AuditQuestion(within))["value"]
     return found
 
 
@@ -55,3 +55,16 @@ def test_findings_may_be_of_some_resources_alone_and_come_the_worst_first() -> N
     lab = with_rules(web="80-90", late="85", ssh="22", again="22")
     assert [r["severity"] for r in told(lab)] == ["warning"] * 3
     assert [r["concern"] for r in told(lab, "RULES/late")] == ["shadowed-rule"]
+
+
+def test_a_peering_of_one_end_is_told_until_the_other_end_is_there() -> None:
+    lab = Lab()
+    for name, prefix in (("one", "10.0.0.0/16"), ("two", "10.1.0.0/16")):
+        lab.vnet(name, prefix)
+    lab.peer("one", "two")
+    [row] = told(lab)
+    assert (row["severity"], row["concern"]) == ("warning", "one-sided-peering")
+    assert "/virtualNetworks/one/virtualNetworkPeerings/" in row["resource"]
+    assert row["message"] == "it is Initiated and carries nothing: two has no such link to one"
+    lab.peer("two", "one")
+    assert told(lab) == []

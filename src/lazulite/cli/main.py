@@ -31,6 +31,7 @@ COMMANDS = {
     "capture": "capture",
     "flows": "flows",
     "reach": "reach",
+    "topology": "topology",
     "audit": "audit",
     "history": "diff",
     "diff": "diff",

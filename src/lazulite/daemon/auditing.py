@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
-from lazulite.analysis.findings import Finding, findings
+from lazulite.analysis.findings import Concern, Finding, findings
 from lazulite.daemon import told
+from lazulite.daemon.links import Loose, loose
 from lazulite.forwarding.model import ForwardingModel
+from lazulite.resources.view import Snapshot
 
 _RANKS = ("error", "warning", "info")
 
@@ -19,11 +21,17 @@ class AuditQuestion(msgspec.Struct, frozen=True):
     within: str = ""
 
 
-def audit(model: ForwardingModel, asked: AuditQuestion) -> dict[str, Any]:
+def audit(model: ForwardingModel, snapshot: Snapshot, asked: AuditQuestion) -> dict[str, Any]:
     """The findings, the worst first."""
-    found = (f for f in findings(model, written_by_the_user) if asked.within.lower() in f.origin.lower())
-    rows = [_row(finding, model) for finding in found]
+    every = [*findings(model, written_by_the_user), *map(_one_sided, loose(snapshot))]
+    rows = [_row(finding, model) for finding in every if asked.within.lower() in finding.origin.lower()]
     return {"value": sorted(rows, key=lambda r: (_RANKS.index(r["severity"]), r["concern"], r["resource"]))}
+
+
+def _one_sided(end: Loose) -> Finding:
+    other = end.there.rpartition("/")[2]
+    said = f"it is {end.state} and carries nothing: {other} has no such link to {end.name}"
+    return Finding(Concern.ONE_SIDED_PEERING, end.id, said)
 
 
 def written_by_the_user(origin: str) -> bool:

@@ -44,7 +44,7 @@ def whom(model: ForwardingModel, said: str) -> Wanted:
         return Wanted(prefixes=(ip_network(said, strict=False),))
     except ValueError:
         pass
-    frontends = [f.name for f in model.all(Frontend).values() if _is_called(f.label, said)]
+    frontends = [f.name for f in model.all(Frontend).values() if said.lower() in _names(f)]
     if frontends:
         return Wanted(frozenset(frontends))
     machine = find(model, said)
@@ -55,9 +55,11 @@ def whom(model: ForwardingModel, said: str) -> Wanted:
     return Wanted(frozenset(p.name for p in machine.ports))
 
 
-def _is_called(label: str, said: str) -> bool:
-    """A frontend by its own label, or by its balancer's."""
-    return said.lower() in (label.lower(), label.lower().partition("/")[0])
+def _names(frontend: Frontend) -> set[str]:
+    """What a frontend is called, in lower case: its own name, its balancer's, and both."""
+    _, _, below = frontend.origin.lower().partition("/loadbalancers/")
+    balancer, label = below.partition("/")[0], frontend.label.lower()
+    return {label, balancer, f"{balancer}/{label}"} if balancer else {label}
 
 
 def _row(found: Reached, model: ForwardingModel) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
+from lazulite.daemon.picture import picture
 from lazulite.daemon.reaching import ReachQuestion, reach
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.drivers.linux.guests import GuestError
@@ -59,6 +60,7 @@ class Surface:
             ("POST", "flows"): lambda r: flows.flows(controller.network, body(r, flows.Watching)),
             ("POST", "reach"): self._reach,
             ("POST", "audit"): self._audit,
+            ("GET", "picture"): lambda r: msgspec.to_builtins(picture(controller.model, controller.store.snapshot)),
             ("GET", "revisions"): self._revisions,
             ("POST", "diff"): lambda r: past.compare(controller, body(r, past.DiffQuestion)),
             ("GET", "counters"): self._counters,
@@ -130,7 +132,9 @@ class Surface:
         return await asyncio.to_thread(reach, self._frozen(), body(request, ReachQuestion))
 
     async def _audit(self, request: Request) -> dict[str, Any]:
-        return await asyncio.to_thread(audit, self._frozen(), body(request, AuditQuestion))
+        return await asyncio.to_thread(
+            audit, self._frozen(), self._controller.store.snapshot, body(request, AuditQuestion)
+        )
 
     def _revisions(self, request: Request) -> dict[str, Any]:
         count = request.query.get("count", "20")
