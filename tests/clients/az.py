@@ -41,10 +41,13 @@ VISITOR = (
 
 
 class Az:
-    """Calls ``az`` for one lab. Whatever it may want to write to a home directory goes to the lab's own."""
+    """Calls ``az`` for one lab. Whatever it may want to write to a home directory goes to the lab's own.
 
-    def __init__(self, lab: Lab) -> None:
-        self._environment = os.environ | lab.environment | {"HOME": str(lab.directory)}
+    *more* is further environment.
+    """
+
+    def __init__(self, lab: Lab, **more: str) -> None:
+        self._environment = os.environ | lab.environment | {"HOME": str(lab.directory)} | more
         self._server: subprocess.Popen[str] | None = None
         self.requests: list[tuple[str, str]] = []
         """Method and path of all that the last command asked, for those that the server ran."""

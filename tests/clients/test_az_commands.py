@@ -14,6 +14,7 @@ import pytest
 from lazulite.testing import Lab
 from tests.clients import az_management_rows as management
 from tests.clients import az_network_rows as network
+from tests.clients import az_storage_rows as storage
 from tests.clients.az import Az, AzError
 from tests.clients.az_table import SUCCEEDED, Fails, filled, shared
 from tests.clients.az_tellers import Tellers
@@ -426,6 +427,7 @@ STORIES: dict[str, list[tuple[Any, ...]]] = {
     "access": management.ACCESS,
     "templates": management.TEMPLATES,
     "identities": management.IDENTITIES,
+    "storage": storage.STORAGE,
     LAST: management.SUBSCRIPTION,
 }
 """The rows of a story: a marker, a command, what must come back of it, and a sentence (the command, without one)."""

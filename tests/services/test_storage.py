@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from azure.storage.blob import generate_account_sas, generate_blob_sas
+from msgspec.structs import replace
 
 from lazulite.forwarding.model import InternetHost, ObjectStore, RecordSet, Zone
 from lazulite.resources.model import Violation
@@ -17,6 +17,7 @@ from lazulite.services.network_security_group.tags import prefixes
 from lazulite.services.service import Context, Observations, Write
 from lazulite.services.service import Lab as Configuration
 from lazulite.services.storage.actions import check_name, list_account_sas, list_keys, list_service_sas, regenerate_key
+from lazulite.services.storage.validate import validate
 from tests.build import GROUP, Lab, Refused, resource_id
 
 KIND = "Microsoft.Storage/storageAccounts"
@@ -91,8 +92,6 @@ def test_an_account_of_blobs_alone_has_no_other_endpoint() -> None:
 
 
 def with_kind(account: Any, kind: str) -> Any:
-    from msgspec.structs import replace
-
     return replace(account, envelope={"kind": kind})
 
 
@@ -155,7 +154,6 @@ def test_a_token_for_an_account_says_what_was_asked_for() -> None:
     assert (found["ss"], found["sp"], found["se"]) == (["b"], ["r"], ["2030-01-01T00:00:00Z"])
     other = list_account_sas(account, context(lab, FOR_BLOBS | {"keyToSign": "key2"})).body["accountSasToken"]
     assert parse_qs(other)["sig"] != found["sig"]
-    assert "sig=" in generate_account_sas("one", account.properties.key1, "sco", "r", expiry=found["se"][0])
 
 
 def test_a_token_for_a_service_is_for_what_is_in_the_account() -> None:
@@ -166,7 +164,6 @@ def test_a_token_for_a_service_is_for_what_is_in_the_account() -> None:
     assert parse_qs(token["serviceSasToken"])["sr"] == ["c"]
     elsewhere = asked | {"canonicalizedResource": "/blob/two/logs"}
     assert refusals(list_service_sas(account, context(lab, elsewhere))) == ["canonicalizedResource"]
-    assert generate_blob_sas("one", "logs", "b", account_key=account.properties.key1, permission="r", expiry="2030")
 
 
 def test_all_that_a_token_lacks_is_said_at_once() -> None:
@@ -235,8 +232,6 @@ def test_what_changes_nothing_is_accepted() -> None:
     ("kind", "code"), [("FileStorage", "KindNotSupported"), ("Disk", "InvalidValuesForRequestParameters")]
 )
 def test_kinds_that_nothing_serves_are_refused(kind: str, code: str) -> None:
-    from lazulite.services.storage.validate import validate
-
     lab = Lab()
     account = with_kind(lab.put(KIND, "one", {}), kind)
     assert [v.code for v in validate(account, lab.view, lab.configuration)] == [code]

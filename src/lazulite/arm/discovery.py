@@ -112,7 +112,7 @@ class Discovery:
             "logAnalyticsResourceId": f"{base}/loganalytics",
             "appInsightsResourceId": f"{base}/appinsights",
             "suffixes": {
-                "storage": f"storage.{suffix}",
+                "storage": "core.windows.net",
                 "keyVaultDns": f"vault.{suffix}",
                 "sqlServerHostname": f"sql.{suffix}",
                 "acrLoginServer": f"acr.{suffix}",

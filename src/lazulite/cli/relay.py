@@ -7,10 +7,12 @@ the namespaces of a guest and makes its outgoing connections there. No route or 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
+import errno
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -18,9 +20,12 @@ import click
 
 from lazulite.cli import socks
 from lazulite.cli.errors import Failure
+from lazulite.cli.guest import run
+from lazulite.cli.inside import resolve
 from lazulite.cli.session import Session, lab_command
 
 _CHUNK = 1 << 16
+_LOOKUP_S = 5.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
@@ -75,10 +80,11 @@ def _is_address(host: str) -> bool:
 def proxy_command(session: Session, port: int, vantage: str | None) -> None:
     """Serve a SOCKS5 and HTTP proxy that connects from a host on the lab's Internet.
 
-    Names of VMs, clients and public addresses of the lab resolve; nothing else does.
+    Names of VMs, clients and public addresses of the lab resolve, and all names that its own resolvers know.
     """
     through = network(session, vantage or first_client(session))
     names = {k.lower(): v for k, v in session.client.get("/lazulite/names").items()}
+    servers = resolvers(session, through["name"])
     listener = bind(port)
     at = listener.getsockname()[1]
     session.emit(
@@ -89,7 +95,8 @@ def proxy_command(session: Session, port: int, vantage: str | None) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wish = await socks.accept(reader, writer)
         try:
-            far, near = await asyncio.open_connection(names.get(wish.host.lower(), wish.host), wish.port)
+            host = names.get(wish.host.lower()) or await asyncio.to_thread(address_of, wish.host, servers)
+            far, near = await asyncio.open_connection(host, wish.port)
         except OSError as error:
             writer.write(socks.refusal(wish, error))
             await writer.drain()
@@ -113,6 +120,32 @@ def first_client(session: Session) -> str:
         if guest["kind"] == "client":
             return str(guest["name"])
     raise Failure("The lab has no host on its Internet.", "deploy a Lazulite.Lab/clients, or name a VM with --from")
+
+
+def resolvers(session: Session, name: str) -> list[str]:
+    """Whom a machine asks for names."""
+    done = run(session.client, name, ["cat", "/etc/resolv.conf"], _LOOKUP_S)
+    return [line.split()[1] for line in done.stdout.splitlines() if line.startswith("nameserver ")]
+
+
+def address_of(host: str, servers: Sequence[str]) -> str:
+    """An address of *host* as the first of *servers* that answers has it. Raises ``OSError``."""
+    if _is_address(host):
+        return host
+    for server in servers:
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            return _found(host, server)
+    raise OSError(errno.EHOSTUNREACH, f"nobody knows {host}")
+
+
+def _found(host: str, server: str) -> str:
+    for rtype in ("A", "AAAA"):
+        asked = {"name": host, "type": rtype, "timeout_s": _LOOKUP_S}
+        answer = resolve.ask(asked, server, True)[0]["answer"]
+        addresses = [r["data"] for r in answer if r["type"] == rtype]
+        if addresses:
+            return str(addresses[0])
+    raise OSError(errno.EHOSTUNREACH, f"{host} has no address")
 
 
 def bind(port: int) -> socket.socket:

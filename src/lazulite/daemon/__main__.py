@@ -79,6 +79,7 @@ async def _run(asked: argparse.Namespace) -> None:
     places.keep_ports({"https": https.getsockname()[1], "http": http.getsockname()[1]})
     controller.base_url = f"https://{host_name(asked.bind)}:{https.getsockname()[1]}"
     api = Api(controller)
+    network.turned = api.router.operations.refresh
     uploads = Uploads(controller.store.documents, controller.base_url)
     api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
     api.router.surroundings.compare = Foresight(controller).compare

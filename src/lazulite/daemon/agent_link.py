@@ -49,7 +49,7 @@ from lazulite.forwarding.model import Contents
 PATIENCE_S = 20.0
 """How long a new agent may take to listen."""
 _POLL_S = 0.01
-_KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
+_KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "LAZULITE_AZURITE")
 R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld, FlowsSeen)
 V = TypeVar("V")
 

@@ -95,6 +95,8 @@ class Network:
         self.wanted = 0
         self.applied = -1
         self.refusals: list[Refusal] = []
+        self.turned: Callable[[], None] = lambda: None
+        """Called when the fabric refuses something else without having been told anything."""
         self.news = asyncio.Event()
         """Set by every commit, and when a dynamic set holds something else."""
         self._contents: dict[str, Contents] = {}
@@ -125,6 +127,7 @@ class Network:
 
     def refused(self, refusals: list[Refusal]) -> None:
         self.refusals = refusals
+        self.turned()
 
     def _index_contents(self, names: Iterable[str]) -> None:
         """Have the index hold what the sets of these names do."""

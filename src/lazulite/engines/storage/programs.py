@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,13 +11,16 @@ from pathlib import Path
 from lazulite.engines.storage.blobs import StoreError
 
 SERVER = Path(__file__).with_name("serve.js")
+ELSEWHERE = "LAZULITE_AZURITE"
+"""Environment variable: where Azurite is installed when it is not in its usual place."""
 MEND = "run script/setup storage"
 """Installs what is missing of the two."""
 
 
 def modules() -> Path:
-    """The folder that Azurite is to be installed in, beside the programs of this Python environment."""
-    return Path(sys.prefix) / "azurite" / "node_modules"
+    """The folder that Azurite is in: below :data:`ELSEWHERE` if that is set, else beside this Python environment's
+    programs."""
+    return Path(os.environ.get(ELSEWHERE) or Path(sys.prefix) / "azurite") / "node_modules"
 
 
 def node() -> str | None:

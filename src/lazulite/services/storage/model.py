@@ -62,7 +62,6 @@ KINDS = (
         "Microsoft.Storage/storageAccounts",
         StorageAccount,
         envelope=frozenset({"sku", "kind", "identity", "extendedLocation"}),
-        name_pattern=r"[a-z0-9]{3,24}",
         default_sku=Sku("Standard_LRS", "Standard"),
         asynchronous=False,
         created_status=200,
