@@ -5,13 +5,14 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lazulite.analysis import Disposition, Index, Step, StepAction, round_trip, trace
 from lazulite.analysis.explain import explain
-from lazulite.analysis.tracing import copy, reverse
+from lazulite.analysis.tracing import copies, copy, reverse
 from lazulite.forwarding import copying
 from lazulite.forwarding.model import ForwardingModel, Tap, TapSource
 from lazulite.incremental import Delta
@@ -186,3 +187,14 @@ def test_collectors_are_whom_a_tap_names_and_who_is_behind_a_frontend_that_one_n
     found = {("net", f"10.0.0.{n}") for n in (6, 7, 8)}
     assert collecting(*behind, forwarded, tap(VIP)) == {("net", VIP), *found}
     assert collecting(*behind[1:], tap(VIP)) == {("net", VIP)}
+
+
+def test_the_copies_of_a_packet_are_followed_from_every_port_that_makes_one() -> None:
+    shut = access_list("shut", "100 deny udp * > * 9000", "200 allow * * > * *")
+    both = lab(tap(), tap9000(), TapSource("t", "b", "tap 9000", "other"), shut, c={"ingress": ("shut",)})
+    found = [(of, made.disposition, made.origin) for of, made in copies(both, trace(both, "a", ASK))]
+    assert found == [("a", Disposition.DELIVERED, found[0][2]), ("b", Disposition.DENIED_IN, "rule 100")]
+
+
+def tap9000() -> Tap:
+    return msgspec.structs.replace(tap(port=9000), name="tap 9000")

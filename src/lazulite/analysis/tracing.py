@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
+import msgspec
+
 from lazulite.analysis import balancer, detours, edge, faults, ports, regions, routing, taps
 from lazulite.analysis.answers import Disposition, Hop, RoundTrip, Step, StepAction, Trace
 from lazulite.analysis.balancer import Pick
@@ -380,6 +382,17 @@ def copy(index: Index, port: str, flow: Flow, *, sent: bool) -> Trace | None:
     tap, outer = found
     vrf = index.port(port).vrf
     return _walked(index, outer, set(), Bindings(), first, lambda w: w.start_copy(vrf, tap.vrf), reply=False)
+
+
+def copies(index: Index, way: Trace) -> Iterator[tuple[str, Trace]]:
+    """Of each port that copies a packet on its way, the way of the copy."""
+    for hop in way.hops:
+        for step in hop.steps:
+            if step.action is StepAction.COPIED:
+                flow = msgspec.structs.replace(way.flow, src=hop.src, dst=hop.dst)
+                found = copy(index, hop.port, flow, sent=step.stage == "tap-out")
+                if found is not None:
+                    yield hop.label, found
 
 
 def reverse(flow: Flow) -> Flow:

@@ -11,6 +11,7 @@ import msgspec
 
 from lazulite.analysis import Index, RoundTrip, Trace, ip_flow_verify, next_hop, round_trip
 from lazulite.analysis.routing import guest_exit
+from lazulite.analysis.tracing import copies
 from lazulite.daemon.guests import Machine, UnknownGuestError, find, machines
 from lazulite.forwarding.model import ForwardingModel, Port
 from lazulite.values import Direction, Flow, IPAddress, Protocol
@@ -121,7 +122,7 @@ def _reply(index: Index, trip: RoundTrip) -> dict[str, Any] | None:
 
 
 def _way(index: Index, way: Trace) -> dict[str, Any]:
-    """The trace, and ``through``: the machines that pass the packet on."""
+    """The trace, ``through``, the machines that pass the packet on, and ``copies``: the ways of what a TAP makes."""
     document: dict[str, Any] = msgspec.to_builtins(way, enc_hook=str)
     ports = [index.model.get(Port, h.port) for h in way.hops if h.port]
     met = list(dict.fromkeys(p.guest for p in ports if p is not None and p.guest is not None))
@@ -130,7 +131,10 @@ def _way(index: Index, way: Trace) -> dict[str, Any]:
         getattr(index.model.get(Port, way.destination), "guest", None),
     }
     known = {m.entry.name: m.entry.label for m in machines(index.model)}
-    return document | {"through": [known.get(name, name) for name in met if name not in ends]}
+    made = [{"of": of} | msgspec.to_builtins(found, enc_hook=str) for of, found in copies(index, way)]
+    for copy in made:
+        copy["destination"] = getattr(index.model.get(Port, copy["destination"]), "label", "")
+    return document | {"through": [known.get(name, name) for name in met if name not in ends], "copies": made}
 
 
 def _target(model: ForwardingModel, name: str, source: Machine) -> IPAddress:
