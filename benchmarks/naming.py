@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from statistics import quantiles
 
@@ -26,7 +27,7 @@ from benchmarks.result import Goal, Result, against, alone, turns
 from lazulite.engines.dns.spec import ChoiceSpec, Listener, PolicySpec, ServersSpec, ZoneSpec
 from lazulite.engines.dns.tables import Set, soa
 from lazulite.forwarding.domain import encode
-from lazulite.testing import lab
+from lazulite.testing import Lab, lab
 from tests.engines.named import LOOPBACK, Named, free_port, named
 
 TURNS, SECONDS = 3, 3
@@ -35,6 +36,7 @@ ZONES, RECORDS = 1000, 1000
 PUTS = 100
 STATIC, DYNAMIC = Goal(0.6, at_least=True), Goal(0.4, at_least=True)
 RESTART_S, MEMORY_MB, PUT_MS = Goal(5, "ours"), Goal(400, "ours"), Goal(20, "ours")
+INTERVAL_S, TIMEOUT_S = 10, 5
 _KNOT = """\
 server:
     listen: {address}@{port}
@@ -77,6 +79,7 @@ def naming() -> Iterator[Result]:
         yield from _questions()
     yield from _restart()
     yield from _change()
+    yield from _fail_over()
 
 
 def _questions() -> Iterator[Result]:
@@ -298,3 +301,74 @@ def _change() -> Iterator[Result]:
     yield alone(
         "PUT of a record, 95th percentile", [quantiles(spent, n=20)[18]], "ms", PUT_MS, "served when it answers"
     )
+
+
+_SERVE = """\
+import http.server, os, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        while os.path.exists("/srv/hangs"): time.sleep(0.1)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *words): pass
+http.server.ThreadingHTTPServer(("", 80), Handler).serve_forever()
+"""
+_ASK = """\
+import socket, sys, time
+query, former = bytes.fromhex(sys.argv[1]), bytes.fromhex(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(1)
+for _ in range(6000):
+    s.sendto(query, ("198.19.255.10", 53))
+    try:
+        if former not in s.recv(4096): break
+    except TimeoutError: pass
+    time.sleep(0.02)
+print(time.monotonic())
+"""
+
+
+def _fail_over() -> Iterator[Result]:
+    """From the moment an endpoint hangs until its name leads elsewhere, by the clock that machines share."""
+    with lab() as one:
+        for name in ("web", "visitor"):
+            one.put(f"Lazulite.Lab/clients/{name}", {"properties": {"country": "NL"}})
+        one.exec("web", ["sh", "-c", "cat > /srv/serve.py"], stdin=_SERVE)
+        one.exec("web", ["sh", "-c", "setsid python3 /srv/serve.py > /dev/null 2>&1 < /dev/null &"])
+        address = one.get("Lazulite.Lab/clients/web")["properties"]["ipAddress"]
+        for tolerated in (0, 1):
+            one.exec("web", ["rm", "-f", "/srv/hangs"])
+            _watched(one, address, tolerated)
+            question = b"\1\1\1\0\0\1\0\0\0\0\0\0" + encode("bench.trafficmanager.net") + b"\0\1\0\1"
+            began = time.monotonic()
+            one.exec("web", ["touch", "/srv/hangs"])
+            ended = one.exec("visitor", ["python3", "-c", _ASK, question.hex(), ip_address(address).packed.hex()])
+            most = INTERVAL_S * (tolerated + 1) + TIMEOUT_S + 1
+            how = f"an endpoint that hangs, {tolerated} failures tolerated"
+            yield alone(f"fail-over of a name, {how}", [float(ended.stdout) - began], "s", Goal(most, "ours"), "")
+
+
+def _watched(one: Lab, address: str, tolerated: int) -> None:
+    """A profile that leads to *address* once its probes have found it well."""
+    kind = "Microsoft.Network/trafficManagerProfiles/externalEndpoints"
+    monitor = {"intervalInSeconds": INTERVAL_S, "timeoutInSeconds": TIMEOUT_S, "toleratedNumberOfFailures": tolerated}
+    ends = [
+        {"name": n, "type": kind, "properties": {"target": a, "alwaysServe": s}}
+        for n, a, s in (("web", address, "Disabled"), ("spare", "8.8.8.8", "Enabled"))
+    ]
+    said = {
+        "trafficRoutingMethod": "Priority",
+        "dnsConfig": {"relativeName": "bench", "ttl": 0},
+        "monitorConfig": monitor | {"protocol": "HTTP", "port": 80, "path": "/"},
+        "endpoints": ends,
+    }
+    one.put("trafficManagerProfiles/bench", {"location": "global", "properties": said})
+    deadline = time.monotonic() + 90
+    while _state(one) != "Online":
+        assert time.monotonic() < deadline, "the endpoint never came to be well"
+        time.sleep(0.2)
+
+
+def _state(one: Lab) -> str:
+    found = one.get("trafficManagerProfiles/bench")["properties"]["endpoints"]
+    return str(next(e["properties"]["endpointMonitorStatus"] for e in found if e["name"] == "web"))

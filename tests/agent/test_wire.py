@@ -19,6 +19,7 @@ from lazulite.forwarding.model import (
     ClientTls,
     Condition,
     Contents,
+    Country,
     ForwardRule,
     GlobalMember,
     HeaderChange,
@@ -45,6 +46,7 @@ NUMBERS = st.integers(0, 1 << 32)
 WITHIN: dict[Any, st.SearchStrategy[Any]] = {
     int: NUMBERS,
     float: st.floats(0, 1e6),
+    tuple[float, ...]: st.lists(st.floats(0, 1e6)).map(tuple),
     tuple[tuple[int, int], ...]: st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple),
     tuple[tuple[str, float], ...]: st.lists(st.tuples(st.text(), st.floats(0, 1e6))).map(tuple),
 }
@@ -59,7 +61,7 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 PROXYING = (Site, HttpRule, Rewrite, Condition, HeaderChange, Redirect, Server, ClientTls, ServerTls)
 NESTED = (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, GlobalMember, PortBlock, Choice, Upstream)
-for nested in (*NESTED, ForwardRule, Tunnel, Sink, CaptureFilter, Check, *PROXYING):
+for nested in (*NESTED, Country, ForwardRule, Tunnel, Sink, CaptureFilter, Check, *PROXYING):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

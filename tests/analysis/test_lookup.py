@@ -23,6 +23,8 @@ from lazulite.forwarding.model import (
     Capture,
     Certificate,
     Contents,
+    Countries,
+    Country,
     Detour,
     Fault,
     FlowLog,
@@ -225,6 +227,7 @@ EXAMPLES: list[Any] = [
     Certificate("cert", "PEM", "KEY"),
     HttpBackend("pool", "pool", "gateway", 80),
     HttpProxy("gateway", "gateway", "gateway"),
+    Countries("c", ("westeurope",), (Country("DE", ("DE", "GEO-EU", "WORLD"), (9.5,)),)),
     Place("germany", ip_network("198.18.49.0/24"), ("DE", "GEO-EU", "WORLD")),
 ]
 

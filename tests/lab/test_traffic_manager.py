@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import dns.edns
+import dns.message
 import pytest
 
 from lazulite.cli.dig import ask
@@ -109,6 +111,36 @@ def test_clients_are_led_by_their_subnets(one: Lab) -> None:
     assert said(one, "us", "sub")[1] == ["rest"]
     profile(one, "sub", "Subnet", external("mapped", subnets=own))
     assert said(one, "us", "sub") == ("NXDOMAIN", [])
+
+
+RESOLVERS_WORD = """\
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(20)
+s.sendto(bytes.fromhex(sys.argv[1]), (sys.argv[2], 53))
+print(s.recv(4096).hex())
+"""
+
+
+def told(one: Lab, name: str, subnet: str) -> tuple[list[str], int]:
+    """What a name server answers a resolver that asks for clients in *subnet*, and for how much of it that holds."""
+    option = dns.edns.ECSOption.from_text(subnet)
+    query = dns.message.make_query(f"{name}.{SUFFIX}", "A", use_edns=0, options=[option])
+    words = ["python3", "-c", RESOLVERS_WORD, query.to_wire().hex(), "198.19.252.4"]
+    answer = dns.message.from_wire(bytes.fromhex(one.exec("us", words).stdout))
+    assert query.is_response(answer)
+    (scope,) = (o.scopelen for o in answer.options if isinstance(o, dns.edns.ECSOption))
+    return [str(r).removesuffix(".example.com.") for rrset in answer.answer for r in rrset], scope
+
+
+def test_a_resolver_that_tells_its_clients_subnet_is_answered_for_that(one: Lab) -> None:
+    own = [{"first": "203.0.113.0", "scope": 25}]
+    profile(one, "told", "Subnet", external("mapped", subnets=own), external("rest"))
+    assert told(one, "told", "203.0.113.0/26") == (["mapped"], 25)
+    assert told(one, "told", "203.0.113.128/25") == (["rest"], 25)
+    profile(one, "told", "Geographic", external("europe", geoMapping=["GEO-EU"]), external("all", geoMapping=["WORLD"]))
+    assert told(one, "told", f"{address(one, 'fr')}/32") == (["europe"], 32)
+    assert told(one, "told", f"{address(one, 'jp')}/32") == (["all"], 32)
 
 
 def test_chance_leads_clients_to_every_endpoint_with_a_weight(one: Lab) -> None:

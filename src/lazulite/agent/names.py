@@ -5,7 +5,7 @@ A listener goes before its namespace does and comes after it, so it is told in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from lazulite.engines.dns.tables import Set, packed
 from lazulite.forwarding.model import (
     AnswerPolicy,
     Contents,
+    Countries,
     EntryKey,
     ForwardRuleset,
     NameServer,
@@ -165,8 +166,8 @@ def items(entry: Any) -> Iterator[AnyItem]:
             yield _resolver(f"{entry.name}|{entry.guid}", str(entry.address), str(where), entry.vrf, "")
         case ForwardRuleset():
             yield _rules(entry)
-        case AnswerPolicy() | Place():
-            yield _policy(entry) if isinstance(entry, AnswerPolicy) else _place(entry)
+        case AnswerPolicy() | Place() | Countries():
+            yield _CHOOSING[type(entry)](entry)
 
 
 def _resolver(key: str, address: str, namespace: str, scope: str, seen_as: str) -> Listener:
@@ -215,3 +216,11 @@ def _policy(entry: AnswerPolicy) -> spec.PolicySpec:
         for c in entry.choices
     )
     return spec.PolicySpec(entry.name, entry.method, entry.ttl, choices, entry.available, entry.limit)
+
+
+def _countries(entry: Countries) -> spec.CountriesSpec:
+    return spec.CountriesSpec(entry.name, entry.regions, {c.code: (c.codes, c.latencies) for c in entry.held})
+
+
+_CHOOSING: dict[type, Callable[[Any], AnyItem]] = {AnswerPolicy: _policy, Place: _place, Countries: _countries}
+"""What answers are chosen by."""

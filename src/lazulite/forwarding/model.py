@@ -43,6 +43,8 @@ from lazulite.forwarding.frontends import (
 from lazulite.forwarding.naming import (
     AnswerPolicy,
     Choice,
+    Countries,
+    Country,
     ForwardRule,
     ForwardRuleset,
     NameServer,
@@ -98,6 +100,8 @@ __all__ = [
     "ClientTls",
     "Condition",
     "Contents",
+    "Countries",
+    "Country",
     "Detour",
     "Distribution",
     "Entry",
@@ -404,6 +408,7 @@ AnyEntry: TypeAlias = (
     | PlatformResolver
     | Watch
     | Place
+    | Countries
     | NameServer
     | ResolverEndpoint
     | ForwardRuleset

@@ -81,6 +81,22 @@ class AnswerPolicy(Entry, frozen=True):
     origin: str = ""
 
 
+class Country(msgspec.Struct, frozen=True):
+    """A country by its two letters: the regions around it, and milliseconds to each of :attr:`Countries.regions`."""
+
+    code: str
+    codes: tuple[str, ...]
+    latencies: tuple[float, ...]
+
+
+class Countries(Entry, frozen=True):
+    """Where addresses are that no :class:`Place` holds, as far as their country is known."""
+
+    regions: tuple[str, ...]
+    held: tuple[Country, ...]
+    origin: str = ""
+
+
 class ZoneLink(Entry, frozen=True):
     """A VRF that sees a zone. ``fallback``: what the zone has no name for is asked of the Internet."""
 

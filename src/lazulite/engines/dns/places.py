@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import msgspec
 
-from lazulite.engines.dns.spec import PlaceSpec
+from lazulite.engines.dns.countries import country
+from lazulite.engines.dns.spec import CountriesSpec, PlaceSpec
 from lazulite.values import IPAddress
 
 
@@ -19,23 +20,31 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 
 class Places:
-    """Prefixes by version, length and number."""
+    """Prefixes by version, length and number, and countries for what is in none."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[int, int], dict[int, PlaceSpec]] = {}
+        self._countries: CountriesSpec | None = None
 
-    def put(self, item: PlaceSpec) -> None:
+    def put(self, item: PlaceSpec | CountriesSpec) -> None:
+        if isinstance(item, CountriesSpec):
+            self._countries = item
+            return
         network = ip_network(item.prefix)
         self._held.setdefault((network.version, network.prefixlen), {})[int(network.network_address)] = item
 
-    def drop(self, item: PlaceSpec) -> None:
+    def drop(self, item: PlaceSpec | CountriesSpec) -> None:
+        if isinstance(item, CountriesSpec):
+            self._countries = None
+            return
         network = ip_network(item.prefix)
         held = self._held.get((network.version, network.prefixlen), {})
         if held.get(int(network.network_address)) == item:
             del held[int(network.network_address)]
 
     def find(self, client: IPAddress | None, bits: int) -> Whereabouts | None:
-        """The longest prefix around the first *bits* of *client*; without one, the lowest place among them."""
+        """The longest prefix around the first *bits* of *client*; without one, the lowest place among them; without
+        any, the country."""
         if client is None:
             return None
         for version, length in sorted(self._held, reverse=True):
@@ -44,7 +53,17 @@ class Places:
                 found = self._held[version, length].get(int(client) >> shift << shift)
                 if found is not None:
                     return Whereabouts(found.codes, found.latencies, length)
-        return self._inside(client, bits)
+        return self._inside(client, bits) or self._abroad(client, bits)
+
+    def _abroad(self, client: IPAddress, bits: int) -> Whereabouts | None:
+        """By the country of an address that is not the lab's."""
+        if self._countries is None:
+            return None
+        code, length = country(client)
+        codes, latencies = self._countries.held.get(code, ((), ()))
+        if not codes:
+            return None
+        return Whereabouts(codes, dict(zip(self._countries.regions, latencies, strict=False)), min(length, bits))
 
     def _inside(self, client: IPAddress, bits: int) -> Whereabouts | None:
         shift = client.max_prefixlen - bits

@@ -114,7 +114,14 @@ class PlaceSpec(Item, frozen=True):
     latencies: dict[str, float] = {}
 
 
-AnyItem: TypeAlias = ZoneSpec | LinkSpec | ServersSpec | Listener | RulesSpec | PolicySpec | PlaceSpec
+class CountriesSpec(Item, frozen=True):
+    """See :class:`lazulite.forwarding.model.Countries`: by country, the regions around it and milliseconds."""
+
+    regions: tuple[str, ...]
+    held: dict[str, tuple[tuple[str, ...], tuple[float, ...]]]
+
+
+AnyItem: TypeAlias = ZoneSpec | LinkSpec | ServersSpec | Listener | RulesSpec | PolicySpec | PlaceSpec | CountriesSpec
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):

@@ -18,6 +18,7 @@ from lazulite.engines.dns.spec import (
     REGISTRY,
     ROOT,
     AnyItem,
+    CountriesSpec,
     ForwardSpec,
     LinkSpec,
     PlaceSpec,
@@ -102,14 +103,14 @@ class World:
                 self._link(link)
         elif isinstance(item, LinkSpec):
             self._link(item)
-        elif isinstance(item, PolicySpec | PlaceSpec):
+        elif isinstance(item, PolicySpec | PlaceSpec | CountriesSpec):
             self._choosing(item)
         elif isinstance(item, ServersSpec):
             self._derived = False
         elif isinstance(item, RulesSpec):
             self._rules = None
 
-    def _choosing(self, item: PolicySpec | PlaceSpec) -> None:
+    def _choosing(self, item: PolicySpec | PlaceSpec | CountriesSpec) -> None:
         if isinstance(item, PolicySpec):
             self.policies[item.key] = item
         else:
@@ -134,7 +135,7 @@ class World:
             self._unlink(item)
         elif isinstance(item, PolicySpec):
             self.policies.pop(item.key, None)
-        elif isinstance(item, PlaceSpec):
+        elif isinstance(item, PlaceSpec | CountriesSpec):
             self.places.drop(item)
         elif isinstance(item, ServersSpec):
             self._derived = False

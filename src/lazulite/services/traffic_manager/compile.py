@@ -9,6 +9,8 @@ from typing import Any
 from lazulite.forwarding.model import (
     AnswerPolicy,
     Choice,
+    Countries,
+    Country,
     InternetHost,
     Place,
     Probe,
@@ -20,6 +22,7 @@ from lazulite.forwarding.model import (
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Child, Resource
 from lazulite.resources.view import View
+from lazulite.services import geography
 from lazulite.services.dns.addresses import RESOLVER
 from lazulite.services.dns.platform import infrastructure, platform, platform_zone
 from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
@@ -53,6 +56,7 @@ def profile(found: Resource[Profile], view: View) -> Iterator[Any]:
         return
     view.demand(infrastructure)
     view.demand(places)
+    view.demand(countries)
     yield from platform_zone(SUFFIX, "Traffic Manager")
     owner = said.dns_config.relative_name.lower()
     yield RecordSet(key, platform(SUFFIX), owner, "ANY", said.dns_config.ttl, (), key, origin)
@@ -157,6 +161,17 @@ def places(view: View) -> Iterator[Place]:
     for source in sources(view):
         ways = tuple(source.latencies.items())
         yield Place(source.key, _alone(source.address), source.codes, ways, source.origin)
+
+
+def countries(view: View) -> Iterator[Countries]:
+    """Where addresses are that the lab does not know. Source: :mod:`lazulite.services.geography`."""
+    order = tuple(sorted(geography.AZURE))
+    held = []
+    for code, region in geography.regions().items():
+        if len(code) == 2:
+            ways = geography.latencies(region.latitude, region.longitude)
+            held.append(Country(code, geography.around(code), tuple(round(ways[name], 1) for name in order)))
+    yield Countries("traffic-manager|countries", order, tuple(held), "Traffic Manager")
 
 
 def _alone(address: IPAddress) -> IPNetwork:
