@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from lazulite.cli.errors import Failure
-from lazulite.cli.main import cli
+from lazulite.cli.group import cli
 from lazulite.cli.start import address
 from tests.reliability import bound
 

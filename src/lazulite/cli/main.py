@@ -1,14 +1,11 @@
-"""``lazulite``: the group of all commands. A command's module is imported when it is called."""
+"""``lazulite``: every command, and the way to it. What a command needs is imported when it is called."""
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
-import click
-
+from lazulite.cli import quick
 from lazulite.cli.errors import Failure
-from lazulite.cli.session import print_failure
 
 COMMANDS = {
     "up": "start",
@@ -43,29 +40,22 @@ COMMANDS = {
 """Command to the module that defines it, in the order of the help."""
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"lazulite.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lazulite")
-def cli() -> None:
-    """A cloud network on this machine: Azure's networking API, with real packets.
-
-    Start with `lazulite up --detach`, then `eval "$(lazulite env)"` and use az, an SDK or a template.
-    """
-
-
 def main() -> None:
     """Run the command line; the exit code says what happened (see :class:`lazulite.cli.errors.Failure`)."""
+    words = sys.argv[1:]
+    if words[:1] == ["trace"]:
+        code = quick.trace(words[1:])
+        if code is not None:
+            sys.exit(code)
+    _run()
+
+
+def _run() -> None:
+    import click
+
+    from lazulite.cli.group import cli
+    from lazulite.cli.session import print_failure
+
     try:
         sys.exit(cli.main(standalone_mode=False))
     except Failure as failure:

@@ -15,6 +15,9 @@ from lazulite.cli.errors import Failure
 from lazulite.cli.guest import run
 from lazulite.cli.inside import program
 from lazulite.cli.session import Session, lab_command
+from lazulite.cli.story import decision, flow_text, parse_destination, short, story
+
+__all__ = ["ask", "decision", "flow_text", "parse_destination", "send", "short", "trace_command"]
 
 
 @lab_command("trace")
@@ -34,20 +37,10 @@ def trace_command(session: Session, source: str, destination: str, proto: str | 
     answer = ask(session.client, source, address, protocol, port) | ({"name": named} if named else {})
     if packet:
         answer["packet"] = send(session.client, source, [(answer["forward"]["flow"]["dst"], protocol, port)])[0]
-    session.emit(answer, lambda: _story(answer))
+    session.emit(answer, lambda: _told(answer))
     if packet and answer["packet"]["passes"] != answer["passes"]:
         sys.exit(4)
     sys.exit(0 if answer["passes"] else 1)
-
-
-def parse_destination(text: str) -> tuple[str, int]:
-    """``host``, ``host:port``, ``[v6]:port`` or a bare IPv6 address. Raises :class:`Failure`."""
-    if text.count(":") > 1 and not text.startswith("["):
-        return text, 0
-    host, colon, port = text.rpartition(":") if ":" in text.rpartition("]")[2] else (text, "", "")
-    if colon and not (port.isdigit() and 0 < int(port) < 65536):
-        raise Failure(f"{port!r} is no port.", code=2)
-    return host.strip("[]"), int(port or 0)
 
 
 def resolved(client: Client, source: str, host: str) -> tuple[str, dict[str, Any] | None]:
@@ -98,59 +91,6 @@ def send(
     return results
 
 
-def _story(answer: dict[str, Any]) -> Any:
-    from rich.console import Group
-
-    lines = [f"name {line.strip()}" for line in (dig.lines(answer["name"]) if "name" in answer else ())]
-    lines += _way("packet", answer["forward"])
-    if answer["reply"] is not None:
-        lines += _way("answer", answer["reply"])
-    colour = "green" if answer["passes"] else "red"
-    lines.append(f"[{colour}]{'passes' if answer['passes'] else 'does not pass'}[/]: {decision(answer)}")
-    if "packet" in answer:
-        same = answer["packet"]["passes"] == answer["passes"]
-        lines.append(
-            f"the real packet: {answer['packet']['detail']}, "
-            + ("as the model says" if same else "[red]unlike the model[/]")
-        )
-    return Group(*lines)
-
-
-def _way(what: str, trace: dict[str, Any]) -> list[str]:
-    balanced = any(step["stage"] == "load-balancer" for hop in trace["hops"] for step in hop["steps"])
-    lines = [f"{what} {flow_text(trace['flow'], from_port=balanced)}"]
-    for hop in trace["hops"]:
-        lines.append(f"  {hop['label']}" + (f" in {hop['vrf']}" if hop["vrf"] else ""))
-        lines += [f"    {_step(s)}" for s in hop["steps"]]
-    return [*lines, f"  {trace['disposition']}"]
-
-
-def _step(step: dict[str, Any]) -> str:
-    said = f": {step['detail']}" if step["detail"] else ""
-    return f"{step['stage']}: {step['action']}{said}" + (f"  ({short(step['origin'])})" if step["origin"] else "")
-
-
-def flow_text(flow: dict[str, Any], *, from_port: bool = False) -> str:
-    """``from_port``: with the source port, which has a say in the backend of a balanced flow."""
-    ported = flow["protocol"] in ("tcp", "udp")
-    port = f":{flow['dst_port']}" if ported else ""
-    source = f":{flow['src_port']}" if ported and from_port else ""
-    return f"{flow['protocol']} {flow['src']}{source} > {flow['dst']}{port}"
-
-
-def decision(answer: dict[str, Any]) -> str:
-    """Who decided, in the user's own names."""
-    decided = answer["decided"]
-    if decided is None:
-        return "nothing had a say"
-    if decided["origin"].startswith("/"):
-        return short(decided["origin"])
-    return ": ".join(filter(None, (decided["origin"], decided["detail"]))) or str(decided["stage"])
-
-
-def short(origin: str) -> str:
-    """The last two names of an ARM id, which is how people know a rule or a route: ``nsg-web/allow-http``."""
-    if not origin.startswith("/subscriptions/"):
-        return origin
-    names = origin.rpartition("/providers/")[2].split("/")[2::2]
-    return "/".join(names[-2:])
+def _told(answer: dict[str, Any]) -> str:
+    named = [f"name {line.strip()}" for line in (dig.lines(answer["name"]) if "name" in answer else ())]
+    return "\n".join((*named, story(answer)))
