@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lazulite.agent.captures import FILE as FILE_KEPT
 from lazulite.agent.captures import Captures
 from lazulite.agent.protocol import Observed
 from lazulite.drivers.linux import isolation
@@ -84,6 +86,12 @@ class Scene:
                 self._there.sendto(data, peer)
                 assert self._here.recv(2000) == data
             self._sent += 1
+
+    def kept(self) -> int:
+        """Bytes of the blob, as the next agent would know them."""
+        document = json.loads((self._directory / FILE_KEPT).read_bytes())
+        size: int = document["sessions"]["/c"]["blob"]["size"]
+        return size
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(LIMIT_S):
@@ -242,6 +250,20 @@ def test_the_next_agent_goes_on_in_the_same_file_and_blob(play: Play, disk: Path
         await scene.reports(packets=40)
         assert said(await scene.records(40, scene.blob)) == both_ways(*range(20))
         assert captures.pcap((disk / FILE[1:]).read_bytes()) == scene.blob()
+
+    play(story)
+
+
+def test_what_is_stored_is_kept_in_mind_before_long(play: Play) -> None:
+    """An agent that is killed has no time to say goodbye: the next one begins with what the file has."""
+
+    async def story(scene: Scene) -> None:
+        scene.become(*machines(2), capture())
+        await scene.reports(status="Running")
+        scene.talk()
+        await scene.records(20, scene.blob)
+        stored = sum(len(block) for _, block in scene.blobs.held[SINK.account, SINK.container, SINK.prefix])
+        await scene.until(lambda: scene.kept() == stored)
 
     play(story)
 

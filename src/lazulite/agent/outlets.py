@@ -101,7 +101,8 @@ class Outlet:
             self._told(str(error) or type(error).__name__)
             await asyncio.sleep(RETRY_S)
         else:
-            self._told("")
+            self.failure = ""
+            self._turned()  # how far it is must be kept, too
 
     def _told(self, failure: str) -> None:
         if failure != self.failure:
