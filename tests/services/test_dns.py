@@ -15,7 +15,7 @@ from lazulite.engines.dns.spec import ROOT, ServersSpec
 from lazulite.engines.dns.world import World
 from lazulite.forwarding.model import InternetHost, NameServer, RecordSet, Zone
 from lazulite.services import dns as dns_service
-from lazulite.services.dns.model import MAX_RECORD_SETS, SETS
+from lazulite.services.dns.model import MAX_ALIASES, MAX_RECORD_SETS, SETS
 from lazulite.services.dns.records import domain, mailbox
 from lazulite.services.service import Observations
 from tests.build import GROUP, Lab, Refused, ref, resource_id
@@ -504,6 +504,27 @@ def test_an_address_of_a_profile_is_one_of_its_own_and_stays_so(lab: Lab) -> Non
     assert ("BadRequest", "properties.endpoints") in [(v.code, v.target) for v in back.value.violations]
     lab.delete(f"Microsoft.Network/dnszones/{ZONE}/A", "@")
     traffic.profile(lab, "p", traffic.azure("web"))
+
+
+def test_twenty_aliases_can_point_to_one_resource(lab: Lab) -> None:
+    lab.public_ip("p")
+    lab.public_ip("q")
+    for i in range(MAX_ALIASES):
+        record(lab, ("A", "AAAA")[i % 2], f"n{i}", targetResource=ref("publicIPAddresses", "p"))
+    found = refused(lab, "A", "more", targetResource=ref("publicIPAddresses", "p"))
+    assert [(v.code, v.target) for v in found.violations] == [("BadRequest", "properties.targetResource")]
+    record(lab, "A", "n0", TTL=5, targetResource=ref("publicIPAddresses", "p"))
+    record(lab, "A", "other", targetResource=ref("publicIPAddresses", "q"))
+    lab.delete(f"Microsoft.Network/dnszones/{ZONE}/A", "n0")
+    record(lab, "A", "more", targetResource=ref("publicIPAddresses", "p"))
+
+
+def test_a_zone_can_be_one_of_addresses(lab: Lab) -> None:
+    lab.put("dnszones", "2.0.192.in-addr.arpa", {}, location="global")
+    record(lab, "PTR", "7", zone="2.0.192.in-addr.arpa", PTRRecords=[{"ptrdname": "www.contoso.com"}])
+    for of in ("set 1", ""):
+        assert served(lab, "7.2.0.192.in-addr.arpa", "PTR", of=of).answer == ["www.contoso.com."]
+    assert served(lab, "8.2.0.192.in-addr.arpa", "PTR", of="").rcode == "NXDOMAIN"
 
 
 def test_a_target_that_does_not_exist_is_refused(lab: Lab) -> None:

@@ -24,6 +24,8 @@ from lazulite.services.dns import records
 
 MAX_ZONES, MAX_RECORD_SETS, MAX_RECORDS = 250, 10_000, 20
 """Per subscription, per zone, per record set. Source: "Azure subscription and service limits", Azure DNS limits."""
+MAX_ALIASES = 20
+"""Alias record sets that point to one resource. Source: "Azure subscription and service limits", Azure DNS limits."""
 LONGEST_TTL_S = 2_147_483_647
 """Source: "Overview of DNS zones and records", time-to-live."""
 APEX = "@"

@@ -9,6 +9,7 @@ from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
 from lazulite.services.dns.model import (
     APEX,
+    MAX_ALIASES,
     MAX_RECORD_SETS,
     MAX_RECORDS,
     SETS,
@@ -41,6 +42,7 @@ def resource(new: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
     yield from _apex(new, view)
     yield from _alias(new)
     yield from _profile(new, view)
+    yield from _many(new, view)
 
 
 def _zone(new: Resource[Zone]) -> Iterator[Violation]:
@@ -125,6 +127,16 @@ def _profile(new: Resource[Any], view: View) -> Iterator[Violation]:
             f"The Traffic Manager profile '{found.id.name}' has an Azure endpoint: an alias of type "
             f"{new.properties.rtype} can point to a profile with external endpoints only."
         )
+        yield Violation(BAD, message, "properties.targetResource")
+
+
+def _many(new: Resource[Any], view: View) -> Iterator[Violation]:
+    target = new.properties.target_resource
+    if target is None:
+        return
+    others = {r.id for rtype in ALIASES for r in view.referrers(target.target, SETS[rtype])} - {new.id}
+    if len(others) >= MAX_ALIASES:
+        message = f"{len(others)} alias record sets point to '{target.id}' already; {MAX_ALIASES} can."
         yield Violation(BAD, message, "properties.targetResource")
 
 
