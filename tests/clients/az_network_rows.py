@@ -266,9 +266,9 @@ NETWORKS: Rows = [
         "a route table that exists need not be waited for",
     ),
     (
-        covers("Microsoft.Network/networkWatchers", "list (refused)", client="az"),
-        "network watcher list",
-        Fails(1, "(InvalidResourceType)", "networkWatchers"),
+        covers("Microsoft.Network/ddosProtectionPlans", "list (refused)", client="az"),
+        "network ddos-protection list",
+        Fails(1, "(InvalidResourceType)", "ddosProtectionPlans"),
         "a type that the lab does not have is named",
     ),
 ]

@@ -15,6 +15,7 @@ from lazulite.testing import Lab
 from tests.clients import az_management_rows as management
 from tests.clients import az_network_rows as network
 from tests.clients import az_storage_rows as storage
+from tests.clients import az_watch_rows as watch
 from tests.clients.az import Az, AzError
 from tests.clients.az_table import SUCCEEDED, Fails, filled, shared
 from tests.clients.az_tellers import Tellers
@@ -428,6 +429,7 @@ STORIES: dict[str, list[tuple[Any, ...]]] = {
     "templates": management.TEMPLATES,
     "identities": management.IDENTITIES,
     "storage": storage.STORAGE,
+    "watch": watch.WATCH,
     LAST: management.SUBSCRIPTION,
 }
 """The rows of a story: a marker, a command, what must come back of it, and a sentence (the command, without one)."""
