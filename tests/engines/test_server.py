@@ -47,7 +47,7 @@ SETS = [
     Set("app", "ANY", 30, (), "p"),
 ]
 ITEMS = (
-    ZoneSpec("z", "contoso.com", 1),
+    ZoneSpec("z", "contoso.com", 1, "seed"),
     ZoneSpec("p", "corp.test"),
     LinkSpec("l", "net", "p"),
     ServersSpec("root", ROOT, ("a.root.test",), ("192.0.2.1",)),
@@ -334,8 +334,9 @@ def test_nonsense_on_the_control_is_hung_up_on(served: tuple[Named, Ports]) -> N
 
 def hostile(rng: random.Random) -> bytes:
     """Noise, sound queries with octets changed, cut or doubled, names that are pointers, options that lie."""
+    rtype = rng.choice(["A", "TXT", "ANY", "SOA", "DNSKEY", "DS", "NSEC", "RRSIG"])
     sound = dns.message.make_query(
-        "www.contoso.com", rng.choice(["A", "TXT", "ANY", "SOA"]), use_edns=rng.choice([-1, 0])
+        "www.contoso.com", rtype, use_edns=rng.choice([-1, 0]), want_dnssec=rng.random() < 0.5
     )
     wire = bytearray(sound.to_wire())
     match rng.randrange(6):
