@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from lazulite.cli import quick
+from lazulite.cli.errors import Failure
+from lazulite.cli.lab import directory
 from lazulite.cli.story import plain, story
 from lazulite.testing import Lab, lab
 from tests.cli.test_plan_and_state import DEMO, environment, lazulite
@@ -79,6 +82,31 @@ def test_a_plain_question_is_answered_without_the_libraries_of_commands(demo: La
     )
     assert done.stderr == "0 []\n"
     assert json.loads(done.stdout)["passes"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"LAZULITE_HOME": "/labs"},
+        {"XDG_STATE_HOME": "/state"},
+        {"LAZULITE_HOME": "/labs", "XDG_STATE_HOME": "/state"},
+        {},
+    ],
+)
+def test_both_ways_look_for_a_lab_in_the_same_place(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LAZULITE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert quick.directory("one") == str(directory("one"))
+
+
+@pytest.mark.parametrize("name", ["", "../up", ".hidden", "a b"])
+def test_what_is_no_name_of_a_lab_is_none_to_both(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(name)}$"):
+        quick.directory(name)
+    with pytest.raises(Failure):
+        directory(name)
 
 
 def test_colours_are_for_terminals(demo: Lab) -> None:

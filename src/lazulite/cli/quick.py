@@ -9,10 +9,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from lazulite.cli.errors import Failure
 from lazulite.cli.story import parse_destination, plain, story
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing typing would take longer than the rest of the command's own work
+    import ssl
+    from typing import Any
 
 API_VERSION = "2024-05-01"
 _PROTOCOLS = ("tcp", "udp", "icmp")
@@ -81,21 +85,28 @@ def _ask(lab: str, question: dict[str, Any]) -> dict[str, Any] | None:
     import socket
     import ssl
 
-    from lazulite.cli.lab import connection
-
-    found = connection(lab)
-    host, _, port = found.endpoint.removeprefix("https://").rpartition(":")
-    trust = ssl.create_default_context(cafile=found.ca)
+    with open(os.path.join(directory(lab), "connection.json"), "rb") as file:
+        found = json.load(file)
+    host, _, port = found["endpoint"].removeprefix("https://").rpartition(":")
+    trust = ssl.create_default_context(cafile=found["ca"])
     with socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S) as opened:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with trust.wrap_socket(opened, server_hostname=host.strip("[]")) as secured:
-            secured.sendall(_request(found.token, host, json.dumps(question).encode()))
+            secured.sendall(_request(found["token"], host, json.dumps(question).encode()))
             answer = _read(secured)
     head, _, body = answer.partition(b"\r\n\r\n")
     if not head.startswith(_OK) or b"transfer-encoding" in head.lower():
         return None
     read: dict[str, Any] = json.loads(body)
     return read
+
+
+def directory(lab: str) -> str:
+    """Where a lab lives: :func:`lazulite.cli.lab.directory` without pathlib. Raises ``ValueError`` for no name."""
+    if not lab or not all(c.isalnum() or c in "-_." for c in lab) or lab[0] == ".":
+        raise ValueError(lab)
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(os.environ.get("LAZULITE_HOME") or os.path.join(state, "lazulite"), lab)
 
 
 def _request(token: str, host: str, body: bytes) -> bytes:
@@ -110,7 +121,7 @@ def _request(token: str, host: str, body: bytes) -> bytes:
     return "\r\n".join((*lines, "", "")).encode() + body
 
 
-def _read(opened: Any) -> bytes:
+def _read(opened: ssl.SSLSocket) -> bytes:
     """Everything until the other side is done."""
     parts = []
     while part := opened.recv(1 << 16):

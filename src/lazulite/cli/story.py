@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lazulite.cli.errors import Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _GREEN, _RED, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 
