@@ -138,15 +138,18 @@ class ResourceRequests:
             headers |= self._poll_headers(request, written.operation, written.resource.location)
             del headers["Location"]  # what a PUT leads to is the resource itself
         body = self._shown.resource(written.address, written.resource, written.snapshot)
-        created = 201 if written.address.steps else written.address.kind.created_status
-        return Response(created if written.created else written.address.kind.updated_status, body, headers)
+        kind = written.address.kind
+        created, updated = kind.created_status, kind.updated_status
+        if written.address.steps:
+            created, updated = 201, kind.updated_child_status
+        return Response(created if written.created else updated, body, headers)
 
     async def _patched(self, request: Request, written: Written) -> Response:
         if request.body.keys() == {"tags"}:  # no packet depends on them, and clients do not poll
             assert written.resource is not None
             body = self._shown.resource(written.address, written.resource, written.snapshot)
             return Response(200, body, {"ETag": written.resource.etag})
-        return await self._written(request, written)
+        return msgspec.structs.replace(await self._written(request, written), status=200)
 
     async def _delete(self, request: Request, resource_id: ResourceId) -> Response:
         snapshot = self._backend.store.snapshot

@@ -201,6 +201,8 @@ class Kind(msgspec.Struct, frozen=True):
     """Whether it is a subscription's own: it stands in no resource group."""
     updated_status: int = 200
     """HTTP status of every write but the one that creates it."""
+    updated_child_status: int = 200
+    """The same of its children."""
     asynchronous: bool = True
     """Whether writes answer with an operation to poll."""
     bodiless: bool = False

@@ -177,6 +177,7 @@ KINDS = (
         name_pattern=r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?",
         creatable_children=frozenset({"azureEndpoints", "externalEndpoints", "nestedEndpoints"}),
         asynchronous=False,
+        updated_child_status=201,
         deleted={"boolean": True},
         quota=Quota(MAX_PROFILES, "ProfileCountLimitReached"),
         inward=inward,
