@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(shutil.which("unbound") is None, reason="there i
 SIGNED, OPEN = "signed.example", "open.example"
 CONFIGURATION = """\
 server:
-  interface: 127.0.0.1
+  interface: {address}
   username: ""
   chroot: ""
   pidfile: ""
@@ -27,11 +28,16 @@ server:
   do-daemonize: no
   do-ip6: no
   module-config: "validator iterator"
-  root-hints: "/tmp/hints"
   trust-anchor: "{anchor}"
 remote-control:
   control-enable: no
 """
+ITSELF, BEHIND = "127.0.0.1", "127.0.0.2"
+"""Where a resolver answers that walks by itself, and one that asks the lab's for everything."""
+ASKS = {
+    ITSELF: f'stub-zone:\n  name: "."\n  stub-addr: {ROOT}\n  stub-prime: yes\n',
+    BEHIND: 'forward-zone:\n  name: "."\n  forward-addr: 198.19.255.10\n',
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,8 @@ def one() -> Iterator[Lab]:
         delegate(made, "child", keys[f"child.{SIGNED}"])
         delegate(made, "plain", None)
         delegate(made, "false", keys[f"child.{SIGNED}"])
-        resolver(made)
+        for address in ASKS:
+            resolver(made, address)
         yield made
 
 
@@ -71,24 +78,25 @@ def delegate(one: Lab, label: str, key: dict[str, Any] | None) -> None:
         record(one, SIGNED, "DS", label, DSRecords=[ds])
 
 
-def resolver(one: Lab) -> None:
+def resolver(one: Lab, address: str) -> None:
     """Have a resolver run at the visitor's for as long as that does, with the trust anchor that the book tells."""
     (anchor,) = re.findall(r"\. IN DS .*", (Path(dns.__file__).parent / "README.md").read_text())
-    hints = f". 3600 NS a.root-servers.net.\na.root-servers.net. 3600 A {ROOT}\n"
-    for file, text in (("hints", hints), ("conf", CONFIGURATION.format(anchor=anchor))):
-        one.exec("visitor", ["sh", "-c", f"cat > /tmp/{file} <<'EOF'\n{text}EOF"])
-    one.exec("visitor", ["sh", "-c", "setsid unbound -d -c /tmp/conf > /tmp/log 2>&1 &"])
-    eventually(lambda: ":0035 " in one.exec("visitor", ["cat", "/proc/net/udp"]).stdout)
+    file, text = f"/tmp/{address}", CONFIGURATION.format(anchor=anchor, address=address) + ASKS[address]
+    one.exec("visitor", ["sh", "-c", f"cat > {file} <<'EOF'\n{text}EOF"])
+    one.exec("visitor", ["sh", "-c", f"setsid unbound -d -c {file} > {file}.log 2>&1 &"])
+    listening = f"{int.from_bytes(ip_address(address).packed, 'little'):08X}:0035 "
+    eventually(lambda: listening in one.exec("visitor", ["cat", "/proc/net/udp"]).stdout)
 
 
-def validated(one: Lab, name: str, rtype: str = "A") -> tuple[str, bool, list[str]]:
+def validated(one: Lab, name: str, rtype: str = "A", of: str = ITSELF) -> tuple[str, bool, list[str]]:
     """What the visitor's resolver says: code, whether it is sure of it, and the data."""
-    wanted = {"name": name, "type": rtype, "server": "127.0.0.1", "walk": False, "dnssec": True}
+    wanted = {"name": name, "type": rtype, "server": of, "walk": False, "dnssec": True}
     step = ask(one.client, "visitor", wanted)["steps"][-1]
     data = sorted(r["data"] for r in step["answer"] if r["type"] == rtype)
     return step["rcode"], "ad" in step["flags"], data
 
 
+@pytest.mark.parametrize("of", ASKS, ids=["walking", "behind the lab's"])
 @pytest.mark.parametrize(
     ("name", "rtype", "expected"),
     [
@@ -112,9 +120,9 @@ def validated(one: Lab, name: str, rtype: str = "A") -> tuple[str, bool, list[st
     ],
 )
 def test_a_validating_resolver_is_sure_of_what_is_signed(
-    one: Lab, name: str, rtype: str, expected: tuple[str, bool, list[str]]
+    one: Lab, name: str, rtype: str, expected: tuple[str, bool, list[str]], of: str
 ) -> None:
-    assert validated(one, name, rtype) == expected
+    assert validated(one, name, rtype, of) == expected
 
 
 def test_an_alias_of_a_public_address_is_signed_as_it_changes(one: Lab) -> None:
