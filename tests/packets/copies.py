@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from lazulite.drivers.linux import names
 from lazulite.forwarding.model import NextHop, Peering, Route, RouteTable, Tap, TapSource
 from tests.drivers.worlds import port, vrf
 from tests.packets.net import DEADLINE_S, Net
@@ -52,6 +53,17 @@ class Copy(NamedTuple):
     port: int
     identifier: int
     frame: bytes
+    came: bool = True
+    """To the interface where it was seen; else it left there."""
+
+
+def opened(interface: str) -> socket.socket:
+    """A socket that sees all of an interface of the calling thread's namespace."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ANY))
+    with contextlib.suppress(PermissionError):  # it takes root of the host; without, there is room for a few frames
+        made.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
+    made.bind((interface, _ANY))
+    return made
 
 
 class Seen:
@@ -59,9 +71,7 @@ class Seen:
 
     def __init__(self, net: Net, guest: str, interface: str = "eth0") -> None:
         with net.inside(guest):
-            self._socket = net.keep(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ANY)))
-            self._socket.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
-            self._socket.bind((interface, _ANY))
+            self._socket = net.keep(opened(interface))
         self.frames: list[bytes] = []
 
     def read(self) -> list[bytes]:
@@ -83,6 +93,9 @@ class Seen:
             select.select([self._socket], [], [], 0.1)
         return found
 
+    def close(self) -> None:
+        self._socket.close()
+
     def drops(self) -> int:
         """Frames that the socket had no room for."""
         return struct.unpack("II", self._socket.getsockopt(263, 6, 8))[1]
@@ -101,7 +114,8 @@ def copy(frame: bytes) -> Copy | None:
     if len(frame) < 50 or frame[42] != 8:
         return None
     src, dst = (socket.inet_ntoa(frame[at : at + 4]) for at in (26, 30))
-    return Copy(src, dst, source_port, port, int.from_bytes(frame[46:49]), frame[50:])
+    came = frame[6:12].hex(":") == names.GATEWAY_MAC
+    return Copy(src, dst, source_port, port, int.from_bytes(frame[46:49]), frame[50:], came)
 
 
 def same(copies: Iterable[Copy], frames: Iterable[bytes]) -> bool:

@@ -113,8 +113,8 @@ def test_both_directions_of_tcp_and_udp_are_copied_with_all_their_bytes(net: Net
     net.become([*machines(3), tap(), source(0)])
     here, there = Seen(net, ONE), Seen(net, COLLECTOR)
     with busy(net, ONE, OTHER, THERE) as (client, served):
-        exchange(client, served)
-        exchange(served, client)
+        exchange(client, served, here, there)
+        exchange(served, client, here, there)
     told = net.socket(OTHER, "udp", THERE, 5000)
     asking = net.socket(ONE, "udp", HERE, 5001)
     for size in (0, 1, 1400, 1472):
@@ -123,8 +123,8 @@ def test_both_directions_of_tcp_and_udp_are_copied_with_all_their_bytes(net: Net
     wait_for_all(here, there)
 
 
-def exchange(one: socket.socket, other: socket.socket, size: int = 300_000) -> None:
-    """Send bytes one way, to the last."""
+def exchange(one: socket.socket, other: socket.socket, *watching: Seen, size: int = 300_000) -> None:
+    """Send bytes one way, to the last, while those who watch take what they see."""
     sent, left = 0, size
     content = random.Random(size).randbytes(size)
     one.setblocking(False)
@@ -132,6 +132,8 @@ def exchange(one: socket.socket, other: socket.socket, size: int = 300_000) -> N
         with contextlib.suppress(BlockingIOError):
             sent += one.send(content[sent : sent + 60_000]) if sent < size else 0
         left -= len(other.recv(1 << 20))
+        for seen in watching:
+            seen.read()
     one.setblocking(True)
     one.settimeout(DEADLINE_S)
 
@@ -264,6 +266,7 @@ def test_a_datagram_that_leaves_in_many_segments_is_copied(net: Net) -> None:
         got = 0
         while got < size:
             got += len(told.recv(70_000))
+        here.read(), there.read()
     end = time.monotonic() + DEADLINE_S
     while sum(payload(c.frame) for c in there.copies()) < sum(sizes):
         assert time.monotonic() < end
@@ -494,7 +497,7 @@ def test_adding_changing_and_removing_a_tap_loses_no_packet_of_a_running_flow(ne
                 net.drop(tap(), source(0))
             else:
                 net.put(step, source(0))
-            exchange(client, served, 50_000)
+            exchange(client, served, size=50_000)
             number += 50
         assert retransmitted(client) == 0
     assert [int(told.recv(9)) for _ in range(250)] == list(range(250))
@@ -547,6 +550,15 @@ def test_a_tapped_machine_that_moves_to_another_guest_or_address_is_copied_again
     net.become(ported(entries, 0, addresses=addresses, gateways=port_of(entries, 0).gateways[:1]))
     ping(net, ONE, THERE)
     assert {c.src for c in there.until(4)[-1:]} == {"10.0.0.44"}
+
+
+def test_an_interface_that_takes_the_address_of_another_is_copied_at_once(net: Net) -> None:
+    entries = [*machines(3), tap(), source(0)]
+    net.become(entries)
+    net.become(ported(entries, 0, guid="another"))
+    here, there = Seen(net, ONE), Seen(net, COLLECTOR)
+    ping(net, ONE, THERE, 2)
+    wait_for_all(here, there)
 
 
 def port_of(entries: list[Any], number: int) -> Port:

@@ -197,19 +197,20 @@ class Kernel:
                     self._send(new.spec.far_namespace, [(netlink.resize(new.spec.far_name, new.spec.mtu), new)])
 
     def _tunnels(self, changes: list[Change]) -> None:
-        for (name, _, interface), old, new in changes:
-            if not self._handles.exists(name):
-                continue
-            route = self._handles.route(name)
-            if old is not None and new is not None and redirected(old.spec, new.spec):
-                assert isinstance(new.spec, Vxlan)
-                self._send(name, [(netlink.redirect(interface, new.spec.remote), new)])
-                continue
-            if old is not None:
+        """Make tunnels, after those that are gone or made again made room for their like."""
+        there = [c for c in changes if self._handles.exists(c[0][0])]
+        kept = {c[0] for c in there if c[1] and c[2] and redirected(c[1].spec, c[2].spec)}
+        for what, old, _ in there:
+            name, _, interface = what
+            if old is not None and what not in kept:
                 self._send(name, [(netlink.delete_link(interface), old)], removing=True)
-                route.forget(interface)
+                self._handles.route(name).forget(interface)
+        for what, _, new in there:
             if new is not None and isinstance(new.spec, Vxlan):
-                self._tunnel(name, interface, new, new.spec)
+                if what in kept:
+                    self._send(what[0], [(netlink.redirect(what[2], new.spec.remote), new)])
+                else:
+                    self._tunnel(what[0], what[2], new, new.spec)
 
     def _tunnel(self, name: str, interface: str, item: Item, said: Vxlan) -> None:
         """Make a tunnel, from where its datagrams are to leave."""
