@@ -17,6 +17,7 @@ from lazulite.forwarding.model import (
     Contents,
     Detour,
     Distribution,
+    Fault,
     Frontend,
     Guest,
     InternetHost,
@@ -112,6 +113,7 @@ def worlds(draw: st.DrawFn) -> dict[Any, Any]:
                 )
             )
     entries += _taps(draw)
+    entries += _faults(draw)
     for direction in Direction:
         entries.append(access_list(f"list {direction}", direction, tuple(draw(st.lists(RULES, max_size=3)))))
     entries.append(
@@ -224,6 +226,15 @@ def _taps(draw: st.DrawFn) -> Iterator[Tap | TapSource]:
         for number in draw(st.sets(st.integers(0, 2))):
             name = f"{network} source {number}"
             yield TapSource(name, f"{network}/nic{number}", draw(st.sampled_from(TAPS)), name)
+
+
+def _faults(draw: st.DrawFn) -> Iterator[Fault]:
+    """What is wrong with a few interfaces, whether or not they are there. Not every kernel can delay."""
+    for network in VRFS:
+        for number in draw(st.lists(st.integers(0, 3), max_size=1)):
+            name, direction = f"{network} fault {number}", draw(st.sampled_from([None, *Direction]))
+            how = draw(st.sampled_from([{"cut": True}, {"loss": 0.01}, {"loss": 0.02}, {"rate_bit": 10**9}]))
+            yield Fault(name, f"{network}/nic{number}", direction, **how, origin=name)
 
 
 def _sources(draw: st.DrawFn, network: str) -> Iterator[SourceNat]:
