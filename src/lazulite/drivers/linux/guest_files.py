@@ -33,6 +33,8 @@ def open_file(init: Init, path: str) -> int:
     if not stat.S_ISREG(os.fstat(opened).st_mode):
         os.close(opened)
         raise OSError(f"{path} is not a file")
+    if not os.fstat(opened).st_size:
+        os.fchmod(opened, 0o644)
     return opened
 
 
@@ -45,6 +47,7 @@ def _make_directory(root: int, directory: PurePosixPath) -> None:
             except FileNotFoundError:
                 os.mkdir(part.name, dir_fd=parent)
                 found = _open(root, str(part), os.O_PATH | os.O_DIRECTORY)
+                os.chmod(f"/proc/self/fd/{found}", 0o755)  # whatever the umask is
             os.close(parent)
             parent = found
     finally:
