@@ -313,3 +313,16 @@ def test_to_stop_a_capture_is_to_end_it_once() -> None:
     assert asked(lab)["stopReason"] == "Manual"
     assert isinstance(stop(written.resource, context(lab)), Reply)
     assert capture(lab).properties.stopped, "a write of the same capture does not start it again"
+
+
+def test_a_region_has_ten_thousand_captures() -> None:
+    lab = network()
+    made = capture(lab)
+    more = {}
+    for number in range(9_999):
+        identity = nested("packetCaptures", f"c{number}")
+        more[identity.key] = msgspec.structs.replace(made, id=identity)
+    lab.snapshot = lab.snapshot.with_changes(lab.snapshot.revision + 1, more)[0]
+    capture(lab)
+    with pytest.raises(Refused, match="PacketCaptureCountLimitReached"):
+        capture(lab, "another")
