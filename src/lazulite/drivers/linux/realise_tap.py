@@ -36,7 +36,7 @@ def source(scene: Scene, name: str) -> Items:
     scene.demand(errors, tap.vrf, tap.identifier)
     router, there, origin = names.router(port.vrf), names.router(tap.vrf), entry.origin
     mirror, error = names.mirror(port.guid), skeleton_tap.about(tap.identifier)[0]
-    said = _tunnel(address, str(tap.address), there if there != router else "")
+    said = tunnel(address, str(tap.address), there if there != router else "")
     yield put(there, Address("lo", hidden=True), f"{said.local}/32", origin=origin)
     yield put(router, said, mirror, origin=origin)
     become = tuple(_become(scene, port, address, tap))
@@ -54,7 +54,7 @@ def _reached(scene: Scene, vrf: str, tap: Tap) -> bool:
     return tap.vrf == vrf or scene.linked(vrf, tap.vrf)
 
 
-def _tunnel(address: IPv4Address, remote: str, underlay: str) -> Vxlan:
+def tunnel(address: IPv4Address, remote: str, underlay: str) -> Vxlan:
     """The tunnel of a port: two of one namespace never have the same identifier and port, as the kernel wants it."""
     number = int(address)
     local = IPv4Address(skeleton_tap.NOBODY | number & 0x0FFFFFFF)
