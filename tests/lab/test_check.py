@@ -95,8 +95,8 @@ def test_what_does_not_hold_names_rule_resource_and_next_step(
 def test_a_next_step_shows_the_same(demo: Lab) -> None:
     command = "lazulite trace test/web 10.2.1.4:22 --proto tcp --packet"
     done = subprocess.run(command.split(), env=environment(demo), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "as the model says" in done.stdout
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "as the model says" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_rule_that_breaks_the_network_breaks_the_assertion(demo: Lab, tmp_path: Path) -> None:
