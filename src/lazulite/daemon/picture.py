@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from ipaddress import ip_network
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -26,7 +24,7 @@ from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Ref, Resource
 from lazulite.resources.view import Snapshot
 from lazulite.services.virtual_network.model import Subnet, VirtualNetwork
-from lazulite.values import IPAddress
+from lazulite.values import IPAddress, IPNetwork
 
 NOWHERE = "nowhere"
 """Region of a network that says none."""
@@ -75,6 +73,7 @@ class _Drawing:
         self._ports: dict[str, list[Port]] = {}
         for port in sorted(model.all(Port).values(), key=lambda p: (p.label, p.name)):
             self._ports.setdefault(port.vrf, []).append(port)
+        self._owners = {(p.vrf, a): p.name for ports in self._ports.values() for p in ports for a in p.addresses}
         self._networks = sorted(model.all(Vrf).values(), key=lambda v: (v.label, v.name))
 
     def boxes(self) -> Iterator[Box]:
@@ -119,12 +118,13 @@ class _Drawing:
         private = [f for f in self._model.all(Frontend).values() if f.vrf == network.name and not f.public]
         subnets = []
         for child in sorted(found.properties.subnets if found is not None else (), key=lambda c: c.name):
-            inside = [p for p in left if any(_is_in(a, child.properties) for a in p.addresses[:1])]
-            left = [p for p in left if p not in inside]
-            near = sorted((f for f in private if _is_in(f.address, child.properties)), key=lambda f: f.name)
-            subnets.append(
-                self._subnet(f"{network.name}/subnets/{child.name}", child.name, child.properties, inside, near)
-            )
+            prefixes = _prefixes(child.properties)
+            inside = [p for p in left if any(_is_in(a, prefixes) for a in p.addresses[:1])]
+            taken = {p.name for p in inside}
+            left = [p for p in left if p.name not in taken]
+            near = sorted((f for f in private if _is_in(f.address, prefixes)), key=lambda f: f.name)
+            key = f"{network.name}/subnets/{child.name}"
+            subnets.append(self._subnet(key, child.name, child.properties, inside, near))
         details = tuple(map(str, network.prefixes))
         return Box("network", network.name, network.label, details, network.origin, (), (*edge, *subnets))
 
@@ -164,7 +164,7 @@ class _Drawing:
         rules = (r for r in self._model.all(BalancingRule).values() if r.frontend == frontend.name)
         pools = (self._model.get(Pool, rule.pool) for rule in rules)
         wanted = {(p.vrf, m.address) for p in pools if p is not None for m in p.members}
-        return {p.name for p in self._model.all(Port).values() if any((p.vrf, a) in wanted for a in p.addresses)}
+        return {self._owners[place] for place in wanted if place in self._owners}
 
 
 def _balancer(frontend: Frontend) -> Box:
@@ -178,10 +178,10 @@ def _addresses(found: tuple[IPAddress, ...]) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
-def _prefixes(said: Subnet) -> list[Any]:
+def _prefixes(said: Subnet) -> list[IPNetwork]:
     own = [said.address_prefix] if said.address_prefix is not None else []
-    return [ip_network(str(p)) for p in dict.fromkeys([*own, *said.address_prefixes])]
+    return list(dict.fromkeys([*own, *said.address_prefixes]))
 
 
-def _is_in(address: IPAddress, said: Subnet) -> bool:
-    return any(address in p for p in _prefixes(said))
+def _is_in(address: IPAddress, prefixes: Iterable[IPNetwork]) -> bool:
+    return any(address in p for p in prefixes)

@@ -60,7 +60,7 @@ class Surface:
             ("POST", "flows"): lambda r: flows.flows(controller.network, body(r, flows.Watching)),
             ("POST", "reach"): self._reach,
             ("POST", "audit"): self._audit,
-            ("GET", "picture"): lambda r: msgspec.to_builtins(picture(controller.model, controller.store.snapshot)),
+            ("GET", "picture"): self._picture,
             ("GET", "revisions"): self._revisions,
             ("POST", "diff"): lambda r: past.compare(controller, body(r, past.DiffQuestion)),
             ("GET", "counters"): self._counters,
@@ -135,6 +135,11 @@ class Surface:
         return await asyncio.to_thread(
             audit, self._frozen(), self._controller.store.snapshot, body(request, AuditQuestion)
         )
+
+    async def _picture(self, request: Request) -> dict[str, Any]:
+        found = await asyncio.to_thread(picture, self._frozen(), self._controller.store.snapshot)
+        told: dict[str, Any] = msgspec.to_builtins(found)
+        return told
 
     def _revisions(self, request: Request) -> dict[str, Any]:
         count = request.query.get("count", "20")
