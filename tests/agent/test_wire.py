@@ -48,6 +48,7 @@ WITHIN: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(0, 1e6),
     tuple[float, ...]: st.lists(st.floats(0, 1e6)).map(tuple),
     tuple[tuple[int, int], ...]: st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple),
+    tuple[tuple[int, str], ...]: st.lists(st.tuples(NUMBERS, st.text())).map(tuple),
     tuple[tuple[str, float], ...]: st.lists(st.tuples(st.text(), st.floats(0, 1e6))).map(tuple),
 }
 """Types of fields whose values are bounded: what MessagePack can say, and what equals itself."""
