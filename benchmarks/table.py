@@ -16,6 +16,7 @@ from benchmarks.internal import internal
 from benchmarks.management import management
 from benchmarks.naming import naming
 from benchmarks.paths import paths
+from benchmarks.recording import recording
 from benchmarks.result import Result
 from benchmarks.starting import starting
 from benchmarks.tapping import tapping
@@ -33,6 +34,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "names": naming,
     "tap": tapping,
     "capture": capture,
+    "flow-log": recording,
     "change": change,
     "starting": starting,
     "differential": differential,

@@ -18,6 +18,8 @@ from lazulite.forwarding.model import (
     Detour,
     Distribution,
     Fault,
+    FlowLog,
+    FlowLogFormat,
     Frontend,
     Guest,
     InternetHost,
@@ -34,6 +36,7 @@ from lazulite.forwarding.model import (
     Route,
     RouteTable,
     Rule,
+    Sink,
     SourceNat,
     Tap,
     TapSource,
@@ -91,6 +94,14 @@ RULES = st.builds(
 )
 
 
+NICS = [f"{network}/nic{number}" for network in VRFS for number in range(3)]
+LOGS = st.sampled_from(["log", "other log"])
+
+
+def _log(name: str, ports: set[str]) -> FlowLog:
+    return FlowLog(name, tuple(sorted(ports)), (), FlowLogFormat.NETWORK, "", "", Sink("", "", ""))
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> dict[Any, Any]:
     """The entries of a network, by key: up to two VRFs, peered or not, with ports, lists, tables, a client, balancers
@@ -121,6 +132,7 @@ def worlds(draw: st.DrawFn) -> dict[Any, Any]:
             "asg", tuple(draw(st.lists(st.sampled_from([ip_address("10.0.0.4"), ip_address("fd01::5")]), unique=True)))
         )
     )
+    entries += [_log(name, draw(st.sets(st.sampled_from(NICS)))) for name in sorted(draw(st.sets(LOGS)))]
     if draw(st.booleans()):
         entries.append(
             InternetHost("/client", "client", draw(st.sampled_from(["c1", "c2"])), (ip_address("198.18.200.1"),))

@@ -14,7 +14,7 @@ from lazulite.forwarding.model import AccessList, Action, FlowLog, FlowLogFormat
 from lazulite.telemetry.book import State
 from lazulite.values import Direction, PortRange, Protocol
 from tests.drivers.worlds import access_list, port, vrf
-from tests.packets.net import Net
+from tests.packets.net import DEADLINE_S, Net
 from tests.packets.test_flow_state import ADDRESS, LOCAL, A, B, until
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
@@ -30,22 +30,30 @@ def log(*ports: str, name: str = "log") -> FlowLog:
 
 
 class Records:
-    """A watcher of a net; time goes as the test says."""
+    """A watcher of a net."""
 
     def __init__(self, net: Net) -> None:
-        self.net, self.watcher, self.now = net, Watcher(), time.time()
+        self.net, self.watcher = net, Watcher()
         self.origins: dict[int, str] = {}
 
-    def look(self, later_s: float = 0.0) -> list[Seen]:
-        """What is new, *later_s* after the last look."""
-        self.now = max(self.now + later_s, time.time())
+    def ends(self, count: int) -> list[Seen]:
+        """The next flows that end: a little after their last packet."""
+        found: list[Seen] = []
+        end = time.monotonic() + DEADLINE_S
+        while len(found) < count:
+            assert time.monotonic() < end, f"{len(found)} of {count} flows have ended"
+            found += [s for s in self.look() if s.line.state is State.ENDED]
+        return found
+
+    def look(self) -> list[Seen]:
+        """What is new."""
         kinds: dict[type, dict[str, Any]] = {}
         for entry in self.net.entries.values():
             kinds.setdefault(type(entry), {})[entry.name] = entry
         logs = kinds.get(FlowLog, {}).values()
         self.origins |= rule_origins(kinds.get(AccessList, {}).values())
         whose = recorded(logs, kinds.get(Port, {}), kinds.get(Vrf, {}))._replace(origins=self.origins)
-        return self.watcher.look(whose, self.now).seen
+        return self.watcher.look(whose, time.time()).seen
 
 
 def told(seen: list[Seen]) -> list[str]:
@@ -108,8 +116,7 @@ def test_the_end_tells_every_byte_of_both_directions(net: Net, records: Records,
         received += len(served.recv(9000))
     client.close()
     served.close()
-    records.look()
-    ended = [s.line for s in records.look(later_s=2) if s.line.state is State.ENDED]
+    ended = [s.line for s in records.ends(2)]
     assert [line.local_port for line in ended if line.inward] == [22]
     header = 20 if version == 4 else 40
     for line in ended:

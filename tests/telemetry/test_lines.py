@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_address
 
 import pytest
 
@@ -18,7 +17,7 @@ V1, V2, NET = Form.GROUP_1, Form.GROUP_2, Form.NETWORK
 
 def line(state: State, counts: Counts = NOTHING, *, protocol: int = 6, inward: bool = True, rule: str = "r") -> Line:
     """Between 185.170.185.105:35370 and the interface at 10.2.0.4:23."""
-    local, remote = ip_address("10.2.0.4"), ip_address("185.170.185.105")
+    local, remote = "10.2.0.4", "185.170.185.105"
     return Line(1493763938.25, "000D3AF8801A", GROUP, rule, inward, protocol, local, 23, remote, 35370, state, counts)
 
 

@@ -28,11 +28,14 @@ from lazulite.telemetry.lines import there_and_back, when
 
 LOOK_S = 1.0
 """Between two looks; longer where a look itself takes long, so that it never takes more than a part of a processor."""
+LEAST_S = 0.1
 SHARE = 0.2
 LEASE_S = 15.0
 """How long ports are recorded for somebody who has stopped asking."""
 LIVE = "live"
 """Name of the log of those who watch; it has no sink."""
+_MANY = 1_500
+"""Flows from which on it is looked more often: what the kernel does to list a table grows with its square."""
 _SHOWN = 20_000
 """Records kept for those who watch."""
 _MOST_ROWS = 2_000
@@ -70,6 +73,7 @@ class FlowLogs:
         self._number = 0
         self._analytics: dict[str, Analytics] = {}
         self._leases: dict[str, float] = {}
+        self._pause_s = LOOK_S
         self._thread = ThreadPoolExecutor(1, "flows")
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
@@ -164,7 +168,7 @@ class FlowLogs:
             except Exception:  # of any kind: the logs must outlive it, and the agent does not depend on them
                 _LOG.exception("flow logs failed")
             took = time.monotonic() - started
-            await asyncio.sleep(max(LOOK_S - took, took * (1 - SHARE) / SHARE))
+            await asyncio.sleep(max(self._pause_s - took, took * (1 - SHARE) / SHARE))
         await self.look()
         self._task = None
 
@@ -178,6 +182,7 @@ class FlowLogs:
 
     def _take(self, look: Look) -> None:
         self._lost.update(look.lost)
+        self._pause_s = max(LEAST_S, LOOK_S * min(1.0, _MANY / max(look.read, 1)))
         for seen in look.seen:
             self._number += 1
             self._shown.append((self._number, seen))
@@ -191,6 +196,11 @@ class FlowLogs:
         if name in self._analytics:
             self._analytics[name].add(told)
         return self._files.add(name, told)
+
+    @property
+    def pending(self) -> Frame:
+        """What logs have not written yet."""
+        return self._files.pending()
 
     async def write(self) -> None:
         """Store what is due, and report how it went."""
@@ -245,7 +255,7 @@ class FlowLogs:
 def row(seen: Seen) -> dict[str, Any]:
     """A record as JSON, for those who watch."""
     line = seen.line
-    local, remote = (str(line.local), line.local_port), (str(line.remote), line.remote_port)
+    local, remote = (line.local, line.local_port), (line.remote, line.remote_port)
     (source, source_port), (destination, port) = (remote, local) if line.inward else (local, remote)
     packets_there, bytes_there, packets_back, bytes_back = there_and_back(line)
     return {

@@ -12,19 +12,19 @@ from typing import TypeAlias
 
 import msgspec
 
+from lazulite.telemetry.book import Saved
+
 _FILE = "flows.pending"
 _LENGTH = 4
 Told: TypeAlias = tuple[str, str, str, str]
 """MAC, group, rule and tuple of a line."""
-Standing: TypeAlias = list[tuple[bytes, int, int, float, tuple[int, int, int, int]]]
-"""Of open flows what :meth:`lazulite.telemetry.book.Book.saved` says."""
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """What one look added: lines by log, and by VRF and family the flows that were told of and are open."""
+    """What one look added: lines by log, and by VRF and family the flows to which something happened."""
 
     lines: dict[str, list[Told]] = {}
-    standing: dict[str, dict[int, Standing]] = {}
+    standing: dict[str, dict[int, list[Saved]]] = {}
     waiting: dict[str, list[tuple[str, str, bytes, int]]] = {}
     """By log, records that wait for their sink: blob, MAC, JSON, and how many lines."""
 

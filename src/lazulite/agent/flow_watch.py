@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from lazulite.drivers.linux import flow_tables, names
-from lazulite.drivers.linux.flow_reading import Ends, Noted, Reader, Told, both_done, ends
+from lazulite.drivers.linux.flow_reading import Ends, Noted, Reader, ends
 from lazulite.forwarding.model import AccessList, Action, FlowLog, Port, Vrf
-from lazulite.telemetry.book import Book, Counts, Key, Opening, Record, Sight, Spent
+from lazulite.telemetry.book import Book, Counts, Key, Opening, Record, Saved, Sight
 from lazulite.telemetry.lines import Line, group_id, rule_name
 from lazulite.values import Direction
-
-Saved = list[tuple[Key, int, int, float, Counts]]
 
 
 class Recorded(NamedTuple):
@@ -39,8 +38,10 @@ class Look(NamedTuple):
 
     seen: list[Seen]
     lost: Mapping[str, int]
-    standing: dict[str, dict[int, Saved]]
-    """Of open flows that were told of, by VRF and IP version."""
+    standing: dict[str, dict[int, list[Saved]]]
+    """Of flows to which something happened, by VRF and IP version."""
+    read: int
+    """How many decisions stood there."""
 
 
 class Reading(Protocol):
@@ -49,7 +50,6 @@ class Reading(Protocol):
     def close(self) -> None: ...
     def interfaces(self) -> dict[int, str]: ...
     def read(self) -> Iterator[Noted]: ...
-    def forget(self, noted: Noted, told: Iterable[Told], flows: Iterable[bytes]) -> None: ...
 
 
 def recorded(logs: Iterable[FlowLog], ports: Mapping[str, Port], vrfs: Mapping[str, Vrf]) -> Recorded:
@@ -76,12 +76,15 @@ def rule_origins(lists: Iterable[AccessList]) -> dict[int, str]:
 class _Network:
     """The flows of one network: by IP version a book, and what was read last."""
 
-    def __init__(self, vrf: str, reader: Reading) -> None:
-        self.vrf, self.reader = vrf, reader
+    def __init__(self, reader: Reading) -> None:
+        self.reader = reader
         self.books: dict[int, Book] = {}
         self.lost: dict[int, int] = {}
+        self.read = 0
         self.ports: dict[int, Port] = {}
         """By interface, those that are gone included: an index is not used again."""
+        self.waiting: list[Record] = []
+        """Records of rules that are not known yet."""
 
 
 class Watcher:
@@ -90,34 +93,33 @@ class Watcher:
     def __init__(self, make_reader: Callable[[str], Reading] = Reader) -> None:
         self._make_reader = make_reader
         self._networks: dict[str, _Network] = {}
-        self._resumed: dict[str, dict[int, Saved]] = {}
+        self._resumed: dict[str, dict[int, list[Saved]]] = {}
 
     def look(self, whose: Recorded, now: float) -> Look:
         """What has happened since the last look, *now* being the seconds since the epoch."""
         seen: list[Seen] = []
         lost: dict[str, int] = {}
-        standing: dict[str, dict[int, Saved]] = {}
+        standing: dict[str, dict[int, list[Saved]]] = {}
         for vrf in [v for v in self._networks if v not in whose.ports]:
             seen += self._leave(vrf, whose, now)
         for vrf, ports in whose.ports.items():
             try:
                 network = self._network(vrf)
-                found, open_now = self._read(network, ports, whose, now)
+                standing[vrf] = {}
+                records = list(self._read(vrf, network, ports, whose, now, standing[vrf]))
             except OSError:  # the router is not there yet, or another one took its place
                 seen += self._leave(vrf, whose, now)
                 continue
-            seen += found
+            seen += _lines(_known(network, records, whose, now), network.ports, whose)
             lost[vrf] = sum(network.lost.values())
-            if open_now:
-                standing[vrf] = open_now
-        return Look(seen, lost, standing)
+        return Look(seen, lost, standing, sum(n.read for n in self._networks.values()))
 
-    def saved(self) -> dict[str, dict[int, Saved]]:
+    def saved(self) -> dict[str, dict[int, list[Saved]]]:
         """What another watcher needs to go on."""
         return {v: {f: b.saved() for f, b in n.books.items() if len(b)} for v, n in self._networks.items()}
 
-    def resume(self, saved: Mapping[str, Mapping[int, Saved]]) -> None:
-        """Go on where another one was; what is told later of a flow is what holds."""
+    def resume(self, saved: Mapping[str, Mapping[int, list[Saved]]]) -> None:
+        """Go on where another one was; what is said later of a flow is what holds."""
         for vrf, by_family in saved.items():
             known = self._resumed.setdefault(vrf, {})
             for family, flows in by_family.items():
@@ -130,7 +132,7 @@ class Watcher:
 
     def _network(self, vrf: str) -> _Network:
         if vrf not in self._networks:
-            self._networks[vrf] = _Network(vrf, self._make_reader(vrf))
+            self._networks[vrf] = _Network(self._make_reader(vrf))
         return self._networks[vrf]
 
     def _leave(self, vrf: str, whose: Recorded, now: float) -> list[Seen]:
@@ -139,33 +141,38 @@ class Watcher:
             return []
         network.reader.close()
         gone = [r for book in network.books.values() for r in book.end(now)]
-        return list(_lines(gone, network.ports, whose))
+        return list(_lines([*network.waiting, *gone], network.ports, whose))
 
     def _read(
-        self, network: _Network, ports: Mapping[str, Port], whose: Recorded, now: float
-    ) -> tuple[list[Seen], dict[int, Saved]]:
-        seen: list[Seen] = []
-        standing: dict[int, Saved] = {}
+        self,
+        vrf: str,
+        network: _Network,
+        ports: Mapping[str, Port],
+        whose: Recorded,
+        now: float,
+        standing: dict[int, list[Saved]],
+    ) -> Iterator[Record]:
         index = {number: ports[name] for number, name in network.reader.interfaces().items() if name in ports}
         network.ports |= index
+        network.read = 0
+        own = {number.to_bytes(4, sys.byteorder) for number in index}
         for noted in network.reader.read():
-            book = self._book(network, noted.family, whose)
-            records = book.end(now, lambda key: _interface(key) not in index)
-            foreign = [t for t in noted.told if _interface(t.key) not in index]
-            ours = [t for t in noted.told if _interface(t.key) in index and _known(t, whose)]
-            more, spent = book.fold(_sight(noted._replace(told=ours), now))
-            seen += _lines([*records, *more], network.ports, whose)
-            network.reader.forget(noted, [*_spent(spent), *foreign], spent.flows)
+            book = self._book(vrf, network, noted.family, whose.idle_s[vrf])
+            before = book.end(now, lambda key: key[:4] not in own)
+            after = book.fold(_sight(noted, own, now))
+            touched = dict.fromkeys([*(r.key for r in before), *(r.key for r in after), *noted.sent, *noted.received])
+            if touched:
+                standing[noted.family] = book.saved(touched)
             network.lost[noted.family] = noted.lost
-            if told := book.standing(r.key for r in more):
-                standing[noted.family] = told
-        return seen, standing
+            network.read += len(noted.told)
+            yield from before
+            yield from after
 
-    def _book(self, network: _Network, family: int, whose: Recorded) -> Book:
+    def _book(self, vrf: str, network: _Network, family: int, idle_s: float) -> Book:
         if family not in network.books:
-            network.books[family] = book = Book(whose.idle_s[network.vrf])
-            book.resume(self._resumed.get(network.vrf, {}).pop(family, []))
-        network.books[family].idle_s = whose.idle_s[network.vrf]
+            network.books[family] = book = Book(idle_s)
+            book.resume(self._resumed.get(vrf, {}).pop(family, []))
+        network.books[family].idle_s = idle_s
         return network.books[family]
 
 
@@ -175,34 +182,48 @@ _NOBODYS = frozenset(
     for inward in (False, True)
 )
 _PATIENCE_S = 5.0
-"""How long a decision waits for its rule to be known: the kernel has an edit a little before this process does."""
+"""How long a record waits for its rule to be known: the kernel has an edit a little before this process does."""
 
 
-def _known(told: Told, whose: Recorded) -> bool:
-    return told.rule in whose.origins or told.rule in _NOBODYS or told.age_s > _PATIENCE_S
+def _known(network: _Network, records: list[Record], whose: Recorded, now: float) -> list[Record]:
+    """What can be told by now, with what had to wait."""
+    origins = whose.origins
+    if not network.waiting and all(r.rule in origins or r.rule in _NOBODYS for r in records):
+        return records
+    found: list[Record] = []
+    waiting: list[Record] = []
+    for record in (*network.waiting, *records):
+        known = record.rule in origins or record.rule in _NOBODYS or now - record.at > _PATIENCE_S
+        (found if known else waiting).append(record)
+    network.waiting = waiting
+    return found
 
 
-def _sight(noted: Noted, now: float) -> Sight:
-    openings = [Opening(t.key, t.attempt, t.rule, bool(t.rule & flow_tables.DENIED), now - t.age_s) for t in noted.told]
-    nothing = (0, 0)
-    counts = {k: (*sent, *noted.received.get(k, nothing)) for k, sent in noted.sent.items()}
-    counts |= {k: (*nothing, *received) for k, received in noted.received.items() if k not in counts}
-    return Sight(now, openings, counts, {k: both_done(bits) for k, bits in noted.closed.items()})
-
-
-def _spent(spent: Spent) -> Iterator[Told]:
-    return (Told(o.key, o.attempt, o.rule, 0.0) for o in spent.openings)
-
-
-def _interface(key: Key) -> int:
-    return int.from_bytes(key[:4], "little")
+def _sight(noted: Noted, own: Collection[bytes], now: float) -> Sight:
+    """What was noted of interfaces that are recorded still."""
+    denied, inward = flow_tables.DENIED, flow_tables.INWARD  # without a SYN, who asks first tells two flows apart
+    openings = [
+        Opening(key, attempt or rule & inward, rule, bool(rule & denied), now - age)
+        for key, attempt, rule, age in noted.told
+        if key[:4] in own
+    ]
+    counts: dict[Key, tuple[Counts, float]] = {}
+    nothing = (0, 0, 1e9)
+    for key, (packets, octets, age) in noted.sent.items():
+        back, back_octets, other = noted.received.get(key, nothing)
+        counts[key] = (packets, octets, back, back_octets), now - min(age, other)
+    for key, (back, back_octets, age) in noted.received.items():
+        if key not in counts:
+            counts[key] = (0, 0, back, back_octets), now - age
+    return Sight(now, openings, counts, {k: (bits, now - age) for k, (bits, age) in noted.closed.items()})
 
 
 def _lines(records: Iterable[Record], ports: Mapping[int, Port], whose: Recorded) -> Iterator[Seen]:
     for record in records:
         about, origin = ends(record.key), whose.origins.get(record.rule, "")
-        port = ports[about.interface]
-        yield Seen(_line(record, about, port, origin), port.name, origin)
+        port = ports.get(about.interface)
+        if port is not None:
+            yield Seen(_line(record, about, port, origin), port.name, origin)
 
 
 def _line(record: Record, about: Ends, port: Port, origin: str) -> Line:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from lazulite.telemetry.book import State
 from lazulite.telemetry.lines import Line, there_and_back, when
-from lazulite.values import IPAddress
 
 MOST_ROWS = 5_000
 """Kept of one log; the oldest go first."""
@@ -24,8 +23,8 @@ class What(NamedTuple):
     """What a row is about."""
 
     interval: int
-    source: IPAddress
-    destination: IPAddress
+    source: str
+    destination: str
     port: int
     group: str
     rule: str
@@ -92,8 +91,8 @@ class Analytics:
             "FlowStartTime_t": when(total.first),
             "FlowEndTime_t": when(total.last),
             "FlowType_s": flow_type(what.source, what.destination),
-            "SrcIP_s": str(what.source),
-            "DestIP_s": str(what.destination),
+            "SrcIP_s": what.source,
+            "DestIP_s": what.destination,
             "DestPort_d": what.port,
             "L4Protocol_s": _PROTOCOLS.get(what.protocol, str(what.protocol)),
             "FlowDirection_s": way,
@@ -114,9 +113,9 @@ class Analytics:
         }
 
 
-def flow_type(source: IPAddress, destination: IPAddress) -> str:
+def flow_type(source: str, destination: str) -> str:
     """Where the two ends are, as far as their addresses tell."""
-    private = [any(a.version == p.version and a in p for p in _PRIVATE) for a in (source, destination)]
+    private = [any(a.version == p.version and a in p for p in _PRIVATE) for a in map(ip_address, (source, destination))]
     return "IntraVNet" if all(private) else "ExternalPublic" if any(private) else "Unknown"
 
 

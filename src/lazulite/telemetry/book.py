@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 CONTINUES_S = 300
 """How often a flow that goes on is told. Source: facts/network-watcher.md, "NSG flow logs" (C every 5 minutes)."""
@@ -12,7 +12,7 @@ HALF_CLOSED_S = 30
 """After the FIN of one end alone: as long as the filters know the flow from then on."""
 DENIED_S = 60
 """A refused flow that is tried again within this time of the last try is the same attempt."""
-QUIET_S = 1.0
+QUIET_S = 0.2
 """A closed flow has ended when nothing more came for this long: last acknowledgements are part of it."""
 
 Key = bytes
@@ -43,13 +43,14 @@ class Opening(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What stands about the flows of one network at a moment."""
+    """What happened to the flows of one network since the sight before."""
 
     at: float
     openings: Iterable[Opening]
-    counts: Mapping[Key, Counts]
-    closed: Mapping[Key, bool]
-    """Flows of which an end said that it is done; whether both have."""
+    counts: Mapping[Key, tuple[Counts, float]]
+    """What passed, and when the last packet did."""
+    closed: Mapping[Key, tuple[int, float]]
+    """Flows of which an end said that it is done: bit 1 for the port, 2 for the other end; and when it did."""
 
 
 class Record(NamedTuple):
@@ -62,88 +63,82 @@ class Record(NamedTuple):
     counts: Counts = NOTHING
 
 
+BOTH = 3
+"""Both ends are done."""
+OVER = -1
+"""Attempt of a saved flow that has ended since."""
+_JITTER_S = 0.01
+"""By how much two moments of the same sight may be wrong."""
+Saved = tuple[Key, int, int, float, float, float, Counts, int]
+"""Key, attempt and rule of a flow that is open; when it began, was told of last and had its last packet; what passed
+since it was told of; which ends are done."""
+
+
 class _Flow:
     """One that is open."""
 
-    __slots__ = ("attempt", "begun", "changed", "counts", "rule", "since", "told")
+    __slots__ = ("attempt", "begun", "changed", "closed", "counts", "rule", "since")
 
-    def __init__(self, opening: Opening, told: Counts) -> None:
-        self.attempt, self.rule, self.begun = opening.attempt, opening.rule, opening.at
-        self.since = self.changed = opening.at
-        self.counts = self.told = told
-
-
-class Spent(NamedTuple):
-    """What need not stand any more: decisions that were told, and flows that are over."""
-
-    openings: list[Opening]
-    flows: list[Key]
+    def __init__(self, attempt: int, rule: int, begun: float) -> None:
+        self.attempt, self.rule, self.begun = attempt, rule, begun
+        self.since = self.changed = begun
+        self.counts, self.closed = NOTHING, 0
 
 
 class Book:
-    """The flows of one network. What it says depends on what was seen alone, however often it was looked."""
+    """The flows of one network. What it says depends on what happened alone, however often it was looked."""
 
     def __init__(self, idle_s: float) -> None:
         self.idle_s = idle_s
         """How long a flow may be silent before it is over."""
         self._flows: dict[Key, _Flow] = {}
-        self._resumed: dict[Key, tuple[int, int, float, Counts]] = {}
         self._denied: dict[tuple[Key, int, int], float] = {}
-        self._strays: set[Key] = set()
 
     def __len__(self) -> int:
         return len(self._flows)
 
-    def saved(self) -> list[tuple[Key, int, int, float, Counts]]:
-        """What another book needs to go on: of each flow key, attempt, rule, when it was told last, and what of it."""
-        return [(k, f.attempt, f.rule, f.since, f.told) for k, f in self._flows.items()]
+    def saved(self, keys: Iterable[Key] | None = None) -> list[Saved]:
+        """What another book needs to go on: of all flows, or of some, ended ones included."""
+        return [_saved(key, self._flows.get(key)) for key in (self._flows if keys is None else keys)]
 
-    def standing(self, keys: Iterable[Key]) -> list[tuple[Key, int, int, float, Counts]]:
-        """The same of some flows, if they are open."""
-        found = ((key, self._flows[key]) for key in keys if key in self._flows)
-        return [(k, f.attempt, f.rule, f.since, f.told) for k, f in found]
+    def resume(self, saved: Iterable[Saved]) -> None:
+        """Go on where another one was; what is said last of a flow is what holds."""
+        for key, attempt, rule, begun, since, changed, counts, closed in saved:
+            if attempt == OVER:
+                self._flows.pop(key, None)
+                continue
+            self._flows[key] = flow = _Flow(attempt, rule, begun)
+            flow.since, flow.changed, flow.counts, flow.closed = since, changed, counts, closed
 
-    def resume(self, saved: Iterable[tuple[Key, int, int, float, Counts]]) -> None:
-        """Go on where another one was: these flows have begun already, if they still stand."""
-        self._resumed |= {key: (attempt, rule, since, told) for key, attempt, rule, since, told in saved}
-
-    def fold(self, sight: Sight) -> tuple[list[Record], Spent]:
+    def fold(self, sight: Sight) -> list[Record]:
         """The records that this sight adds."""
         records: list[Record] = []
-        spent = Spent([], [])
-        for opening in sorted(sight.openings, key=lambda o: o.at):
-            self._open(opening, sight, records, spent)
-        self._resumed = {}
-        for key, flow in list(self._flows.items()):
-            self._advance(key, flow, sight, records, spent)
-        self._sweep(sight, spent)
-        return records, spent
+        for opening in sorted(sight.openings, key=_moment):
+            if opening.denied:
+                self._deny(opening, sight.at, records)
+            else:
+                self._open(opening, records)
+        for key, (counts, at) in sight.counts.items():
+            flow = self._flows.get(key)
+            if flow is not None:
+                flow.counts, flow.changed = _sum(flow.counts, counts), max(flow.changed, at)
+        for key, (closed, at) in sight.closed.items():
+            flow = self._flows.get(key)
+            if flow is not None and at >= flow.begun - _JITTER_S:
+                flow.closed |= closed
+        self._advance(sight.at, records)
+        if self._denied:
+            self._denied = {k: at for k, at in self._denied.items() if sight.at - at < DENIED_S}
+        return records
 
-    def _open(self, opening: Opening, sight: Sight, records: list[Record], spent: Spent) -> None:
-        if opening.denied:
-            self._deny(opening, sight.at, records)
-            spent.openings.append(opening)
-            return
+    def _open(self, opening: Opening, records: list[Record]) -> None:
         key, known = opening.key, self._flows.get(opening.key)
-        if known is not None and (known.attempt == opening.attempt or known.begun > opening.at):
-            if known.rule != opening.rule or known.attempt != opening.attempt:
-                spent.openings.append(opening)  # asked again after an edit, or too late to be told apart
-            return
-        told = NOTHING
         if known is not None:
-            told = known.counts
-            records.append(Record(opening.at, key, known.rule, State.ENDED, _less(told, known.told)))
-            spent.openings.append(Opening(key, known.attempt, known.rule, False, known.begun))
-        self._flows[key] = flow = _Flow(opening, told)
-        if not self._resume(key, flow):
-            records.append(Record(opening.at, key, opening.rule, State.BEGUN))
-
-    def _resume(self, key: Key, flow: _Flow) -> bool:
-        attempt, rule, since, told = self._resumed.get(key, (-1, -1, 0.0, NOTHING))
-        if (attempt, rule) != (flow.attempt, flow.rule):
-            return False
-        flow.since, flow.told, flow.counts = since, told, told
-        return True
+            if known.attempt == opening.attempt:  # the same packet, asked again after an edit
+                return
+            records.append(Record(opening.at, key, known.rule, State.ENDED, known.counts))
+        self._flows[key] = _Flow(opening.attempt, opening.rule, opening.at)
+        records.append(Record(opening.at, key, opening.rule, State.BEGUN))
 
     def _deny(self, opening: Opening, now: float, records: list[Record]) -> None:
         what = opening.key, opening.attempt, opening.rule
@@ -151,39 +146,37 @@ class Book:
             records.append(Record(opening.at, opening.key, opening.rule, State.DENIED))
         self._denied[what] = max(now, opening.at)
 
-    def _advance(self, key: Key, flow: _Flow, sight: Sight, records: list[Record], spent: Spent) -> None:
-        counts = sight.counts.get(key, flow.counts)
-        if counts != flow.counts:
-            flow.counts, flow.changed = counts, sight.at
-        quiet, closed = sight.at - flow.changed, sight.closed.get(key)
-        bound = self.idle_s if closed is None else QUIET_S if closed else HALF_CLOSED_S
-        if quiet >= bound:
-            records.append(Record(sight.at, key, flow.rule, State.ENDED, _less(counts, flow.told)))
+    def _advance(self, now: float, records: list[Record]) -> None:
+        """End what is over, and tell of what goes on for long."""
+        bounds = (self.idle_s, HALF_CLOSED_S, HALF_CLOSED_S, QUIET_S)
+        over = []
+        for key, flow in self._flows.items():
+            if now - flow.changed >= bounds[flow.closed]:
+                records.append(Record(now, key, flow.rule, State.ENDED, flow.counts))
+                over.append(key)
+            elif now - flow.since >= CONTINUES_S:
+                records.append(Record(now, key, flow.rule, State.CONTINUES, flow.counts))
+                flow.since, flow.counts = now, NOTHING
+        for key in over:
             del self._flows[key]
-            spent.openings.append(Opening(key, flow.attempt, flow.rule, False, flow.begun))
-            spent.flows.append(key)
-        elif sight.at - flow.since >= CONTINUES_S:
-            records.append(Record(sight.at, key, flow.rule, State.CONTINUES, _less(counts, flow.told)))
-            flow.since, flow.told = sight.at, counts
 
-    def _sweep(self, sight: Sight, spent: Spent) -> None:
-        """What belongs to no flow twice in a row goes: a late acknowledgement, say. And attempts that were given up."""
-        strays = {k for part in (sight.counts, sight.closed) for k in part if k not in self._flows}
-        strays.difference_update(spent.flows)
-        spent.flows.extend(strays & self._strays)
-        self._strays = strays - self._strays
-        if self._denied:
-            self._denied = {k: at for k, at in self._denied.items() if sight.at - at < DENIED_S}
-
-    def end(self, at: float, gone: Any = None) -> list[Record]:
-        """All flows end: their network, or whoever records them, does. *gone* chooses by key."""
-        over = [(k, f) for k, f in self._flows.items() if gone is None or gone(k)]
+    def end(self, at: float, gone: Callable[[Key], bool] = lambda key: True) -> list[Record]:
+        """All flows end, or those that *gone* chooses: their port does, or is recorded no more."""
+        over = [(k, f) for k, f in self._flows.items() if gone(k)]
         for key, _ in over:
             del self._flows[key]
-        return [Record(at, k, f.rule, State.ENDED, _less(f.counts, f.told)) for k, f in over]
+        return [Record(at, k, f.rule, State.ENDED, f.counts) for k, f in over]
 
 
-def _less(counts: Counts, told: Counts) -> Counts:
-    """What is new; a counter that began again counts from nothing."""
-    a, b, c, d = (x - y if x >= y else x for x, y in zip(counts, told, strict=True))
-    return a, b, c, d
+def _moment(opening: Opening) -> float:
+    return opening.at
+
+
+def _saved(key: Key, flow: _Flow | None) -> Saved:
+    if flow is None:
+        return key, OVER, 0, 0.0, 0.0, 0.0, NOTHING, 0
+    return key, flow.attempt, flow.rule, flow.begun, flow.since, flow.changed, flow.counts, flow.closed
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]

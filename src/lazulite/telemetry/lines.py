@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lazulite.telemetry.book import Counts, State
-from lazulite.values import IPAddress
 
 _TCP, _UDP = 6, 17
 _LETTERS = {_TCP: "T", _UDP: "U"}
@@ -40,9 +40,10 @@ class Line(NamedTuple):
     """As logs name it, see :func:`rule_name`."""
     inward: bool
     protocol: int
-    local: IPAddress
+    local: str
+    """Address, as text."""
     local_port: int
-    remote: IPAddress
+    remote: str
     remote_port: int
     state: State
     counts: Counts
@@ -57,6 +58,7 @@ class Subject(NamedTuple):
     log: str
 
 
+@lru_cache(maxsize=1 << 14)
 def rule_name(origin: str) -> str:
     """``UserRule_<name>`` or ``DefaultRule_<name>`` of a rule's id; other origins as they are."""
     path, _, name = origin.rpartition("/")
@@ -67,6 +69,7 @@ def rule_name(origin: str) -> str:
     return origin
 
 
+@lru_cache(maxsize=1 << 14)
 def group_id(origin: str) -> str:
     """Id of the security group that a rule is of; empty: it is of none."""
     path, _, _ = origin.rpartition("/")
@@ -80,9 +83,9 @@ def text(form: Form, line: Line) -> str | None:
 
 def _ends(line: Line) -> tuple[str, str, int, int]:
     """Source and destination, and their ports."""
-    local, remote = (str(line.local), line.local_port), (str(line.remote), line.remote_port)
-    (source, source_port), (destination, port) = (remote, local) if line.inward else (local, remote)
-    return source, destination, source_port, port
+    if line.inward:
+        return line.remote, line.local, line.remote_port, line.local_port
+    return line.local, line.remote, line.local_port, line.remote_port
 
 
 def there_and_back(line: Line) -> Counts:

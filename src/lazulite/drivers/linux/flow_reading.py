@@ -1,6 +1,6 @@
-"""Reads what routers noted of flows, and takes out what has been told. Blocks; for a thread of its own.
+"""Reads what routers noted of flows. Blocks; for a thread of its own.
 
-A thousand elements cost about a millisecond: their layout is known, so they are not parsed attribute by attribute.
+A thousand elements cost some milliseconds: their layout is known, so they are not parsed attribute by attribute.
 """
 
 from __future__ import annotations
@@ -8,64 +8,67 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
-from typing import NamedTuple
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from lazulite.drivers.linux import flow_tables, names, namespaces
 from lazulite.drivers.linux.flow_tables import CLOSED, OPENED, RECEIVED, SENT, key_size
 from lazulite.drivers.linux.netfilter import NetfilterSocket
 from lazulite.drivers.linux.nfnetlink import FAMILY_4, FAMILY_6
 from lazulite.drivers.linux.skeleton import TABLE
-from lazulite.values import IPAddress
 
 _HEADER = 12
 """Bytes before the key of an element: three nested attributes."""
 _EXPRESSION = struct.Struct(">24xQ4xQ")
 """What follows the key of an element that counts: bytes and packets."""
 _TAIL = struct.Struct(">Q")
+"""What ends an element: milliseconds until it goes by itself."""
+_TIMEOUT_MS = flow_tables.TIMEOUT_S * 1000
 _WORDS = struct.Struct("=II")
+_GRACE_S = 0.005
+"""Packets that are on their way through the rules when tables take turns are through by then."""
 
-
-class Told(NamedTuple):
-    """A decision: the flow's key, what tells two of its attempts apart, the rule's number, and its age in seconds."""
-
-    key: bytes
-    attempt: int
-    rule: int
-    age_s: float
+Told: TypeAlias = tuple[bytes, int, int, float]
+"""A decision: the flow's key, what tells two of its attempts apart, the rule's number, and its age in seconds."""
+Count: TypeAlias = tuple[int, int, float]
+"""Packets, bytes, and seconds since the last one."""
 
 
 class Noted(NamedTuple):
-    """What one IP version's tables of a router hold. Counts are packets and bytes, by the flow's key."""
+    """What happened at recorded ports since the last reading, by one IP version, counts by the flow's key."""
 
     family: int
     told: list[Told]
-    sent: dict[bytes, tuple[int, int]]
-    received: dict[bytes, tuple[int, int]]
-    closed: dict[bytes, int]
-    """Bit 1 and 2: that end is done; bit 3: there was a reset."""
+    sent: dict[bytes, Count]
+    received: dict[bytes, Count]
+    closed: dict[bytes, tuple[int, float]]
+    """Bits of :mod:`flow_tables`, and seconds since the last of them."""
     lost: int
+    """Since the tables were made."""
 
 
 class Ends(NamedTuple):
     """What the key of a flow says; the interface by index, the protocol by number."""
 
     interface: int
-    local: IPAddress
-    remote: IPAddress
+    local: str
+    remote: str
     local_port: int
     remote_port: int
     protocol: int
 
 
+@lru_cache(maxsize=1 << 15)
 def ends(key: bytes) -> Ends:
+    """Kept for a while: a flow that began is about to end."""
     size = (len(key) - 16) // 2
     interface = int.from_bytes(key[:4], "little")
     at = 4 + 2 * size
-    local, remote = ip_address(key[4 : 4 + size]), ip_address(key[4 + size : at])
-    local_port, remote_port = (int.from_bytes(key[p : p + 2]) for p in (at, at + 4))
-    return Ends(interface, local, remote, local_port, remote_port, key[at + 8])
+    family = socket.AF_INET if size == 4 else socket.AF_INET6
+    local, remote = socket.inet_ntop(family, key[4 : 4 + size]), socket.inet_ntop(family, key[4 + size : at])
+    return Ends(interface, local, remote, key[at] << 8 | key[at + 1], key[at + 4] << 8 | key[at + 5], key[at + 8])
 
 
 class Reader:
@@ -79,6 +82,9 @@ class Reader:
         finally:
             os.close(space)
         self._vrf = vrf
+        self._turns: dict[int, int] = {}
+        """Which tables packets fill, by IP version; after a start none knows."""
+        self._quiet: dict[int, bool] = {}
 
     def close(self) -> None:
         self._netfilter.close()
@@ -93,58 +99,64 @@ class Reader:
             os.close(space)
 
     def read(self) -> Iterator[Noted]:
-        """What is there now, by IP version; of a version without recorded ports nothing."""
+        """What is new, by IP version; of a version without recorded ports nothing. It is given once."""
         for family in (FAMILY_4, FAMILY_6):
             try:
                 yield self._read(family)
             except FileNotFoundError:
-                continue
+                self._turns.pop(family, None)
 
     def _read(self, family: int) -> Noted:
-        size = key_size(family)
-        # Openings first: what is counted of a flow that opens meanwhile is found the next time.
-        told = list(self._told(family, size))
-        closed: dict[bytes, int] = {}
-        for key, _ in self._expiring(family, CLOSED, size + 4):
-            closed[key[:size]] = closed.get(key[:size], 0) | 1 << key[size]
-        sent, received = dict(self._counted(family, SENT, size)), dict(self._counted(family, RECEIVED, size))
         lost = self._netfilter.counters(family, TABLE).get(flow_tables.LOST, (0, 0))[0]
-        return Noted(family, told, sent, received, closed, lost)
+        first = family not in self._turns
+        turn = self._turns.get(family, 0)
+        if self._quiet.get(family) and not first and not self._anything(family, turn):
+            return Noted(family, [], {}, {}, {}, lost)
+        self._turns[family] = 1 - turn
+        self._netfilter.replace_rules(flow_tables.turned(family, 1 - turn))
+        time.sleep(_GRACE_S)
+        noted = self._taken(family, turn, lost)
+        self._quiet[family] = not (noted.told or noted.sent or noted.received)
+        return noted
 
-    def _told(self, family: int, size: int) -> Iterator[Told]:
-        longest = flow_tables.TIMEOUT_S[OPENED] * 1000
-        for key, left_ms in self._expiring(family, OPENED, size + 8):
-            attempt, rule = _WORDS.unpack_from(key, size)
-            yield Told(key[:size], attempt, rule, max(longest - left_ms, 0) / 1000)
+    def _anything(self, family: int, turn: int) -> bool:
+        tables = (f"{name}{turn}" for name in (SENT, RECEIVED, OPENED))
+        return any([b"".join(self._netfilter.listed(family, TABLE, table)) for table in tables])
 
-    def _expiring(self, family: int, name: str, size: int) -> Iterator[tuple[bytes, int]]:
-        """Keys, and milliseconds until they go by themselves."""
-        for part in self._netfilter.listed(family, TABLE, name):
+    def _taken(self, family: int, turn: int, lost: int) -> Noted:
+        """All that stands in the tables of a turn, which are empty afterwards."""
+        size = key_size(family)
+        told = [
+            (key[:size], *_WORDS.unpack_from(key, size), age_s)
+            for key, age_s in self._keys(family, f"{OPENED}{turn}", size + 8)
+        ]
+        closed: dict[bytes, tuple[int, float]] = {}
+        for key, age_s in self._keys(family, f"{CLOSED}{turn}", size + 4):
+            bits, other_s = closed.get(key[:size], (0, age_s))
+            closed[key[:size]] = bits | key[size], min(age_s, other_s)
+        sent, received = (dict(self._counts(family, f"{name}{turn}", size)) for name in (SENT, RECEIVED))
+        noted = Noted(family, told, sent, received, closed, lost)
+        if told or sent or received or closed:
+            self._netfilter.empty(family, TABLE, [f"{n}{turn}" for n in (OPENED, SENT, RECEIVED, CLOSED)])
+        return noted
+
+    def _keys(self, family: int, table: str, size: int) -> Iterator[tuple[bytes, float]]:
+        """Keys, and how old they are."""
+        for part in self._netfilter.listed(family, TABLE, table):
             at, end = 0, len(part)
             while at < end:
                 length = part[at] | part[at + 1] << 8
-                yield part[at + _HEADER : at + _HEADER + size], _TAIL.unpack_from(part, at + length - 8)[0]
+                (left_ms,) = _TAIL.unpack_from(part, at + length - 8)
+                yield part[at + _HEADER : at + _HEADER + size], (_TIMEOUT_MS - left_ms) / 1000
                 at += (length + 3) & ~3
 
-    def _counted(self, family: int, name: str, size: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-        for part in self._netfilter.listed(family, TABLE, name):
+    def _counts(self, family: int, table: str, size: int) -> Iterator[tuple[bytes, Count]]:
+        for part in self._netfilter.listed(family, TABLE, table):
             at, end = 0, len(part)
             while at < end:
                 start = at + _HEADER + size
                 octets, packets = _EXPRESSION.unpack_from(part, start)
-                yield part[at + _HEADER : start], (packets, octets)
-                at += (part[at] | part[at + 1] << 8) + 3 & ~3
-
-    def forget(self, noted: Noted, told: Iterable[Told], flows: Iterable[bytes]) -> None:
-        """Of what was read, take out decisions and all that is known of flows that are over."""
-        over = list(flows)
-        opened = [t.key + _WORDS.pack(t.attempt, t.rule) for t in told]
-        closed = [k + struct.pack("=I", b) for k in over for b in (1, 2, 3) if noted.closed.get(k, 0) & 1 << b]
-        sent, received = ([k for k in over if k in counts] for counts in (noted.sent, noted.received))
-        for name, keys in ((OPENED, opened), (SENT, sent), (RECEIVED, received), (CLOSED, closed)):
-            self._netfilter.discard(noted.family, TABLE, name, keys)
-
-
-def both_done(closed: int) -> bool:
-    """Whether a reset was seen, or a FIN of either side, by the bits of :attr:`Noted.closed`."""
-    return bool(closed & 1 << 3) or closed & 6 == 6
+                length = part[at] | part[at + 1] << 8
+                (left_ms,) = _TAIL.unpack_from(part, at + length - 8)
+                yield part[at + _HEADER : start], (packets, octets, (_TIMEOUT_MS - left_ms) / 1000)
+                at += (length + 3) & ~3

@@ -1,7 +1,9 @@
 """What a router keeps of the flows of recorded ports: sets that packets fill, and the rules that fill them. Pure.
 
 They exist in routers with a recorded port alone, and only its packets come to these rules, but for one look-up of the
-interface. Everything is told by sets, not by messages, so nothing is lost while nobody reads:
+interface. Everything is told by sets, not by messages, so nothing is lost while nobody reads. There are two turns of
+each set: packets fill one, and whoever reads has them fill the other one before it reads this one and empties it. So
+what is read stands still, and nothing is read twice.
 
 - ``fl_opened``: what a rule decided, by flow, TCP sequence number of the SYN and rule. A repeated SYN adds nothing, a
   new connection with the same ports does. The rule is told by the packet's priority, which lists leave there.
@@ -28,15 +30,16 @@ PREFIX = "fl_"
 PORTS, OPENED, SENT, RECEIVED, CLOSED = "fl_ports", "fl_opened", "fl_sent", "fl_received", "fl_closed"
 LOST = "fl_lost"
 """Counts decisions for which the table had no place."""
-FILLED = (OPENED, SENT, RECEIVED, CLOSED)
+TURNS = (0, 1)
+FILLED = tuple(f"{name}{turn}" for turn in TURNS for name in (OPENED, SENT, RECEIVED, CLOSED))
 SIZE = 1 << 19
 """Entries of each table: as many as the flow tables have."""
 DENIED, INWARD = 1, 2
 """Bits of a rule's number: whether it refuses, and which way it is asked."""
 FIN_OUT, FIN_IN = 1, 2
 """Bits of what follows the flow in ``fl_closed``; a reset is both."""
-TIMEOUT_S = {OPENED: 7 * 86400, SENT: 3600, RECEIVED: 3600, CLOSED: 3600}
-"""Whoever reads takes out what has ended; this is for when nobody does. Longer than any flow may idle (30 min)."""
+TIMEOUT_S = 3600
+"""Whoever reads empties the tables; this is for when nobody does."""
 _TCP, _UDP = b"\x06", b"\x11"
 _NETWORK, _TRANSPORT = 1, 2
 _PRIORITY, _IIF, _OIF, _L4PROTO = 2, 4, 5, 16
@@ -46,7 +49,7 @@ _ADD, _UPDATE = 0, 1
 _WITH_TIMEOUT, _BY_PACKETS = 0x10, 0x20
 _INTEGER = 4
 """nft's number of the type that has no fields."""
-_RETURN = -5
+_RETURN, _GOTO = -5, -4
 _COUNTER = 1
 _FIRST = 8
 """The first of sixteen 32-bit registers."""
@@ -70,6 +73,7 @@ def _address_size(family: int) -> int:
     return 4 if family == nfnetlink.FAMILY_4 else 16
 
 
+_CHAINS = ("admitted", "refused", "noted", "noted0", "noted1", "count", "count0", "count1")
 _WAYS = (("out", "prerouting priority -449", "iifname"), ("in", "postrouting priority 320", "oifname"))
 """Behind the filters of the router, and what balancers drop: what passes there leaves."""
 
@@ -82,7 +86,7 @@ def text(version: int) -> str:
         f"add counter {family} {LOST}",
     ]
     for way, hook, side in _WAYS:
-        for chain in ("noted", "refused", "admitted", "count"):
+        for chain in _CHAINS:
             lines.append(f"add chain {family} {PREFIX}{chain}_{way}")
         lines.append(f"add chain {family} {PREFIX}passed_{way} {{ type filter hook {hook}; }}")
         lines.append(f"add rule {family} {PREFIX}refused_{way} jump {PREFIX}noted_{way}")
@@ -90,6 +94,8 @@ def text(version: int) -> str:
         nobody = priority(rule_number(NOBODY, denies=False, inward=way == "in"))
         lines.append(f"add rule {family} {PREFIX}admitted_{way} {nobody} goto {PREFIX}noted_{way}")
         lines.append(f"add rule {family} {PREFIX}passed_{way} {side} @{PORTS} jump {PREFIX}count_{way}")
+        for chain in ("noted", "count"):
+            lines.append(f"add rule {family} {PREFIX}{chain}_{way} goto {PREFIX}{chain}{TURNS[0]}_{way}")
     return "\n".join(lines) + "\n"
 
 
@@ -101,7 +107,7 @@ def priority(rule: int) -> str:
 def removal(version: int) -> str:
     """What takes all of it away again, once no list refers to it."""
     family = f"{'ip' if version == 4 else 'ip6'} {TABLE}"
-    chains = [f"{PREFIX}{c}_{w}" for w in ("out", "in") for c in ("passed", "admitted", "refused", "noted", "count")]
+    chains = [f"{PREFIX}{c}_{w}" for w in ("out", "in") for c in ("passed", *_CHAINS)]
     lines = [f"flush chain {family} {c}" for c in chains] + [f"delete chain {family} {c}" for c in chains]
     return "\n".join(
         [*lines, *(f"delete set {family} {s}" for s in (PORTS, *FILLED)), f"delete counter {family} {LOST}\n"]
@@ -112,7 +118,7 @@ def sets(version: int) -> Iterator[bytes]:
     """Bodies of the messages that make the tables."""
     family = nfnetlink.FAMILY_4 if version == 4 else nfnetlink.FAMILY_6
     for identity, name in enumerate(FILLED, 1):
-        size = key_size(family) + {OPENED: 8, CLOSED: 4}.get(name, 0)
+        size = key_size(family) + {OPENED: 8, CLOSED: 4}.get(name[:-1], 0)
         yield struct.pack(">BBH", family, 0, 0) + b"".join(
             (
                 attribute(1, zero_ended(TABLE)),
@@ -122,7 +128,7 @@ def sets(version: int) -> Iterator[bytes]:
                 attribute(5, number(size)),
                 nest(9, attribute(1, number(SIZE))),
                 attribute(10, number(identity)),
-                attribute(11, struct.pack(">Q", TIMEOUT_S[name] * 1000)),
+                attribute(11, struct.pack(">Q", TIMEOUT_S * 1000)),
             )
         )
 
@@ -130,31 +136,46 @@ def sets(version: int) -> Iterator[bytes]:
 def rules(version: int) -> Iterator[bytes]:
     """Bodies of the messages that append the rules."""
     family = nfnetlink.FAMILY_4 if version == 4 else nfnetlink.FAMILY_6
-    for way in ("out", "in"):
-        chain = f"{PREFIX}noted_{way}"
-        first = [*_is(_TCP), *_flags(_SYN | _ACK, _SYN), *_opened(family, way, _TCP, syn=True)]
-        yield nfnetlink.rule(family, TABLE, chain, first)
-        for protocol in (_TCP, _UDP, b""):
-            yield nfnetlink.rule(family, TABLE, chain, [*_is(protocol), *_opened(family, way, protocol)])
-        yield nfnetlink.rule(family, TABLE, chain, [_object(LOST)])
-        yield from _counting(family, way)
+    for turn in TURNS:
+        for way in ("out", "in"):
+            yield from _noting(family, way, turn)
+            yield from _counting(family, way, turn)
 
 
-def _counting(family: int, way: str) -> Iterator[bytes]:
-    chain, table = f"{PREFIX}count_{way}", SENT if way == "out" else RECEIVED
+def _noting(family: int, way: str, turn: int) -> Iterator[bytes]:
+    chain, into = f"{PREFIX}noted{turn}_{way}", f"{OPENED}{turn}"
+    first = [*_is(_TCP), *_flags(_SYN | _ACK, _SYN), *_opened(family, way, _TCP, into, syn=True)]
+    yield nfnetlink.rule(family, TABLE, chain, first)
+    for protocol in (_TCP, _UDP, b""):
+        yield nfnetlink.rule(family, TABLE, chain, [*_is(protocol), *_opened(family, way, protocol, into)])
+    yield nfnetlink.rule(family, TABLE, chain, [_object(LOST)])
+
+
+def _counting(family: int, way: str, turn: int) -> Iterator[bytes]:
+    chain, table = f"{PREFIX}count{turn}_{way}", f"{SENT if way == 'out' else RECEIVED}{turn}"
     ends = ((_RST, _RST, FIN_OUT | FIN_IN), (_RST | _FIN, _FIN, FIN_OUT if way == "out" else FIN_IN))
     for mask, value, said in ends:
         key = [*_flow(family, way, _TCP), _constant(struct.pack("I", said), _after(family))]
-        yield nfnetlink.rule(family, TABLE, chain, [*_is(_TCP), *_flags(mask, value), *key, _dynamic(CLOSED, _UPDATE)])
+        closed = _dynamic(f"{CLOSED}{turn}", _UPDATE)
+        yield nfnetlink.rule(family, TABLE, chain, [*_is(_TCP), *_flags(mask, value), *key, closed])
     for protocol in (_TCP, _UDP, b""):
         counted = _dynamic(table, _UPDATE, counts=True)
         yield nfnetlink.rule(family, TABLE, chain, [*_is(protocol), *_flow(family, way, protocol), counted, _return()])
 
 
-def _opened(family: int, way: str, protocol: bytes, *, syn: bool = False) -> list[bytes]:
+def turned(family: int, turn: int) -> Iterator[tuple[bytes, bytes]]:
+    """Have packets fill the tables of that turn: of each chain, what empties it and the rule that it then has."""
+    for way in ("out", "in"):
+        for name in ("noted", "count"):
+            chain, target = f"{PREFIX}{name}_{way}", f"{PREFIX}{name}{turn}_{way}"
+            head = struct.pack(">BBH", family, 0, 0) + attribute(1, zero_ended(TABLE)) + attribute(2, zero_ended(chain))
+            yield head, nfnetlink.rule(family, TABLE, chain, [_goto(target)])
+
+
+def _opened(family: int, way: str, protocol: bytes, into: str, *, syn: bool = False) -> list[bytes]:
     after = _after(family)
     sequence = load(_TRANSPORT, _SEQUENCE_AT, 4, after) if syn else _constant(bytes(4), after)
-    return [*_flow(family, way, protocol), sequence, meta(_PRIORITY, after + 1), _dynamic(OPENED, _ADD), _return()]
+    return [*_flow(family, way, protocol), sequence, meta(_PRIORITY, after + 1), _dynamic(into, _ADD), _return()]
 
 
 def _after(family: int) -> int:
@@ -206,6 +227,11 @@ def _constant(value: bytes, register: int) -> bytes:
 
 def _return() -> bytes:
     verdict = nest(2, attribute(1, struct.pack(">i", _RETURN)))
+    return nfnetlink.expression("immediate", attribute(1, number(0)), nest(2, verdict))
+
+
+def _goto(chain: str) -> bytes:
+    verdict = nest(2, attribute(1, struct.pack(">i", _GOTO)), attribute(2, zero_ended(chain)))
     return nfnetlink.expression("immediate", attribute(1, number(0)), nest(2, verdict))
 
 

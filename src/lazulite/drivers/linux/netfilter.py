@@ -17,13 +17,11 @@ from lazulite.drivers.linux.nfnetlink import zero_ended
 
 _NETFILTER = 12
 _SUBSYSTEM = 10 << 8
-_GETTABLE, _GETCHAIN, _NEWRULE, _GETRULE, _NEWSET, _GETSET, _GETOBJ = 1, 4, 6, 7, 9, 10, 19
+_GETTABLE, _GETCHAIN, _NEWRULE, _GETRULE, _DELRULE, _NEWSET, _GETSET, _GETOBJ = 1, 4, 6, 7, 8, 9, 10, 19
 _NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
 _CREATE = 0x400
 _MOST_ELEMENTS = 1000
 """In one message: the length of a list of attributes has 16 bits."""
-_MOST_REMOVED = 500
-"""The same with the longest keys."""
 _BATCH_BEGIN, _BATCH_END = 16, 17
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
 _APPEND = 0xC00
@@ -168,16 +166,19 @@ class NetfilterSocket:
         for payload in self._dump(_GETSETELEM, family, body):
             yield attributes(payload, 4).get(3, b"")
 
-    def discard(self, family: int, table: str, set_name: str, keys: Sequence[bytes]) -> None:
-        """Remove elements by raw key, many at a time; ones that have gone meanwhile are no error."""
-        head = struct.pack(">BBH", family, 0, 0) + attribute(1, zero_ended(table)) + attribute(2, zero_ended(set_name))
-        for start in range(0, len(keys), _MOST_REMOVED):
-            part = keys[start : start + _MOST_REMOVED]
-            elements = nest(3, *(nest(1, nest(1, attribute(1, key))) for key in part))
-            try:
-                self._batch([(_DELSETELEM, _ACK | _REQUEST, head + elements)])
-            except FileNotFoundError:
-                self.delete_elements(family, table, set_name, list(part))
+    def replace_rules(self, chains: Iterable[tuple[bytes, bytes]]) -> None:
+        """Empty chains and give each a rule, all at once: of each the encoded chain and the encoded rule."""
+        messages: list[tuple[int, int, bytes]] = []
+        for chain, rule in chains:
+            messages.append((_DELRULE, _ACK | _REQUEST, chain))
+            messages.append((_NEWRULE, _APPEND | _ACK | _REQUEST, rule))
+        self._batch(messages)
+
+    def empty(self, family: int, table: str, set_names: Iterable[str]) -> None:
+        """Take all elements out of sets."""
+        head = struct.pack(">BBH", family, 0, 0) + attribute(1, zero_ended(table))
+        named = (head + attribute(2, zero_ended(name)) for name in set_names)
+        self._batch([(_DELSETELEM, _ACK | _REQUEST, body) for body in named])
 
     def _dump(self, kind: int, family: int, body: bytes = b"") -> Iterator[bytes]:
         head = struct.pack(">BBH", family, 0, 0)

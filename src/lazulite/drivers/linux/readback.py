@@ -148,7 +148,7 @@ def _objects(netfilter: NetfilterSocket, name: str) -> Found:
             if family == "ip":
                 yield key(name, Skeleton("")), Item(Skeleton(""))
             chains, sets = netfilter.chains(number, TABLE), netfilter.sets(number, TABLE)
-            if flow_tables.OPENED in sets:
+            if set(flow_tables.FILLED) <= set(sets):
                 yield key(name, FlowTables(), family), Item(FlowTables())
             chains, sets = _without_flows(chains), _without_flows(sets)
             own = [c for c in chains if c not in FIXED_CHAINS or c in nftext.FILLED]
