@@ -14,6 +14,9 @@ from lazulite.engines.dns.spec import CountriesSpec, PlaceSpec
 from lazulite.resources.view import Snapshot, View
 from lazulite.services.geography import AZURE, around, latencies
 from lazulite.services.traffic_manager import compile
+from tests.build import Lab
+from tests.names import said, world
+from tests.services.traffic import external, profile
 
 KNOWN = {"8.8.8.8": ({"country_code": "US"}, 24), "2.2.2.2": ({"country_code": "fr"}, 12), "9.9.9.9": ({}, 8)}
 SPEC = CountriesSpec(
@@ -109,3 +112,16 @@ def test_the_real_database_knows_real_addresses(address: str, expected: str) -> 
     code, length = countries.country(ip_address(address))
     assert code == expected
     assert 0 < length <= 128
+
+
+@pytest.mark.usefixtures("database")
+def test_clients_abroad_are_led_by_their_country_and_its_way_to_azure() -> None:
+    lab = Lab()
+    profile(lab, "geo", external("us", geoMapping=["US"]), external("rest", geoMapping=["WORLD"]), method="Geographic")
+    places = {"west": "westus", "paris": "francecentral"}
+    profile(lab, "near", *(external(n, endpointLocation=p) for n, p in places.items()), method="Performance")
+    known = world(lab.compile())
+    for client, led in (("8.8.8.8", ["us", "west"]), ("2.2.2.2", ["rest", "paris"]), ("9.9.9.9", ["rest", None])):
+        for name, expected in zip(("geo", "near"), led, strict=True):
+            found = said(known, f"{name}.trafficmanager.net", "CNAME", of="set 1", client=client)
+            assert found.answer == [f"-> {expected}.contoso.com."] or expected is None
