@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -165,13 +166,18 @@ def places(view: View) -> Iterator[Place]:
 
 def countries(view: View) -> Iterator[Countries]:
     """Where addresses are that the lab does not know. Source: :mod:`lazulite.services.geography`."""
+    yield _world()
+
+
+@cache
+def _world() -> Countries:
     order = tuple(sorted(geography.AZURE))
     held = []
     for code, region in geography.regions().items():
         if len(code) == 2:
             ways = geography.latencies(region.latitude, region.longitude)
             held.append(Country(code, geography.around(code), tuple(round(ways[name], 1) for name in order)))
-    yield Countries("traffic-manager|countries", order, tuple(held), "Traffic Manager")
+    return Countries("traffic-manager|countries", order, tuple(held), "Traffic Manager")
 
 
 def _alone(address: IPAddress) -> IPNetwork:
