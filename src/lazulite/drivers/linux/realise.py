@@ -215,15 +215,15 @@ def _recorded(scene: Scene, entry: Port, family: int, router: str, nic: str) -> 
     word, origin = FAMILY[family], entry.origin
     scene.demand(recording, router, family)
     yield put(router, Element(), word, flow_tables.PORTS, nic, origin=origin)
-    places = dict(_places(entry))
-    for way, lists in (("egress", entry.egress), ("ingress", entry.ingress)):
-        for place in [p for p in places if p.startswith(way)]:
-            last = places[place] == lists[-1] and place == [p for p in places if p.startswith(way)][-1]
-            scene.demand(noted_list, router, places[place], family, way == "ingress", last)
-            chain = names.noted_list(places[place], last=last)
+    for way, inward, nobody in (("egress", False, "admitted_out"), ("ingress", True, "admitted_in")):
+        asked = [(place, listed) for place, listed in _places(entry) if place.startswith(way)]
+        for place, listed in asked:
+            last = (place, listed) == asked[-1]
+            scene.demand(noted_list, router, listed, family, inward, last)
+            chain = names.noted_list(listed, last=last)
             yield put(router, Element(f"jump {chain}"), word, place, nic, origin=origin)
-        if not lists:
-            chain = f"{flow_tables.PREFIX}admitted_{'in' if way == 'ingress' else 'out'}"
+        if not asked:
+            chain = f"{flow_tables.PREFIX}{nobody}"
             yield put(router, Element(f"jump {chain}"), word, f"{way}_nic", nic, origin=origin)
 
 
