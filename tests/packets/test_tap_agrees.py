@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from lazulite.analysis import Disposition, Index
 from lazulite.analysis.tracing import copy as copied
+from lazulite.analysis.tracing import round_trips
 from lazulite.compiler.engine import Compiler
 from lazulite.drivers.linux import names, namespaces
 from lazulite.forwarding.model import BalancingRule, ForwardingModel, Frontend, Peering, Port, Tap, TapSource
@@ -34,8 +35,8 @@ from tests.packets.topology import PORTS, World
 SEEDS = int(os.environ.get("LAZULITE_SEEDS", "100")) // 5
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
 COPIES = 4789
-AT_ONCE = 8
-"""Probes whose frames fit into what a socket of anybody's holds."""
+AT_ONCE = 4
+"""Probes whose frames fit into what a socket of anybody holds."""
 _ECHOES = {1: (0, 8), 58: (128, 129)}
 _PROTOCOLS = {1: Protocol.ICMP, 6: Protocol.TCP, 17: Protocol.UDP, 58: Protocol.ICMP}
 
@@ -107,6 +108,15 @@ def flow_of(frame: bytes) -> Flow | None:
     return Flow(ip_address(src), ip_address(dst), protocol, second, first)
 
 
+def goes_in_circles(index: Index, name: str, flow: Flow) -> bool:
+    """Whether the packet or its answer is seen hundreds of times: too many for a socket of anybody."""
+    for trip in round_trips(index, name, flow):
+        ends = trip.forward.disposition, trip.reply.disposition if trip.reply else None
+        if Disposition.LOOP in ends:
+            return True
+    return False
+
+
 def expected(index: Index, port: Port, frames: list[bytes]) -> tuple[Counter[tuple[str, bytes]], Counter[bytes]]:
     """By collector, the frames of a port whose copies it is to get; and the frames whose copies nobody is to get."""
     at: Counter[tuple[str, bytes]] = Counter()
@@ -141,7 +151,7 @@ def test_every_collector_gets_the_copies_that_the_model_says(machine: Machine, s
     there = {name: watch(machine, port) for name, port in ports.items()}
     try:
         with Prober(guests, PORTS) as prober:
-            asked = [(guest, flow) for _, guest, flow in questions(model, seed)]
+            asked = [(g, flow) for n, g, flow in questions(model, seed) if not goes_in_circles(index, n, flow)]
             for first in range(0, len(asked), AT_ONCE):
                 prober.probe(asked[first : first + AT_ONCE])
                 for seen in (*here.values(), *there.values()):
