@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.build import Lab, Refused, ref, subnet_ref
+from tests.build import Lab, Refused, ref, resource_id, subnet_ref
 
 VNETS = {
     # name: IPv4 space, IPv6 space. The last overlaps the first, as networks of different people do.
@@ -17,6 +17,8 @@ PORTS = (22, 80, 443, 8080)
 _SIDES = ("*", "VirtualNetwork", "Internet", "10.1.0.0/24", "10.1.1.0/24", "10.2.0.0/16", "10.1.0.4", "198.18.0.0/15")
 _SIDES_6 = ("fd01::/64", "fd02::/48", "fd01:0:0:1::/64")
 _SPANS = ("*", "80", "22-443", "443", "8000-9000")
+
+_DIRECTIONS = ("Inbound", "Outbound", "Both")
 
 
 class World:
@@ -45,6 +47,15 @@ class World:
                 self._machine(name, number)
         self._try("Lazulite.Lab/clients", "visitor", {"country": "DE"})
         self._tables()
+        self._faults()
+
+    def _faults(self) -> None:
+        """Some interfaces are cut off, in one direction or both."""
+        for number, nic in enumerate(self.nics):
+            if self._chance(8):
+                target, direction = resource_id("networkInterfaces", nic).text, self.rng.choice(_DIRECTIONS)
+                said = {"target": target, "direction": direction, "cut": True}
+                self._try("Lazulite.Lab/faults", f"fault{number}", said, location=None)
 
     def _try(self, kind: str, name: str, properties: dict[str, Any], **more: Any) -> bool:
         try:
