@@ -197,7 +197,7 @@ def disagreement(index: Index, name: str, flow: Flow, found: Outcome) -> str:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_every_verdict_is_what_a_real_packet_meets(machine: Machine, seed: int) -> None:
-    world = World(seed)
+    world = World(seed, faults=True)
     compiler = Compiler(SERVICES)
     compiler.advance(world.lab.snapshot)
     model = ForwardingModel([*compiler.model, *Balancers(compiler.model, PORTS, seed).entries])

@@ -24,7 +24,8 @@ _DIRECTIONS = ("Inbound", "Outbound", "Both")
 class World:
     """A lab, and what in it was refused: a random walk proposes, the product's own validation disposes."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, faults: bool = False) -> None:
+        """*faults*: some interfaces are cut off, which a tap and a flow log see nothing of."""
         self.rng = random.Random(seed)
         self.lab = Lab()
         self.nics: list[str] = []
@@ -33,6 +34,8 @@ class World:
         """Addresses of interfaces that may forward: most next hops."""
         self.refused = 0
         self._build()
+        if faults:
+            self._faults()
 
     def _build(self) -> None:
         for number in range(2):
@@ -47,10 +50,9 @@ class World:
                 self._machine(name, number)
         self._try("Lazulite.Lab/clients", "visitor", {"country": "DE"})
         self._tables()
-        self._faults()
 
     def _faults(self) -> None:
-        """Some interfaces are cut off, in one direction or both."""
+        """In one direction or both."""
         for number, nic in enumerate(self.nics):
             if self._chance(8):
                 target, direction = resource_id("networkInterfaces", nic).text, self.rng.choice(_DIRECTIONS)
