@@ -166,8 +166,6 @@ class Extension:
         return str(answer.body["error"]["code"])
 
 
-@covers(TAP, "create", "delete", client="rest")
-@covers(SOURCE, "create", "delete", client="rest")
 def test_the_requests_of_the_az_extension_make_a_tap_with_a_port_of_its_own(lab: Lab, sdk: Sdk, group: str) -> None:
     network(sdk, group, "web", "db", "collector")
     az = Extension(lab, group)
