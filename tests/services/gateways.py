@@ -70,6 +70,20 @@ def by_path(name: str = "m", **rules: tuple[str, ...]) -> dict[str, Any]:
     return child(name, pathRules=rows, **to(default="yes"))
 
 
+MANAGED = child(
+    "managed",
+    protocol="Tcp",
+    access="Allow",
+    direction="Inbound",
+    priority=4000,
+    sourceAddressPrefix="GatewayManager",
+    sourcePortRange="*",
+    destinationAddressPrefix="*",
+    destinationPortRange="65200-65535",
+)
+"""What a security group of a gateway's subnet must have."""
+
+
 def network(lab: Lab) -> Lab:
     """Network v with a subnet for gateways and one for machines, and public address p."""
     lab.vnet("v", "10.0.0.0/16", subnets={"gw": "10.0.0.0/24", "web": "10.0.1.0/24"})

@@ -21,7 +21,7 @@ from lazulite.forwarding.model import (
     Site,
     Watch,
 )
-from lazulite.services.application_gateway import actions, tls
+from lazulite.services.application_gateway import actions, health, tls
 from lazulite.services.application_gateway.model import SslPolicy
 from lazulite.services.application_gateway.patterns import host_fault, path_fault
 from lazulite.services.service import Context, Observations, Reply, Write
@@ -30,6 +30,7 @@ from tests.services.gateways import (
     CERTIFICATES,
     FRONTENDS,
     LISTENERS,
+    MANAGED,
     PATHS,
     POOLS,
     PORTS,
@@ -91,7 +92,7 @@ def test_it_is_an_interface_in_its_subnet_with_its_public_address(lab: Lab) -> N
 
 
 def test_security_groups_and_routes_of_the_subnet_are_asked(lab: Lab) -> None:
-    lab.put("networkSecurityGroups", "nsg", {})
+    lab.put("networkSecurityGroups", "nsg", {"securityRules": [MANAGED]})
     lab.route_table("rt", {"10.9.0.0/16": "10.0.1.9"})
     subnets = {"gw": {"addressPrefix": "10.0.0.0/24", "table": "rt", "group": "nsg"}, "web": "10.0.1.0/24"}
     lab.vnet("v", "10.0.0.0/16", subnets=subnets)
@@ -310,7 +311,7 @@ def test_backend_health_says_of_each_server_how_it_is_and_why(lab: Lab) -> None:
         "health": {name: Contents(name, ("10.0.1.4",))},
         "reasons": {name: {"10.0.1.5": "status 500", "10.0.1.6": "no answer in time"}},
     }
-    answer = actions.health(made, context(lab, **observed))
+    answer = health.told(made, context(lab, **observed))
     assert isinstance(answer, Reply)
     (found,) = answer.body["backendAddressPools"]
     (row,) = found["backendHttpSettingsCollection"]
@@ -323,7 +324,7 @@ def test_backend_health_says_of_each_server_how_it_is_and_why(lab: Lab) -> None:
 
 
 def test_nobody_has_been_asked_yet(lab: Lab) -> None:
-    answer = actions.health(gateway(lab), context(lab))
+    answer = health.told(gateway(lab), context(lab))
     assert isinstance(answer, Reply)
     (found,) = answer.body["backendAddressPools"]
     assert [s["health"] for s in found["backendHttpSettingsCollection"][0]["servers"]] == ["Unknown"]

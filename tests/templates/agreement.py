@@ -12,6 +12,8 @@ _FLEETING = {"etag", "provisioningState", "resourceGuid", "systemData", "timeCre
 _HIDDEN = "*******"
 _NEVER_READ = {"admincertificates", "adminpassword", "customdata", "protectedsettings", "secrets", "userdata"}
 """What is written, and no answer shows."""
+_BROUGHT = "/resourcegroups/networkwatcherrg"
+"""The platform brings a watcher with the first network of a region: no template says so, and what-if neither."""
 _OF_OTHERS = {"ipconfigurations", "networkinterfaces", "subnets", "virtualmachine", "virtualmachines"}
 _COMPUTED = _OF_OTHERS | {"virtualnetworkpeerings", "publicipaddresses", "ipconfiguration", "natgateway", "primary"}
 """Lists of those that use a resource; a change of them is a change of another resource."""
@@ -30,8 +32,12 @@ def differences(foreseen: Mapping[str, Any], before: Mapping[str, Any], after: M
     changes = {c["resourceId"].lower(): c for c in foreseen["changes"]}
     errors = [f"what-if expected {d['code']}" for d in foreseen.get("diagnostics", ()) if d.get("level") == "Error"]
     wrong = [found for i, change in changes.items() if (found := _wrong(i, change, before, after))]
-    unforeseen = [f"{_short(i)} was not foreseen" for i in after if i not in before and i not in changes]
+    unforeseen = [f"{_short(i)} was not foreseen" for i in after if _new(i, before, changes)]
     return [*errors, *wrong, *unforeseen]
+
+
+def _new(where: str, before: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    return where not in before and where not in changes and _BROUGHT not in where
 
 
 def _wrong(where: str, change: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -1,6 +1,15 @@
 """Application gateways: what answers HTTP in a virtual network for servers behind it."""
 
-from lazulite.services.application_gateway import actions, assign, compile, status, validate
+from lazulite.services.application_gateway import (
+    actions,
+    assign,
+    available,
+    compile,
+    health,
+    on_demand,
+    status,
+    validate,
+)
 from lazulite.services.application_gateway.model import (
     KINDS,
     ApplicationGateway,
@@ -18,6 +27,7 @@ from lazulite.services.application_gateway.model import (
 from lazulite.services.service import Service
 
 _PARTS = (Frontend, FrontendPort, BackendSettings, Probe, HttpListener, UrlPathMap, RedirectConfiguration)
+_SSL = "Microsoft.Network/applicationGatewayAvailableSslOptions/default"
 _TYPE = "microsoft.network/applicationgateways"
 
 SERVICE = Service(
@@ -40,6 +50,15 @@ SERVICE = Service(
     actions={
         f"{_TYPE}/start": actions.start,
         f"{_TYPE}/stop": actions.stop,
-        f"{_TYPE}/backendhealth": actions.health,
+        f"{_TYPE}/backendhealth": health.told,
+        f"{_TYPE}/getbackendhealthondemand": on_demand.probe,
+    },
+    collection_actions={
+        _SSL: available.options,
+        f"{_SSL}/predefinedPolicies": available.policies,
+        f"{_SSL}/predefinedPolicies/{{policy}}": available.policy,
+        "Microsoft.Network/applicationGatewayAvailableServerVariables": available.server_variables,
+        "Microsoft.Network/applicationGatewayAvailableRequestHeaders": available.request_headers,
+        "Microsoft.Network/applicationGatewayAvailableResponseHeaders": available.response_headers,
     },
 )

@@ -118,8 +118,10 @@ def entries(pair: Pair, setting: Setting, view: View) -> Iterator[HttpBackend | 
         said.connection_draining.drain_timeout_in_sec if said.connection_draining.enabled else 30,
         settings.id.text,
     )
-    watched = tuple(_watched(s, said, probe) for s in asked)
-    yield Watch(called, pool.id.name, guest, watched, _probe(said, probe), setting.resolver, pool.id.text)
+    configured = probe.properties if probe is not None else None
+    watched = tuple(_watched(s, said, configured) for s in asked)
+    how = probing(said, configured, probe.id.text if probe is not None else "")
+    yield Watch(called, pool.id.name, guest, watched, how, setting.resolver, pool.id.text)
 
 
 def _tls(settings: BackendSettings) -> ClientTls | None:
@@ -129,12 +131,13 @@ def _tls(settings: BackendSettings) -> ClientTls | None:
     return ClientTls(settings.sni_name or settings.host_name or "", roots, settings.validate_cert_chain_and_expiry)
 
 
-def _watched(server: Server, settings: BackendSettings, probe: Resource[Probe] | None) -> Watched:
-    host = _probed_host(server, settings, probe.properties if probe is not None else None)
+def _watched(server: Server, settings: BackendSettings, probe: Probe | None) -> Watched:
+    host = probed_host(server, settings, probe)
     return Watched(server.name, server.address, server.host, (("Host", host),), server.origin)
 
 
-def _probed_host(server: Server, settings: BackendSettings, probe: Probe | None) -> str:
+def probed_host(server: Server, settings: BackendSettings, probe: Probe | None) -> str:
+    """Whom a probe asks the server for."""
     if probe is not None and probe.host:
         return probe.host
     if probe is None or probe.pick_host_name_from_backend_http_settings:
@@ -144,8 +147,9 @@ def _probed_host(server: Server, settings: BackendSettings, probe: Probe | None)
     return DEFAULT_HOST
 
 
-def _probe(settings: BackendSettings, probe: Resource[Probe] | None) -> ProbeEntry:
-    said = probe.properties if probe is not None else Probe(protocol=settings.protocol)
+def probing(settings: BackendSettings, probe: Probe | None, origin: str = "") -> ProbeEntry:
+    """How servers are probed that are asked by *settings*; without a probe as by the default one."""
+    said = probe if probe is not None else Probe(protocol=settings.protocol)
     match = said.match
     return ProbeEntry(
         ProbeProtocol.HTTPS if said.protocol == "Https" else ProbeProtocol.HTTP,
@@ -159,7 +163,7 @@ def _probe(settings: BackendSettings, probe: Resource[Probe] | None) -> ProbeEnt
         if match is not None and match.status_codes
         else DEFAULT_STATUSES,
         body=(match.body or "") if match is not None else "",
-        origin=probe.id.text if probe is not None else "",
+        origin=origin,
     )
 
 

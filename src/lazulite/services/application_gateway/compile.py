@@ -55,8 +55,10 @@ def gateway(resource: Resource[ApplicationGateway], view: View) -> Iterator[Any]
     yield Guest(key, name, name, guid=resource.guid, platform=True, origin=origin)
     yield _port(resource, subnet, address, prefix, view)
     sites = tuple(_sites(resource, address, view))
-    yield HttpProxy(key, name, key, sites, resource.properties.enable_http_2, resource.guid, origin)
-    setting = backends.Setting(resource, _resolver(subnet, view))
+    firewall = _named(resource.properties.firewall_policy)
+    resolver, http2 = _resolver(subnet, view), resource.properties.enable_http_2
+    yield HttpProxy(key, name, key, sites, http2, resource.guid, origin, firewall, resolver)
+    setting = backends.Setting(resource, resolver)
     for pair in backends.pairs(resource):
         yield from backends.entries(pair, setting, view)
 
@@ -131,8 +133,20 @@ def _sites(resource: Resource[ApplicationGateway], address: IPAddress, view: Vie
                 listener.properties.hosts,
                 tuple(_rules(child.name, child.properties, resource, view)),
                 _tls(resource, listener.properties),
+                _pages(resource.properties, listener.properties),
+                policy=_named(listener.properties.firewall_policy),
                 origin=listener.id.text,
             )
+
+
+def _pages(gateway: ApplicationGateway, listener: HttpListener) -> tuple[tuple[int, str], ...]:
+    """A listener's own come before the gateway's. Source: facts/application-gateway.md, "Gateway-made status codes"."""
+    both = (*gateway.custom_error_configurations, *listener.custom_error_configurations)
+    return tuple(sorted({e.status: e.custom_error_page_url for e in both}.items()))
+
+
+def _named(firewall: Ref | None) -> str:
+    return firewall.target.key if firewall is not None else ""
 
 
 def _tls(resource: Resource[ApplicationGateway], listener: HttpListener) -> ServerTls | None:
@@ -163,9 +177,10 @@ def _rule(
     name: str, path: str, rule: RoutingRule | PathRule | UrlPathMap, redirect: Ref | None, view: View, origin: str
 ) -> HttpRule:
     found = view.get(redirect, RedirectConfiguration)
+    firewall = _named(rule.firewall_policy) if isinstance(rule, PathRule) else ""
     if found is not None:
-        return HttpRule(name, path, "", _redirect(found.properties, view), origin=origin)
-    return HttpRule(name, path, backends.chosen(rule), origin=origin)
+        return HttpRule(name, path, "", _redirect(found.properties, view), policy=firewall, origin=origin)
+    return HttpRule(name, path, backends.chosen(rule), policy=firewall, origin=origin)
 
 
 def _redirect(to: RedirectConfiguration, view: View) -> Redirect:

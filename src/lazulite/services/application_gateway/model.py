@@ -25,6 +25,7 @@ from lazulite.resources.model import (
 from lazulite.values import IPAddress
 
 GATEWAY = "Microsoft.Network/applicationGateways"
+FIREWALL = Targets("Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies")
 MAX_PORTS, MAX_POOLS, MAX_TARGETS, MAX_LISTENERS, MAX_RULES, MAX_SETTINGS = 100, 100, 1200, 200, 400, 100
 MAX_CERTIFICATES, MAX_HOSTS, MAX_PATH_RULES, MAX_REDIRECTS = 100, 5, 100, 100
 """Of a gateway, a pool, a listener or a path map. Source: facts/application-gateway.md, "Limits"."""
@@ -184,8 +185,24 @@ class Probe(Properties, frozen=True):
 
 
 class CustomError(Properties, frozen=True):
-    status_code: str
+    """Source: facts/application-gateway.md, customErrorConfigurations."""
+
+    status_code: Literal[
+        "HttpStatus400",
+        "HttpStatus403",
+        "HttpStatus404",
+        "HttpStatus405",
+        "HttpStatus408",
+        "HttpStatus500",
+        "HttpStatus502",
+        "HttpStatus503",
+        "HttpStatus504",
+    ]
     custom_error_page_url: str
+
+    @property
+    def status(self) -> int:
+        return int(self.status_code.removeprefix("HttpStatus"))
 
 
 class HttpListener(Properties, frozen=True):
@@ -199,8 +216,8 @@ class HttpListener(Properties, frozen=True):
     ssl_certificate: Annotated[Ref | None, part("sslCertificates")] = None
     ssl_profile: Annotated[Ref | None, UNSUPPORTED] = None
     require_server_name_indication: Annotated[bool, INERT] = False
-    custom_error_configurations: Annotated[tuple[CustomError, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
-    firewall_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    custom_error_configurations: Annotated[tuple[CustomError, ...], OMITTED_WHEN_EMPTY] = ()
+    firewall_policy: Annotated[Ref | None, FIREWALL] = None
     request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     redirect_configurations: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     provisioning_state: Annotated[str | None, READ_ONLY] = None
@@ -217,7 +234,7 @@ class PathRule(Properties, frozen=True):
     redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
     rewrite_rule_set: Annotated[Ref | None, UNSUPPORTED] = None
     load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
-    firewall_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    firewall_policy: Annotated[Ref | None, FIREWALL] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
@@ -289,12 +306,12 @@ class ApplicationGateway(Properties, frozen=True):
     enable_fips: Annotated[bool | None, INERT] = None
     force_firewall_policy_association: Annotated[bool | None, INERT] = None
     web_application_firewall_configuration: FirewallConfiguration | None = None
-    firewall_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    firewall_policy: Annotated[Ref | None, FIREWALL] = None
     authentication_certificates: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
     trusted_client_certificates: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     ssl_profiles: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     rewrite_rule_sets: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
-    custom_error_configurations: Annotated[tuple[CustomError, ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    custom_error_configurations: Annotated[tuple[CustomError, ...], OMITTED_WHEN_EMPTY] = ()
     private_link_configurations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     load_distribution_policies: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     listeners: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()

@@ -41,7 +41,7 @@ SUITES = {
     "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
 }
 """Azure's names of suites, and OpenSSL's. Others of Azure's the engine does not have (DHE, 3DES, SHA-2 with CBC)."""
-_OF_1_3 = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"}
+OF_1_3 = ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256")
 
 
 def bounds(policy: SslPolicy | None) -> tuple[str, tuple[str, ...]]:
@@ -55,7 +55,7 @@ def bounds(policy: SslPolicy | None) -> tuple[str, tuple[str, ...]]:
 
 
 def unknown_suites(policy: SslPolicy) -> list[str]:
-    return [s for s in policy.cipher_suites if s not in SUITES and s not in _OF_1_3]
+    return [s for s in policy.cipher_suites if s not in SUITES and s not in OF_1_3]
 
 
 def opened(data: str, password: str) -> tuple[str, str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
-from lazulite.services.application_gateway import tls, validate_routing
+from lazulite.services.application_gateway import infrastructure, tls, validate_routing
 from lazulite.services.application_gateway.model import (
     MAX_HOSTS,
     ApplicationGateway,
@@ -30,16 +31,19 @@ from lazulite.services.virtual_network.model import Subnet
 from lazulite.services.virtual_network.references import elsewhere
 
 INVALID = "InvalidParameter"
+_PAGES = (".htm", ".html")
 
 
 def resource(new: Resource[ApplicationGateway], view: View, lab: Lab) -> Iterator[Violation]:
     yield from _inside(new)
     yield from _subnet(new, view)
+    yield from infrastructure.refusals(new, view)
     yield from _frontends(new, view)
     yield from _listeners(new)
     yield from _certificates(new.properties)
     if new.properties.ssl_policy is not None:
         yield from _policy(new.properties.ssl_policy)
+    yield from _errors(new.properties)
     yield from validate_routing.rules(new)
 
 
@@ -218,6 +222,26 @@ def _certificates(new: ApplicationGateway) -> Iterator[Violation]:
         except ValueError as error:
             message = f"Data for trusted root certificate {trusted.name} is invalid: {error}."
             yield Violation("ApplicationGatewayTrustedRootCertificateInvalidData", message, path)
+
+
+def _errors(new: ApplicationGateway) -> Iterator[Violation]:
+    """Source: facts/application-gateway.md, "Gateway-made status codes"."""
+    places = [("properties", new.custom_error_configurations)]
+    for index, child in enumerate(new.http_listeners):
+        places.append((f"properties.httpListeners[{index}].properties", child.properties.custom_error_configurations))
+    for path, found in places:
+        seen: set[int] = set()
+        for index, each in enumerate(found):
+            where, parts = f"{path}.customErrorConfigurations[{index}]", urlsplit(each.custom_error_page_url)
+            sound = parts.scheme in ("http", "https") and parts.hostname and parts.path.lower().endswith(_PAGES)
+            if not sound or not each.custom_error_page_url.isascii():
+                message = f"Custom error page {each.custom_error_page_url} is not the URL of an .htm or .html page."
+                code = "ApplicationGatewayCustomErrorPageUrlInvalid"
+                yield Violation(code, message, f"{where}.customErrorPageUrl")
+            if each.status in seen:
+                message = f"There is more than one custom error page for status {each.status}."
+                yield Violation("ApplicationGatewayCustomErrorDuplicate", message, f"{where}.statusCode")
+            seen.add(each.status)
 
 
 def _policy(policy: SslPolicy) -> Iterator[Violation]:

@@ -25,8 +25,9 @@ _PLATFORM = {"peering refused", "source refused", "destination refused", "untran
              "no healthy backend", "sent to itself", "guest down"}  # fmt: skip
 
 
-def script(wish: Mapping[str, Any]) -> str:
-    """For ``/bin/sh`` of a machine: connects as *wish* says (``programs/README.md``) and prints what became of it."""
+def script(wish: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    """For ``/bin/sh`` of a machine: connects as *wish* says (``programs/README.md``) and prints what became of it; of
+    several wishes, one after the other in a list."""
     text = (files(__package__) / "programs" / "connect.py").read_text("utf-8")
     return f"#!/bin/sh\nexec python3 - {shlex.quote(json.dumps(wish))} <<'{_END}'\n{text}\n{_END}\n"
 

@@ -18,9 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 _WISHES_AT_ONCE = 8
+_LONGEST_BODY = 1 << 16
 DEFAULTS: dict[str, Any] = {
     "protocol": "tcp", "host": "", "port": 0, "count": 1, "timeout_s": 1.0, "version": 0, "source": "",
-    "source_port": 0, "method": "GET", "path": "/", "headers": {}, "statuses": [], "refused": False, "at_once": 20,
+    "source_port": 0, "method": "GET", "path": "/", "headers": {}, "statuses": [], "body": "", "refused": False,
+    "at_once": 20,
 }  # fmt: skip
 _ECHO = {socket.AF_INET: (8, 0, socket.IPPROTO_ICMP), socket.AF_INET6: (128, 129, socket.IPPROTO_ICMPV6)}
 _REASONS = {
@@ -103,9 +105,12 @@ def asked(s: socket.socket, wish: dict[str, Any]) -> int:
         connection = http.client.HTTPConnection(wish["host"], wish["port"])
         connection.sock = s
         connection.request(wish["method"], wish["path"], headers=wish["headers"])
-        status = connection.getresponse().status
+        answer = connection.getresponse()
+        status, body = answer.status, answer.read(_LONGEST_BODY) if wish["body"] else b""
     if wish["statuses"] and not any(first <= status <= last for first, last in wish["statuses"]):
         raise AnswerError(f"status {status}", status)
+    if wish["body"].encode() not in body:
+        raise AnswerError("body without the text", status)
     return status
 
 
