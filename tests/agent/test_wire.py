@@ -38,6 +38,14 @@ from lazulite.forwarding.model import (
     Site,
     Tunnel,
     Upstream,
+    WafBody,
+    WafCondition,
+    WafExclusion,
+    WafLimit,
+    WafManaged,
+    WafRule,
+    WafScrub,
+    WafTarget,
     Watched,
 )
 from lazulite.values import PortRange
@@ -47,6 +55,7 @@ WITHIN: dict[Any, st.SearchStrategy[Any]] = {
     int: NUMBERS,
     float: st.floats(0, 1e6),
     tuple[float, ...]: st.lists(st.floats(0, 1e6)).map(tuple),
+    tuple[int, ...]: st.lists(NUMBERS).map(tuple),
     tuple[tuple[int, int], ...]: st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple),
     tuple[tuple[int, str], ...]: st.lists(st.tuples(NUMBERS, st.text())).map(tuple),
     tuple[tuple[str, float], ...]: st.lists(st.tuples(st.text(), st.floats(0, 1e6))).map(tuple),
@@ -61,8 +70,9 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 
 PROXYING = (Site, HttpRule, Rewrite, Condition, HeaderChange, Redirect, Server, ClientTls, ServerTls)
+FIREWALLING = (WafTarget, WafCondition, WafLimit, WafRule, WafManaged, WafExclusion, WafBody, WafScrub)
 NESTED = (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, GlobalMember, PortBlock, Choice, Upstream)
-for nested in (*NESTED, Country, ForwardRule, Tunnel, Sink, CaptureFilter, Check, *PROXYING):
+for nested in (*NESTED, Country, ForwardRule, Tunnel, Sink, CaptureFilter, Check, *PROXYING, *FIREWALLING):
     st.register_type_strategy(nested, structs(nested))
 entries = st.one_of([structs(kind) for kind in get_args(AnyEntry)])
 

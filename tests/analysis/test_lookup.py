@@ -55,6 +55,7 @@ from lazulite.forwarding.model import (
     Tap,
     TapSource,
     Tunnel,
+    WafPolicy,
     Watch,
     Zone,
     ZoneLink,
@@ -227,6 +228,7 @@ EXAMPLES: list[Any] = [
     Certificate("cert", "PEM", "KEY"),
     HttpBackend("pool", "pool", "gateway", 80),
     HttpProxy("gateway", "gateway", "gateway"),
+    WafPolicy("waf", "waf"),
     Countries("c", ("westeurope",), (Country("DE", ("DE", "GEO-EU", "WORLD"), (9.5,)),)),
     Place("germany", ip_network("198.18.49.0/24"), ("DE", "GEO-EU", "WORLD")),
 ]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from lazulite.cli.session import Session, lab_command
 
 _RESTRICTION = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+_CORE_RULES = Path("/usr/share/modsecurity-crs/rules")
 _NEWEST_NEEDED = {"python": (3, 11), "kernel": (5, 16), "nft": (1, 0, 6)}
 """Oldest versions that work. The kernel's is that of the netdev egress hook, which security groups use."""
 
@@ -34,7 +35,7 @@ def checks() -> Iterator[Check]:
     yield from (_python(), _kernel(), _program("unshare", "util-linux"), _program("nsenter", "util-linux"))
     yield from (_nft(), _namespaces(), _id_range(), _overlay())
     yield from (_program(name, package, required=False) for name, package in _INSIDE.items())
-    yield from (_node(), _azurite())
+    yield from (_node(), _azurite(), _rules())
 
 
 _INSIDE = {"ip": "iproute2", "ping": "iputils-ping", "curl": "curl", "tcpdump": "tcpdump", "sysctl": "procps"}
@@ -59,6 +60,13 @@ def _azurite() -> Check:
     installed = Path(os.environ.get("LAZULITE_AZURITE") or Path(sys.prefix, "azurite"), "node_modules", "azurite")
     there = (installed / "package.json").exists()
     return Check("azurite", there, str(installed) if there else "missing", _STORAGE, required=False)
+
+
+def _rules() -> Check:
+    """What managed rules of a web application firewall are made of."""
+    there = _CORE_RULES.exists()
+    mend = "apt install modsecurity-crs (for web application firewalls)"
+    return Check("core rule set", there, str(_CORE_RULES) if there else "missing", mend, required=False)
 
 
 def _python() -> Check:

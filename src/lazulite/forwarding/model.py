@@ -18,6 +18,17 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import msgspec
 
 from lazulite.forwarding.entry import Entry, EntryKey
+from lazulite.forwarding.firewalling import (
+    WafBody,
+    WafCondition,
+    WafExclusion,
+    WafLimit,
+    WafManaged,
+    WafPolicy,
+    WafRule,
+    WafScrub,
+    WafTarget,
+)
 from lazulite.forwarding.frontends import (
     AdminState,
     BalancingRule,
@@ -156,6 +167,15 @@ __all__ = [
     "Tunnel",
     "Upstream",
     "Vrf",
+    "WafBody",
+    "WafCondition",
+    "WafExclusion",
+    "WafLimit",
+    "WafManaged",
+    "WafPolicy",
+    "WafRule",
+    "WafScrub",
+    "WafTarget",
     "Watch",
     "Watched",
     "Zone",
@@ -422,6 +442,7 @@ AnyEntry: TypeAlias = (
     | Certificate
     | HttpBackend
     | HttpProxy
+    | WafPolicy
 )
 E = TypeVar("E", bound=Entry)
 

@@ -138,7 +138,7 @@ class Site(msgspec.Struct, frozen=True):
     """What answers on an ``address`` and ``port`` of the guest for ``hosts``, patterns with ``*`` and ``?``; none: all.
 
     Of several sites at one place the first whose hosts match answers, and of its ``rules`` the first whose path does;
-    who matches none gets 404. ``pages`` replace the bodies of the proxy's own errors, by status.
+    who matches none gets 404. ``pages`` are URLs of what replaces the bodies of the proxy's own errors, by status.
     """
 
     name: str
@@ -153,7 +153,10 @@ class Site(msgspec.Struct, frozen=True):
 
 
 class HttpProxy(Entry, frozen=True):
-    """Sites in the namespace of ``guest``, in the order in which they are asked. ``http2`` is offered to clients."""
+    """Sites in the namespace of ``guest``, in the order in which they are asked. ``http2`` is offered to clients.
+
+    Every request that is forwarded passes the :class:`WafPolicy` that its rule names, else its site, else the proxy.
+    """
 
     label: str
     guest: str
@@ -161,3 +164,5 @@ class HttpProxy(Entry, frozen=True):
     http2: bool = False
     guid: str = ""
     origin: str = ""
+    policy: str = ""
+    resolver: IPAddress | None = None

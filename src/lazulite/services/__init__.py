@@ -23,6 +23,7 @@ from lazulite.services.template_spec import SERVICE as TEMPLATE_SPEC
 from lazulite.services.traffic_manager import SERVICE as TRAFFIC_MANAGER
 from lazulite.services.virtual_network import SERVICE as VIRTUAL_NETWORK
 from lazulite.services.virtual_network_tap import SERVICE as VIRTUAL_NETWORK_TAP
+from lazulite.services.web_application_firewall import SERVICE as WEB_APPLICATION_FIREWALL
 
 SERVICES: tuple[Service, ...] = (
     VIRTUAL_NETWORK,
@@ -42,6 +43,7 @@ SERVICES: tuple[Service, ...] = (
     DNS_RESOLVER,
     TRAFFIC_MANAGER,
     VIRTUAL_NETWORK_TAP,
+    WEB_APPLICATION_FIREWALL,
     APPLICATION_GATEWAY,
     NETWORK_WATCHER,
     FLOW_LOG,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 from lazulite.forwarding.model import (
@@ -13,7 +13,6 @@ from lazulite.forwarding.model import (
     Countries,
     Country,
     InternetHost,
-    Place,
     Probe,
     ProbeProtocol,
     RecordSet,
@@ -39,8 +38,8 @@ from lazulite.services.traffic_manager.model import (
 from lazulite.services.traffic_manager.ranges import networks
 from lazulite.services.traffic_manager.refusals import address_of, normalised
 from lazulite.services.traffic_manager.stopped import enabled, inactive, reached
-from lazulite.services.traffic_manager.whereabouts import sources
-from lazulite.values import IPAddress, IPNetwork
+from lazulite.services.traffic_manager.whereabouts import places
+from lazulite.values import IPAddress
 
 SITE = "traffic-manager|site"
 _SITE_OFFSET_4, _SITE_OFFSET_6 = (63 << 10) + 0x30B, (63 << 58) + 0x30B
@@ -157,13 +156,6 @@ def site(view: View) -> Iterable[InternetHost]:
     yield InternetHost(SITE, "traffic-manager", SITE, addresses, platform=True, origin="Traffic Manager")
 
 
-def places(view: View) -> Iterator[Place]:
-    """Where lab clients and the networks of machines are."""
-    for source in sources(view):
-        ways = tuple(source.latencies.items())
-        yield Place(source.key, _alone(source.address), source.codes, ways, source.origin)
-
-
 def countries(view: View) -> Iterator[Countries]:
     """Where addresses are that the lab does not know. Source: :mod:`lazulite.services.geography`."""
     yield _world()
@@ -178,7 +170,3 @@ def _world() -> Countries:
             ways = geography.latencies(region.latitude, region.longitude)
             held.append(Country(code, geography.around(code), tuple(round(ways[name], 1) for name in order)))
     return Countries("traffic-manager|countries", order, tuple(held), "Traffic Manager")
-
-
-def _alone(address: IPAddress) -> IPNetwork:
-    return ip_network(f"{address}/{address.max_prefixlen}")

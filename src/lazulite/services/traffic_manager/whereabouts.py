@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 
 import msgspec
 
+from lazulite.forwarding.model import Place
 from lazulite.resources.view import View
 from lazulite.services import geography
 from lazulite.services.lab.model import Client
@@ -34,6 +36,13 @@ def sources(view: View) -> Iterator[Source]:
         if address is not None and home is not None:
             ways, codes = geography.latencies(home[0], home[1]), geography.around(home[2])
             yield Source(network.id.key, address, home[0], home[1], codes, ways, network.id.text)
+
+
+def places(view: View) -> Iterator[Place]:
+    """Where lab clients and the networks of machines are."""
+    for source in sources(view):
+        address, ways = source.address, tuple(source.latencies.items())
+        yield Place(source.key, ip_network(f"{address}/{address.max_prefixlen}"), source.codes, ways, source.origin)
 
 
 def _clients(view: View) -> Iterator[Source]:

@@ -1,0 +1,98 @@
+"""How Envoy has the firewall asked about requests: two filters, off but for routes with a policy; pure.
+
+One lets nothing pass while nobody answers, the other everything: which one a route has is up to its policy. The policy
+itself is told by a key before the path that is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lazulite.engines.http import wording
+from lazulite.engines.http.wording import TYPES, Json, typed
+from lazulite.engines.waf.spec import CLIENT, FORWARDED, LENGTH, SOCKET, VERSION, use_of
+from lazulite.forwarding.model import HttpProxy, HttpRule, Site, WafBody, WafPolicy
+
+CLUSTER = "waf"
+CLOSED, OPEN = "waf-closed", "waf-open"
+_ASKED = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+_MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+ANSWER_S = 5
+"""How long an answer may take; then it counts as none."""
+_TOLD = {
+    CLIENT: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    VERSION: "%PROTOCOL%",
+    LENGTH: "%REQ(CONTENT-LENGTH)%",
+    FORWARDED: "%REQ(X-FORWARDED-FOR)%",
+}
+
+
+def filters() -> list[Json]:
+    """Before all others, in this order."""
+    told = [
+        {"append": {"header": {"key": k, "value": v}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+        for k, v in _TOLD.items()
+    ]
+    gone = [{"remove": k} for k in _TOLD]
+    return [
+        typed("waf-tells", _MUTATION, mutations={"request_mutations": told}),
+        _asking(CLOSED, passes=False),
+        _asking(OPEN, passes=True),
+        typed("waf-told", _MUTATION, mutations={"request_mutations": gone}),
+    ]
+
+
+def _asking(name: str, *, passes: bool) -> Json:
+    everything = {"patterns": [{"safe_regex": {"regex": ".*"}}]}
+    settings = {
+        "http_service": _service("/"),
+        "allowed_headers": everything,
+        "failure_mode_allow": passes,
+        "status_on_error": {"code": "ServiceUnavailable"},
+    }
+    return typed(name, _ASKED, **settings) | {"disabled": True}
+
+
+def _service(prefix: str) -> Json:
+    uri = {"uri": "http://waf", "cluster": CLUSTER, "timeout": f"{ANSWER_S}s"}
+    return {
+        "server_uri": uri,
+        "path_prefix": prefix,
+        "authorization_response": {"allowed_client_headers": {"patterns": [{"exact": "content-type"}]}},
+    }
+
+
+def cluster(directory: str) -> Json:
+    """Where the firewall answers."""
+    at = {"endpoint": {"address": {"pipe": {"path": f"{directory}/{SOCKET}"}}}}
+    return {
+        "@type": wording.CLUSTER,
+        "name": CLUSTER,
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": [at]}]},
+        "circuit_breakers": {
+            "thresholds": [{"max_connections": 1024, "max_pending_requests": 4096, "max_requests": 4096}]
+        },
+    }
+
+
+def asked(proxy: HttpProxy, site: Site, rule: HttpRule, policies: Mapping[str, WafPolicy]) -> Json:
+    """What a route says of the filters; nothing for one without a policy. An unknown policy lets nothing pass."""
+    found = use_of(proxy, site, rule)
+    if found is None:
+        return {}
+    key, use = found
+    policy = policies.get(use.policy)
+    if policy is not None and not policy.enabled:
+        return {}
+    settings = {"http_service": _service(f"/{key}")} | _body(policy.body if policy is not None else WafBody())
+    name = OPEN if policy is not None and policy.detect else CLOSED
+    return {name: {"@type": f"{TYPES}{_ASKED}PerRoute", "check_settings": settings}}
+
+
+def _body(body: WafBody) -> Json:
+    """How much of a body is asked about; beyond what is looked at one byte tells that there is more."""
+    if not body.check and not body.enforce and not body.enforce_files:
+        return {"disable_request_body_buffering": True}
+    most = max(body.inspected if body.check else 0, body.limit if body.enforce else 0, 1024)
+    return {"with_request_body": {"max_request_bytes": most + 1, "allow_partial_message": True, "pack_as_bytes": True}}

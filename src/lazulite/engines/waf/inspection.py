@@ -1,0 +1,214 @@
+"""What becomes of one request: rules of the user's in their order, then sizes, then managed rules."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import ip_address
+from pathlib import PurePath
+from typing import Any
+
+import libmodsecurity
+import msgspec
+
+from lazulite.engines.waf import seclang
+from lazulite.forwarding.model import WafLimit, WafPolicy, WafRule
+from lazulite.values import IPAddress
+
+UNKNOWN = "ZZ"
+FILE_SLACK = 4 << 10
+"""Bytes that an upload may have beyond the limit. Source: facts/web-application-firewall.md, W12."""
+TOO_LARGE = 413
+_DISRUPTIVE = (seclang.EXCEEDED, seclang.UNREADABLE)
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What came. ``body`` is what of it is held, ``length`` what was announced; ``partial``: there is more."""
+
+    client: str
+    method: str
+    target: str
+    version: str = "1.1"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    length: int | None = None
+    partial: bool = False
+
+    def header(self, name: str) -> str:
+        return next((v for k, v in self.headers if k.lower() == name), "")
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the body, ``None`` where it is longer than anybody knows."""
+        if self.length is not None:
+            return max(self.length, len(self.body))
+        return None if self.partial else len(self.body)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A rule that matched, as logs tell it. ``action``: ``Matched Blocked Detected Allowed Log``."""
+
+    rule: str
+    action: str
+    message: str = ""
+    kind: str = "Custom"
+    version: str = ""
+    group: str = "Custom"
+    data: str = ""
+    file: str = ""
+    line: str = ""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """``status`` 200 lets the request pass."""
+
+    status: int = 200
+    page: str = ""
+    events: tuple[Event, ...] = ()
+
+
+Within = Callable[[str, WafLimit], Awaitable[bool]]
+"""Whether one more of a key is within a limit."""
+Country = Callable[[IPAddress], str]
+
+
+class Compiler:
+    """Compiled texts, one for all policies whose text it is."""
+
+    def __init__(self) -> None:
+        self._engine = libmodsecurity.ModSecurity()
+        self._engine.set_log_callback(lambda _: None)
+        self._held: dict[str, Any] = {}
+
+    def compile(self, text: str) -> None:
+        """Raises ``ValueError`` for what is no SecLang."""
+        if not text or text in self._held:
+            return
+        made = libmodsecurity.RulesSet()
+        if made.load(text) < 0:
+            raise ValueError(str(made.get_parser_error()))
+        self._held[text] = made
+
+    def keep(self, texts: set[str]) -> None:
+        """Forget the others."""
+        self._held = {t: r for t, r in self._held.items() if t in texts}
+
+    def matched(self, text: str, request: Request, body: bytes, more: tuple[tuple[str, str], ...] = ()) -> list[Any]:
+        """The messages of the rules that match, in the order of the text."""
+        if not text:
+            return []
+        with self._engine.transaction(self._held[text]) as asked:
+            asked.process_connection(request.client, 1, "127.0.0.1", 80)
+            asked.process_uri(request.target, request.method, request.version)
+            for name, value in (*request.headers, *more):
+                asked.add_request_header(name, value)
+            asked.process_request_headers()
+            stopped = asked.intervention()
+            if not (stopped and stopped.disruptive):
+                if body:
+                    asked.append_request_body(body)
+                asked.process_request_body()
+            return list(asked.get_rule_messages())
+
+
+class Inspector:
+    """One policy, compiled. Raises ``ValueError`` where that cannot be."""
+
+    def __init__(self, policy: WafPolicy, compiler: Compiler, country: Country) -> None:
+        self.policy, self._compiler, self._country = policy, compiler, country
+        self.texts = (seclang.own(policy), seclang.managed(policy))
+        for text in self.texts:
+            compiler.compile(text)
+        sets = {own: (m.kind, m.version, users) for m in policy.managed for users, own in m.groups}
+        self._sets = sets
+        self._blocking = {n for m in policy.managed for n in m.blocking}
+
+    async def judge(self, request: Request, site: str, within: Within) -> Verdict:
+        """What becomes of *request*; counts are of *site*."""
+        policy = self.policy
+        body = request.body[: policy.body.inspected] if policy.body.check else b""
+        events: list[Event] = []
+        for rule in self._own(request, body):
+            if rule.limit is not None:
+                key = f"{policy.name}|{site}|{rule.name}|{self._group(rule.limit, request)}"
+                if await within(key, rule.limit):
+                    continue
+            if rule.action == "log":
+                events.append(Event(rule.name, "Log", "Custom rule matched."))
+                continue
+            if rule.action == "allow":
+                return Verdict(events=(*events, Event(rule.name, "Allowed", "Custom rule matched.")))
+            return self._blocked([*events, Event(rule.name, self._word, "Custom rule matched.")], 403)
+        excess = self._excess(request)
+        if excess:
+            return self._blocked([*events, Event("0", self._word, excess, "", "", "Mandatory")], TOO_LARGE)
+        return self._managed(request, body, events)
+
+    @property
+    def _word(self) -> str:
+        return "Detected" if self.policy.detect else "Blocked"
+
+    def _blocked(self, events: list[Event], usual: int) -> Verdict:
+        if self.policy.detect:
+            return Verdict(events=tuple(events))
+        status = usual if self.policy.status == 403 else self.policy.status
+        return Verdict(status, self.policy.page, tuple(events))
+
+    def _own(self, request: Request, body: bytes) -> Iterator[WafRule]:
+        country = self._where(request.client)
+        found = self._compiler.matched(self.texts[0], request, body, ((seclang.COUNTRY, country),))
+        for number in sorted({m.rule_id for m in found}):
+            yield self.policy.rules[number - seclang.FIRST_RULE]
+
+    def _where(self, text: str) -> str:
+        try:
+            return self._country(ip_address(text)) or UNKNOWN
+        except ValueError:
+            return UNKNOWN
+
+    def _group(self, limit: WafLimit, request: Request) -> str:
+        forwarded = request.header("x-forwarded-for").split(",")[0].strip()
+        return {
+            "none": "",
+            "address": request.client,
+            "country": self._where(request.client),
+            "forwarded-address": forwarded,
+            "forwarded-country": self._where(forwarded),
+        }[limit.group]
+
+    def _excess(self, request: Request) -> str:
+        """Why a body is too long, or nothing."""
+        body, size = self.policy.body, request.size
+        multipart = request.header("content-type").lower().startswith("multipart/form-data")
+        if multipart and b"filename=" in request.body:
+            if body.enforce_files and size is not None and size > body.files + FILE_SLACK:
+                return "File upload exceeded the size limit."
+        elif body.enforce and (size is None or size > body.limit):
+            return "Request body exceeded the size limit."
+        return ""
+
+    def _managed(self, request: Request, body: bytes, events: list[Event]) -> Verdict:
+        cut = len(body) < len(request.body) or request.partial
+        found = self._compiler.matched(self.texts[1], request, body)
+        numbers = {m.rule_id for m in found} - ({seclang.UNREADABLE} if cut else set())
+        for each in found:
+            if each.rule_id in numbers:
+                events.append(self._event(each))
+        if numbers.isdisjoint(_DISRUPTIVE) and numbers.isdisjoint(self._blocking):
+            return Verdict(events=tuple(events))
+        return self._blocked(events, 403)
+
+    def _event(self, message: Any) -> Event:
+        own = PurePath(message.file).stem
+        kind, version, group = self._sets.get(own, ("", "", own))
+        decides = message.rule_id in _DISRUPTIVE or message.rule_id in self._blocking
+        return Event(
+            str(message.rule_id),
+            self._word if decides else "Matched",
+            message.message,
+            kind,
+            version,
+            group,
+            message.data,
+            f"{own}.conf" if own else "",
+            str(message.line),
+        )

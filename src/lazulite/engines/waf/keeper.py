@@ -1,0 +1,111 @@
+"""The process that keeps the workers: it holds their socket and what they count, and starts another when one dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from lazulite.engines.waf import spec
+from lazulite.engines.waf.counting import Counters
+from lazulite.engines.waf.spec import Count, Counted, Load, Loaded
+from lazulite.engines.waf.worker import to_keeper
+
+_LOG = logging.getLogger(__name__)
+WORKERS = 2
+"""Each compiles what policies differ in, some 11 MB for each set of managed rules."""
+
+
+class Keeper:
+    """Belongs to one event loop."""
+
+    def __init__(self, directory: Path, workers: int = WORKERS) -> None:
+        self._directory = directory
+        self._counters = Counters()
+        self._door = _listen(directory / spec.SOCKET)
+        self._hands = [_Hand(directory, self._door, self._counters) for _ in range(workers)]
+
+    async def run(self) -> None:
+        running = [asyncio.create_task(h.run()) for h in self._hands]
+        control = await asyncio.start_unix_server(self._told, sock=_listen(self._directory / spec.CONTROL))
+        await asyncio.gather(*running)
+        control.close()
+
+    async def _told(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Each line has all workers load; the answer comes when they have."""
+        while await reader.readline():
+            faults: dict[str, str] = {}
+            for found in await asyncio.gather(*(h.load() for h in self._hands)):
+                faults |= found
+            writer.write(msgspec.json.encode(Loaded(0, faults)) + b"\n")
+        writer.close()
+
+
+class _Hand:
+    """One worker, always there."""
+
+    def __init__(self, directory: Path, door: socket.socket, counters: Counters) -> None:
+        self._directory, self._door, self._counters = directory, door, counters
+        self._writer: asyncio.StreamWriter | None = None
+        self._loads: dict[int, asyncio.Future[dict[str, str]]] = {}
+        self._number = 0
+
+    async def run(self) -> None:
+        while True:
+            own, pair = socket.socketpair()
+            with pair:
+                process = self._start(pair)
+            reader, self._writer = await asyncio.open_connection(sock=own)
+            for number in self._loads or (-1,):
+                self._tell(Load(number))
+            await self._listen(reader)
+            self._writer.close()
+            await asyncio.to_thread(process.wait)
+            _LOG.warning("a worker has gone; starting another")
+
+    def _start(self, pair: socket.socket) -> subprocess.Popen[bytes]:
+        held = (pair.fileno(), self._door.fileno())
+        command = [sys.executable, "-m", "lazulite.engines.waf", "--directory", str(self._directory)]
+        return subprocess.Popen([*command, "--worker", *map(str, held)], stdin=subprocess.DEVNULL, pass_fds=held)
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        """Until the worker is gone."""
+        try:
+            while line := await reader.readline():
+                said = to_keeper.decode(line)
+                if isinstance(said, Count):
+                    within = self._counters.within(said.key, said.count, said.seconds, time.monotonic())
+                    self._tell(Counted(said.id, within))
+                elif said.id in self._loads:
+                    self._loads.pop(said.id).set_result(said.faults)
+        except ConnectionError:
+            return
+
+    def _tell(self, message: Load | Counted) -> None:
+        assert self._writer is not None
+        self._writer.write(msgspec.json.encode(message) + b"\n")
+
+    async def load(self) -> dict[str, str]:
+        """Have the worker load; one that dies meanwhile has another do so."""
+        self._number += 1
+        loaded: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+        self._loads[self._number] = loaded
+        if self._writer is not None:
+            self._tell(Load(self._number))
+        return await loaded
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(str(path))
+    path.chmod(0o600)
+    made.listen(512)
+    made.setblocking(False)
+    return made

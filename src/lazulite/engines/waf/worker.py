@@ -1,0 +1,193 @@
+"""One of the processes that look into requests. Envoy asks them all at one socket, in HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import socket
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httptools
+import msgspec
+
+from lazulite.engines.waf import logs, spec
+from lazulite.engines.waf.inspection import Compiler, Inspector, Request, Verdict
+from lazulite.engines.waf.spec import (
+    CLIENT,
+    FORWARDED,
+    LENGTH,
+    VERSION,
+    Count,
+    Counted,
+    Load,
+    Loaded,
+    State,
+    Use,
+)
+from lazulite.engines.waf.whereabouts import Plan
+from lazulite.forwarding.model import WafLimit
+
+_LOG = logging.getLogger(__name__)
+
+_PARTIAL = "x-envoy-auth-partial-body"
+_DROPPED = ("x-lazulite-", "x-envoy-", "x-forwarded-for", "content-length", "transfer-encoding")
+_PAGE = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
+    "<hr><center>Microsoft-Azure-Application-Gateway/v2</center>\r\n</body>\r\n</html>\r\n"
+)
+to_worker = msgspec.json.Decoder(Load | Counted)
+to_keeper = msgspec.json.Decoder(Loaded | Count)
+
+
+class Worker:
+    """Belongs to one event loop; *pair* leads to the keeper."""
+
+    def __init__(self, directory: Path, pair: socket.socket) -> None:
+        self._directory, self._pair = directory, pair
+        self._compiler = Compiler()
+        self._inspectors: dict[str, Inspector] = {}
+        self._uses: dict[str, Use] = {}
+        self._numbers = itertools.count()
+        self._asked: dict[int, asyncio.Future[bool]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def run(self, door: socket.socket) -> None:
+        """Serve until the keeper is gone."""
+        reader, self._writer = await asyncio.open_connection(sock=self._pair)
+        loop = asyncio.get_running_loop()
+        serving = await loop.create_unix_server(lambda: _Asker(self), sock=door)
+        while line := await reader.readline():
+            said = to_worker.decode(line)
+            if isinstance(said, Load):
+                self._tell(Loaded(said.id, self.load()))
+            elif said.id in self._asked:
+                self._asked.pop(said.id).set_result(said.within)
+        serving.close()
+
+    def _tell(self, message: Loaded | Count) -> None:
+        assert self._writer is not None
+        self._writer.write(msgspec.json.encode(message) + b"\n")
+
+    def load(self) -> dict[str, str]:
+        """Take what the file says; why policies could not be compiled."""
+        state = msgspec.json.decode((self._directory / spec.FILE).read_bytes(), type=State)
+        plan, inspectors, faults = Plan(state.places), {}, {}
+        for name, policy in state.policies.items():
+            try:
+                inspectors[name] = Inspector(policy, self._compiler, plan.country)
+            except ValueError as error:
+                faults[name] = str(error)
+        self._compiler.keep({t for i in inspectors.values() for t in i.texts})
+        self._inspectors, self._uses = inspectors, state.uses
+        return faults
+
+    async def within(self, key: str, limit: WafLimit) -> bool:
+        number = next(self._numbers)
+        self._asked[number] = asyncio.get_running_loop().create_future()
+        self._tell(Count(number, key, limit.count, limit.seconds))
+        return await self._asked[number]
+
+    async def answer(self, key: str, request: Request) -> tuple[int, str]:
+        """Status and page; 200 lets the request pass, 503 says that nobody knows."""
+        use = self._uses.get(key)
+        inspector = self._inspectors.get(use.policy) if use is not None else None
+        if use is None or inspector is None:
+            return HTTPStatus.SERVICE_UNAVAILABLE, ""
+        verdict = await inspector.judge(request, f"{use.origin}|{use.site}", self.within)
+        self._log(inspector, use, request, verdict)
+        return verdict.status, verdict.page
+
+    def _log(self, inspector: Inspector, use: Use, request: Request, verdict: Verdict) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        try:
+            told = logs.lines(inspector.policy, use, request, verdict.events, now)
+            logs.write(self._directory / spec.LOG, told)
+        except OSError as error:
+            _LOG.warning("log error=%s", error)
+
+
+class _Asker(asyncio.Protocol):
+    """One connection of Envoy's: a request after the other."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._transport: Any = None
+        self._parser: Any = None
+        self._target, self._body = b"", bytearray()
+        self._headers: list[tuple[str, str]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport, self._parser = transport, httptools.HttpRequestParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            _LOG.warning("unreadable question error=%s", error)
+            self._transport.close()
+
+    def on_message_begin(self) -> None:
+        self._target, self._headers, self._body = b"", [], bytearray()
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        key, request = _read(
+            self._parser.get_method().decode(), self._target.decode("latin-1"), self._headers, bytes(self._body)
+        )
+        self._task = asyncio.get_running_loop().create_task(self._answer(key, request))
+
+    async def _answer(self, key: str, request: Request) -> None:
+        try:
+            status, page = await self._worker.answer(key, request)
+        except Exception:
+            _LOG.exception("a request could not be looked into")
+            status, page = HTTPStatus.SERVICE_UNAVAILABLE, ""
+        self._transport.write(_answer(status, page))
+
+
+def _read(method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[str, Request]:
+    """What Envoy asks about, and the key of the policy, which comes before the path."""
+    told = {k.lower(): v for k, v in headers}
+    kept = [(k, v) for k, v in headers if not k.lower().startswith(_DROPPED)]
+    length = told.get(LENGTH, "")
+    if length.isdecimal():
+        kept.append(("Content-Length", length))
+    elif body:
+        kept.append(("Transfer-Encoding", "chunked"))
+    if told.get(FORWARDED, "-") not in ("-", ""):
+        kept.append(("X-Forwarded-For", told[FORWARDED]))
+    return target[1 : spec.KEY_LENGTH + 1], Request(
+        told.get(CLIENT, ""),
+        method,
+        target[spec.KEY_LENGTH + 1 :],
+        told.get(VERSION, "HTTP/1.1").removeprefix("HTTP/"),
+        tuple(kept),
+        body,
+        int(length) if length.isdecimal() else None,
+        told.get(_PARTIAL) == "true",
+    )
+
+
+def _answer(status: int, page: str) -> bytes:
+    if status == HTTPStatus.OK:
+        return b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Blocked"
+    body = (page or _PAGE.format(f"{status} {phrase}")).encode()
+    head = f"HTTP/1.1 {status} {phrase}\r\ncontent-type: text/html\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body

@@ -1,0 +1,23 @@
+"""Which regular expressions a rule may have."""
+
+from __future__ import annotations
+
+import re
+
+_BEYOND = re.compile(r"\(\?(?:=|!|<=|<!|>|\(|P=|P>|R|&|[0-9])|\\[1-9]|\\[gk][{<'0-9]|[*+?}]\+")
+
+
+def fault(pattern: str) -> str:
+    """What is wrong with an expression, or nothing.
+
+    Source: facts/web-application-firewall.md, W5: no back references, no looking around, no recursion, no possessive
+    or atomic groups.
+    """
+    plain = re.sub(r"\\\\", "", pattern)
+    if _BEYOND.search(re.sub(r"\[\^?\]?[^\]]*\]", "[x]", plain)):
+        return "back references, lookaround, recursion, atomic and possessive groups are not supported"
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
+    return ""
