@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
-from lazulite.services.application_gateway import infrastructure, tls, validate_routing
+from lazulite.services.application_gateway import firewalls, infrastructure, tls, validate_routing
 from lazulite.services.application_gateway.model import (
     MAX_HOSTS,
     ApplicationGateway,
@@ -38,6 +38,7 @@ def resource(new: Resource[ApplicationGateway], view: View, lab: Lab) -> Iterato
     yield from _inside(new)
     yield from _subnet(new, view)
     yield from infrastructure.refusals(new, view)
+    yield from firewalls.refusals(new)
     yield from _frontends(new, view)
     yield from _listeners(new)
     yield from _certificates(new.properties)
