@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lazulite.testing import Lab
+from tests.clients import az_gateway_rows as gateways
 from tests.clients import az_management_rows as management
 from tests.clients import az_network_rows as network
 from tests.clients import az_storage_rows as storage
@@ -430,6 +431,7 @@ STORIES: dict[str, list[tuple[Any, ...]]] = {
     "identities": management.IDENTITIES,
     "storage": storage.STORAGE,
     "watch": watch.WATCH,
+    "gateways": gateways.GATEWAYS,
     LAST: management.SUBSCRIPTION,
 }
 """The rows of a story: a marker, a command, what must come back of it, and a sentence (the command, without one)."""
@@ -443,14 +445,15 @@ def rows() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def places(lab: Lab) -> Iterator[dict[str, dict[str, str]]]:
+def places(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, str]]]:
     """What the placeholders of each story stand for; its group is there, and goes with the module."""
+    files = gateways.certificates(tmp_path_factory.mktemp("certificates"))
     made = {}
     for story in STORIES:
         path = f"{lab.client.subscription}/resourceGroups/{story}"
         lab.client.put(path, {"location": "westeurope"})
         endpoint, subscription = lab.connection.endpoint, lab.client.subscription
-        made[story] = {"g": story, "group": path, "endpoint": endpoint, "subscription": subscription}
+        made[story] = {"g": story, "group": path, "endpoint": endpoint, "subscription": subscription, **files}
     yield made
     for story in made.values():
         lab.client.delete(story["group"])
