@@ -466,7 +466,7 @@ ASKED: Rows = [
 GONE: Rows = [
     az(
         "update",
-        f"{HERE} http-listener delete {OF} -n secure",
+        f"{HERE} http-listener delete {OF} -n appGatewayHttpListener",
         Fails(1, "InvalidResourceReference"),
         "a listener that a rule has stays",
     ),

@@ -15,24 +15,9 @@ import pytest
 
 from lazulite.testing import Lab, lab
 from tests.services.gateways import PASSWORD, pem, pfx
+from tests.web import curl, serve, stop, told
 
 LIMIT_S = 20.0
-_SERVER = """
-import http.server, json, sys
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        told = {"server": sys.argv[1], "path": self.path, "headers": dict(self.headers), "peer": self.client_address[0]}
-        body = json.dumps(told).encode()
-        self.send_response(500 if self.path == "/sick" else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    do_POST = do_GET
-    def log_message(self, *said):
-        pass
-http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +41,6 @@ def here() -> Iterator[Lab]:
 
 
 STATIC = {"publicIPAllocationMethod": "Static"}
-
-
-def serve(here: Lab, machine: str) -> None:
-    """Have a server in a machine that outlives the call."""
-    run = f"echo $$ > /tmp/pid; exec python3 /tmp/serve.py {machine}"
-    started = ["sh", "-c", f"cat > /tmp/serve.py; setsid -f sh -c '{run}' < /dev/null > /tmp/log 2>&1"]
-    assert here.exec(machine, started, stdin=_SERVER).returncode == 0
-
-
-def stop(here: Lab, machine: str) -> None:
-    """End the server of a machine."""
-    assert here.exec(machine, ["sh", "-c", "kill $(cat /tmp/pid)"]).returncode == 0
 
 
 def _child(name: str, **properties: Any) -> dict[str, Any]:
@@ -127,21 +100,6 @@ def rule(here: Lab, name: str = "r", of: str = "l", priority: int = 10, **more: 
 
 def front(here: Lab) -> str:
     return str(here.get("publicIPAddresses/front")["properties"]["ipAddress"])
-
-
-def curl(here: Lab, source: str, *arguments: str) -> tuple[int, str]:
-    """The status and the body that a client gets; 0 when there is no answer."""
-    done = here.exec(source, ["curl", "-s", "-m", "5", "-w", "\n%{http_code}", *arguments])
-    body, _, status = done.stdout.rpartition("\n")
-    return int(status or 0), body
-
-
-def told(here: Lab, source: str, *arguments: str) -> dict[str, Any]:
-    """What a server says of the request that it got."""
-    status, body = curl(here, source, *arguments)
-    assert status == 200, (status, body)
-    found: dict[str, Any] = json.loads(body)
-    return found
 
 
 def until(condition: Callable[[], bool]) -> None:

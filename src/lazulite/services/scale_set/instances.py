@@ -153,6 +153,7 @@ def _configuration(
         public_ip_addresses=addresses,
         application_security_groups=said.application_security_groups,
         load_balancer_backend_address_pools=said.load_balancer_backend_address_pools,
+        application_gateway_backend_address_pools=said.application_gateway_backend_address_pools,
         load_balancer_inbound_nat_pools=said.load_balancer_inbound_nat_pools,
         places=before.places if before is not None else {},
     )

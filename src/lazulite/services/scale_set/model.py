@@ -92,7 +92,9 @@ class ConfigurationProperties(Properties, frozen=True):
     application_security_groups: Annotated[tuple[Ref, ...], Targets("Microsoft.Network/applicationSecurityGroups")] = ()
     load_balancer_backend_address_pools: Annotated[tuple[Ref, ...], _POOLS] = ()
     load_balancer_inbound_nat_pools: Annotated[tuple[Ref, ...], _NAT_POOLS] = ()
-    application_gateway_backend_address_pools: Annotated[tuple[Ref, ...], UNSUPPORTED] = ()
+    application_gateway_backend_address_pools: Annotated[
+        tuple[Ref, ...], Targets("Microsoft.Network/applicationGateways/backendAddressPools")
+    ] = ()
 
 
 class Configuration(Properties, frozen=True):
