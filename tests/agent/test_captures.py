@@ -19,7 +19,7 @@ from lazulite.agent.capturing import Kept, Session, Where
 from lazulite.agent.protocol import Observed
 from lazulite.drivers.linux import names
 from lazulite.drivers.linux.guests import Init
-from lazulite.engines.capture import spec
+from lazulite.engines.capture import classic, spec
 from lazulite.engines.capture.spec import Done, Source, Spec
 from lazulite.engines.storage.memory import MemoryBlobs
 from lazulite.forwarding.model import Capture, CaptureFilter, Sink
@@ -69,7 +69,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def run(act: Awaitable[Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(act, 60))  # type: ignore[arg-type]
+    return asyncio.run(asyncio.wait_for(act, 60))
 
 
 def session(entry: Capture = ENTRY, kept: Kept | None = None, turned: Callable[[], None] = lambda: None) -> Session:
@@ -236,7 +236,7 @@ def test_filters_that_the_kernel_does_not_take_are_told(monkeypatch: pytest.Monk
         raise ValueError("too many instructions")
 
     Stage(monkeypatch)
-    monkeypatch.setattr(capturing.classic, "program", program)
+    monkeypatch.setattr(classic, "program", program)
     entry = replace(ENTRY, filters=(CaptureFilter(local=(ip_network("10.0.0.0/8"),)),))
     found = reports(entry, until_status="Error")
     assert (found["errors"], found["detail"]) == (["CaptureFailed"], "too many instructions")

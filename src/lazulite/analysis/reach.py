@@ -7,6 +7,7 @@ Internet to public ones, whether or not the lab has a host in a part of the Inte
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -28,7 +29,7 @@ class Service(msgspec.Struct, frozen=True):
     """Flows of a protocol to a port; 0 where the protocol has none."""
 
     protocol: Protocol
-    port: int = 0
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -135,7 +135,7 @@ class AccountBlobs:
         try:
             return connection.ask(method, target, data, headers)
         except (OSError, http.client.HTTPException) as error:
-            raise SinkError(account, f"its store does not answer: {error or type(error).__name__}") from error
+            raise SinkError(account, f"its store does not answer: {str(error) or type(error).__name__}") from error
         finally:
             connection.close()
 
