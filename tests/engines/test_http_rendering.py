@@ -7,11 +7,13 @@ import re
 from ipaddress import ip_address
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazulite.engines.http import hosts, render
+from lazulite.engines.http import answers, headers, hosts, render
+from lazulite.engines.http.files import file_of
 from lazulite.engines.http.render import Place, World
 from lazulite.engines.http.routes import virtual_hosts
 from lazulite.forwarding.model import (
@@ -195,7 +197,7 @@ def test_it_listens_and_asks_in_the_namespace_of_its_guest() -> None:
         "port_value": 80,
         "network_namespace_filepath": "/net/gw",
     }
-    (cluster,) = resources(render.CLUSTERS, of)
+    cluster = next(c for c in resources(render.CLUSTERS, of) if c["name"] == "b")
     assert cluster["upstream_bind_config"]["source_address"] == {
         "address": "10.0.0.4",
         "port_value": 0,
@@ -207,7 +209,7 @@ def test_only_servers_that_are_up_are_asked_and_those_that_leave_finish() -> Non
     up, leaving = Server("up", ip_address("10.0.1.4")), Server("leaving", ip_address("10.0.1.5"))
     backend = HttpBackend("b", "b", "gw", 80, (up,), available="b")
     of = World({}, {"b": backend}, {}, {"b": [up]}, {"b": [leaving]}, {})
-    (found,) = resources(render.file_of("servers", "b"), of)
+    (found,) = resources(file_of("servers", "b"), of)
     rows = found["endpoints"][0]["lb_endpoints"]
     assert [(r["endpoint"]["address"]["socket_address"]["address"], r["health_status"]) for r in rows] == [
         ("10.0.1.4", "HEALTHY"),
@@ -220,7 +222,7 @@ def test_a_server_known_by_name_has_the_addresses_that_were_found() -> None:
     of = World(
         {}, {"b": HttpBackend("b", "b", "gw", 80, (named,))}, {}, {"b": [named]}, {}, {("b", "web.test"): [HERE]}
     )
-    (found,) = resources(render.file_of("servers", "b"), of)
+    (found,) = resources(file_of("servers", "b"), of)
     (row,) = found["endpoints"][0]["lb_endpoints"]
     assert row["endpoint"] == {
         "address": {"socket_address": {"address": "10.0.0.4", "port_value": 80}},
@@ -238,14 +240,14 @@ def test_each_site_with_a_certificate_has_a_chain_and_routes_of_its_own() -> Non
     chains = {c["name"]: c["filter_chain_match"]["server_names"] for c in listener["filter_chains"]}
     assert chains == {"gw|10.0.0.4|443|a": ["a.test"], "gw|10.0.0.4|443|b": ["*.test"]}
     for name, domains in (("a", ["a.test"]), ("b", ["*.test"])):
-        (table,) = resources(render.file_of("routes", f"gw|10.0.0.4|443|{name}"), of)
+        (table,) = resources(file_of("routes", f"gw|10.0.0.4|443|{name}"), of)
         assert [v["domains"] for v in table["virtual_hosts"]] == [domains]
 
 
 def test_a_certificate_s_key_is_in_a_file_of_its_own() -> None:
     of = world(site("a", tls=SECURE, port=443), certificates=(Certificate("cert", "CHAIN", "KEY"),))
     made = render.files(of, PLACE)
-    assert [name for name, text in made.items() if "KEY" in text] == [render.file_of("secret", "cert")]
+    assert [name for name, text in made.items() if "KEY" in text] == [file_of("secret", "cert")]
     (listener,) = resources(render.LISTENERS, of)
     context = listener["filter_chains"][0]["transport_socket"]["typed_config"]["common_tls_context"]
     assert [c["name"] for c in context["tls_certificate_sds_secret_configs"]] == ["cert"]
@@ -254,7 +256,8 @@ def test_a_certificate_s_key_is_in_a_file_of_its_own() -> None:
 
 def test_a_server_s_certificate_is_proven_by_the_roots_that_were_given() -> None:
     backend = HttpBackend("b", "b", "gw", 443, tls=ClientTls("web.test", ("root",)))
-    (cluster,) = resources(render.CLUSTERS, world(site("s"), backends=(backend,)))
+    of = world(site("s"), backends=(backend,))
+    cluster = next(c for c in resources(render.CLUSTERS, of) if c["name"] == "b")
     said = cluster["transport_socket"]["typed_config"]
     assert said["sni"] == "web.test"
     proof = said["common_tls_context"]["combined_validation_context"]
@@ -265,19 +268,89 @@ def test_a_server_s_certificate_is_proven_by_the_roots_that_were_given() -> None
 def test_a_change_of_a_rule_changes_the_file_of_its_routes_alone() -> None:
     before = render.files(world(site("s", rules=(HttpRule("r", backend="a"),))), PLACE)
     after = render.files(world(site("s", rules=(HttpRule("r", "/x", backend="a"),))), PLACE)
-    assert {n for n in after if before[n] != after[n]} == {render.file_of("routes", "gw|10.0.0.4|80")}
+    assert {n for n in after if before[n] != after[n]} == {file_of("routes", "gw|10.0.0.4|80")}
+
+
+def own_answers(*sites: Site, pages: dict[str, str] | None = None) -> list[tuple[int, int, str, str]]:
+    """Rows in the order in which they are asked: Envoy's status, the status shown, the host asked for and the body."""
+    rows = []
+    for m in answers.mappers(sites, (pages or {}).get)["mappers"]:
+        parts = m["filter"].get("and_filter", {"filters": [m["filter"]]})["filters"]
+        if "status_code_filter" not in parts[0]:
+            continue  # the firewall's own words
+        status = parts[0]["status_code_filter"]["comparison"]["value"]["default_value"]
+        host = parts[1]["header_filter"]["header"]["string_match"]["safe_regex"]["regex"] if parts[1:] else ""
+        rows.append((status, m["status_code"], host, m["body"]["inline_string"]))
+    return rows
+
+
+def own_answer(rows: list[tuple[int, int, str, str]], status: int, host: str) -> tuple[int, str]:
+    """What a client gets for Envoy's *status*: the first row that fits."""
+    return next((r[1], r[3]) for r in rows if r[0] == status and (not r[2] or re.fullmatch(r[2], host)))
+
+
+PAGES = {"http://p/none.html": "<p>nothing</p>", "http://p/nobody.html": "<p>nobody</p>"}
 
 
 def test_pages_stand_for_the_bodies_of_own_errors() -> None:
-    of = world(Site("s", HERE, 80, pages=((404, "<p>nothing</p>"), (502, "<p>nobody</p>"))))
+    rows = own_answers(
+        Site("s", HERE, 80, pages=((404, "http://p/none.html"), (502, "http://p/nobody.html"))), pages=PAGES
+    )
+    assert own_answer(rows, 503, "x") == own_answer(rows, 502, "x") == (502, "<p>nobody</p>")
+    assert own_answer(rows, 404, "x") == (404, "<p>nothing</p>")
+    assert own_answer(rows, 504, "x") == (504, answers.body(504))
+
+
+def test_each_listener_of_a_port_has_pages_of_its_own() -> None:
+    one = Site("one", HERE, 80, ("one.test",), pages=((404, "http://p/none.html"),))
+    other = Site("other", HERE, 80, ("*.test",), pages=((404, "http://p/nobody.html"), (403, "http://p/none.html")))
+    rows = own_answers(one, other, pages=PAGES)
+    assert own_answer(rows, 404, "one.test:8080") == (404, "<p>nothing</p>")
+    assert own_answer(rows, 404, "two.test") == (404, "<p>nobody</p>")
+    assert own_answer(rows, 404, "elsewhere.net") == (404, answers.body(404))
+    assert own_answer(rows, 403, "two.test") == (403, "<p>nothing</p>")
+
+
+def test_until_a_page_is_there_the_usual_one_stands() -> None:
+    rows = own_answers(Site("s", HERE, 80, pages=((404, "http://p/none.html"), (403, "http://p/none.html"))))
+    assert own_answer(rows, 404, "x") == (404, answers.body(404))
+    assert 403 not in {r[0] for r in rows}  # what the firewall says stands
+
+
+def test_headers_that_are_too_long_are_a_bad_request() -> None:
+    assert own_answer(own_answers(site("s")), 431, "x") == (400, answers.body(400))
+
+
+def connections(of: World) -> dict[str, Any]:
     (listener,) = resources(render.LISTENERS, of)
-    mappers = listener["filter_chains"][0]["filters"][0]["typed_config"]["local_reply_config"]["mappers"]
-    told = {
-        m["filter"]["status_code_filter"]["comparison"]["value"]["default_value"]: (
-            m["status_code"],
-            m["body"]["inline_string"],
-        )
-        for m in mappers
-    }
-    assert told[503] == (502, "<p>nobody</p>")
-    assert told[404] == (404, "<p>nothing</p>")
+    found: dict[str, Any] = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return found
+
+
+def test_a_request_must_be_there_after_a_minute() -> None:
+    """Source: facts/application-gateway.md, "Gateway-made status codes"."""
+    assert connections(world(site("s")))["request_headers_timeout"] == "60s"
+
+
+def test_the_pages_of_a_gateway_are_those_that_its_guest_found() -> None:
+    of = world(Site("s", HERE, 80, pages=((404, "http://p/none.html"),)))
+    with_page = msgspec.structs.replace(of, pages={("gw", "http://p/none.html"): "<p>mine</p>"})
+    elsewhere = msgspec.structs.replace(of, pages={("other", "http://p/none.html"): "<p>mine</p>"})
+    assert "<p>mine</p>" in json.dumps(connections(with_page)["local_reply_config"])
+    assert "<p>mine</p>" not in json.dumps(connections(elsewhere)["local_reply_config"])
+
+
+def test_the_number_of_a_request_is_32_digits_for_servers_and_for_the_log() -> None:
+    rewrite = headers.identity()["typed_config"]["request_rules"][0]["on_header_present"]["regex_value_rewrite"]
+    number = re.sub(rewrite["pattern"]["regex"], rewrite["substitution"], "0b7ac8b5-1f2c-4f7a-9d2e-8c1d2e3f4a5b")
+    assert number == "0b7ac8b51f2c4f7a9d2e8c1d2e3f4a5b"
+    rows = headers.forwarded()["typed_config"]["mutations"]["request_mutations"]
+    told = {r["append"]["header"]["key"]: r["append"]["header"]["value"] for r in rows if "append" in r}
+    assert told["X-AppGW-Trace-Id"] == headers.TRANSACTION
+
+
+def test_what_is_not_the_client_s_to_say_is_overwritten_and_the_way_here_is_added_to() -> None:
+    rows = headers.forwarded()["typed_config"]["mutations"]["request_mutations"]
+    how = {r["append"]["header"]["key"]: r["append"]["append_action"] for r in rows if "append" in r}
+    assert how.pop("X-Forwarded-For") == "APPEND_IF_EXISTS_OR_ADD"
+    assert set(how.values()) == {"OVERWRITE_IF_EXISTS_OR_ADD"}

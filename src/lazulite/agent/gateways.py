@@ -12,23 +12,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lazulite.agent.pages import Pages
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux import names, namespaces, sockets
-from lazulite.engines.http.render import Place, World, files
-from lazulite.engines.http.supervise import Envoy, EnvoyError
+from lazulite.engines.http import render
+from lazulite.engines.http.render import World, files
+from lazulite.engines.http.supervise import DIRECTORY, Envoy, EnvoyError
 from lazulite.engines.probe.lookup import address_of
+from lazulite.engines.waf.spec import State, used
+from lazulite.engines.waf.supervise import Firewall, FirewallError
 from lazulite.forwarding.model import (
     Certificate,
     Contents,
     HttpBackend,
     HttpProxy,
+    Place,
     Port,
     Server,
+    WafPolicy,
 )
 from lazulite.values import IPAddress
 
 _LOG = logging.getLogger(__name__)
-KINDS = (HttpProxy, HttpBackend, Certificate, Contents, Port)
+KINDS = (HttpProxy, HttpBackend, Certificate, Contents, Port, WafPolicy, Place)
 LOOK_UP_S = 10.0
 """Between two questions for the name of a server."""
 
@@ -42,7 +48,9 @@ class Gateways:
         self._found: dict[tuple[str, str], Sequence[IPAddress]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[list[Refusal]]] = set()
-        self.engine = Envoy(directory, lambda d: Place(d, _space, self._source))
+        self.pages = Pages(self._again)
+        self.engine = Envoy(directory, lambda d: render.Place(d, _space, self._source))
+        self.firewall = Firewall(directory / DIRECTORY)
 
     async def release(self, delta: ModelDelta) -> None:
         """Envoy holds a namespace while it listens there, so there is nothing to let go of before it does not."""
@@ -64,7 +72,9 @@ class Gateways:
             if type(entry) in self._held:
                 self._leave(self._held[type(entry)].get(entry.name), entry)
                 self._held[type(entry)][entry.name] = entry
-        concerned = any(isinstance(e, HttpProxy | HttpBackend | Certificate) for e in touched) or self._proxies
+        concerned = (
+            any(isinstance(e, HttpProxy | HttpBackend | Certificate | WafPolicy) for e in touched) or self._proxies
+        )
         return await self._serve() if touched and concerned else []
 
     @property
@@ -103,11 +113,23 @@ class Gateways:
     async def _serve(self) -> list[Refusal]:
         """Have Envoy serve all that is known; what it refuses, by the proxy it is of."""
         self._look()
+        self.pages.want(self._proxies.values())
+        policies: Mapping[str, WafPolicy] = self._held[WafPolicy]
         try:
+            faults = await self.firewall.serve(self._state())
             refused = await self.engine.serve(files(self._world(), self.engine.place))
-        except EnvoyError as error:
+        except (EnvoyError, FirewallError) as error:
             return [Refusal(p.origin, str(error)) for p in self._proxies.values()]
-        return [Refusal(self._origin(name), why) for name, why in sorted(refused.items())]
+        found = [Refusal(self._origin(name), why) for name, why in sorted(refused.items())]
+        return found + [Refusal(policies[n].origin, why) for n, why in sorted(faults.items()) if n in policies]
+
+    def _state(self) -> State:
+        """What the firewall is given: policies that are used, and where clients are."""
+        uses = used(self._proxies.values())
+        wanted = {u.policy for u in uses.values()}
+        policies = {n: p for n, p in self._held[WafPolicy].items() if n in wanted and p.enabled}
+        places = [(str(p.prefix), code) for p in self._held[Place].values() for code in p.codes if len(code) == 2]
+        return State(policies, uses, sorted(places) if policies else [])
 
     def _world(self) -> World:
         return World(
@@ -117,6 +139,8 @@ class Gateways:
             {n: [s for s in b.servers if self._up(b, s)] for n, b in self._backends.items()},
             {n: list(s) for n, s in self._leaving.items()},
             self._found,
+            dict(self.pages.texts),
+            self._held[WafPolicy],
         )
 
     def _up(self, backend: HttpBackend, server: Server) -> bool:
@@ -163,7 +187,9 @@ class Gateways:
         for leaving in self._leaving.values():
             for timer in leaving.values():
                 timer.cancel()
+        self.pages.close()
         self.engine.close()
+        self.firewall.close()
 
 
 def _space(guest: str) -> str:

@@ -21,13 +21,14 @@ class ServerTls(msgspec.Struct, frozen=True):
     """How a site proves who it is, and to whom it speaks. The first of ``certificates`` is for those that name nobody.
 
     ``minimum`` is ``1.0`` to ``1.3``; ``suites`` are OpenSSL's names, none for all. With ``clients``, names of
-    certificates, who does not show one that leads there is refused.
+    certificates, who does not show one that leads there is refused; with ``asks`` any one may be shown, or none.
     """
 
     certificates: tuple[str, ...]
     minimum: str = "1.2"
     suites: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
+    asks: bool = False
 
 
 class ClientTls(msgspec.Struct, frozen=True):

@@ -62,6 +62,12 @@ def _service(prefix: str) -> Json:
     }
 
 
+def answered() -> Json:
+    """What the firewall answered goes to the client as it is; for those mappers of answers that come after it."""
+    whole = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "text/html"}
+    return {"filter": {"response_flag_filter": {"flags": ["UAEX"]}}, "body_format_override": whole}
+
+
 def cluster(directory: str) -> Json:
     """Where the firewall answers."""
     at = {"endpoint": {"address": {"pipe": {"path": f"{directory}/{SOCKET}"}}}}

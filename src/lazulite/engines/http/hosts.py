@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from typing import Any
 
 from lazulite.forwarding.model import Site
+from lazulite.forwarding.requests import chosen, matches, pattern
+
+__all__ = ["asked_for", "chosen", "domains", "matches", "plain", "unknown"]
 
 ANY = "*"
-
-
-@cache
-def pattern(host: str) -> re.Pattern[str]:
-    """``*`` is any run of letters, digits, dashes and dots, ``?`` one of them. Source: facts/application-gateway.md,
-    "Listener choice"."""
-    parts = {"*": "[a-z0-9.-]*", "?": "[a-z0-9-]"}
-    return re.compile("".join(parts.get(c, re.escape(c)) for c in host.lower()))
-
-
-def matches(site: Site, host: str) -> bool:
-    """Whether *site* answers for *host*, a name with no port."""
-    return not site.hosts or any(pattern(h).fullmatch(host.lower()) for h in site.hosts)
-
-
-def chosen(sites: Sequence[Site], host: str) -> Site | None:
-    """The first of *sites* at one place that answers for *host*."""
-    return next((s for s in sites if matches(s, host)), None)
 
 
 def plain(host: str) -> bool:
@@ -59,6 +43,14 @@ def _covered(wide: str, name: str) -> bool:
     if wide == name:
         return True
     return wide.startswith("*.") and name.removeprefix("*").endswith(wide[1:]) and name != ANY
+
+
+def asked_for(site: Site) -> list[dict[str, Any]]:
+    """A matcher of the host, with or without a port, where names alone do not tell."""
+    if not site.hosts:
+        return []
+    either = "|".join(pattern(h).pattern for h in site.hosts)
+    return [{"name": ":authority", "string_match": {"safe_regex": {"regex": f"(?i)({either})(:[0-9]+)?"}}}]
 
 
 def unknown(sites: Iterable[Site]) -> bool:

@@ -6,17 +6,16 @@ closes no connection.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from lazulite.engines.http import hosts, wording
+from lazulite.engines.http import answers, firewall, headers, hosts, rewriting, secrets, wording
+from lazulite.engines.http.files import file_of, resource, text
 from lazulite.engines.http.routes import virtual_hosts
 from lazulite.engines.http.wording import Json, typed
-from lazulite.forwarding.model import Certificate, HttpBackend, HttpProxy, Server, ServerTls, Site
+from lazulite.forwarding.model import Certificate, HttpBackend, HttpProxy, Server, ServerTls, Site, WafPolicy
 from lazulite.values import IPAddress
 
 LISTENERS, CLUSTERS = "listeners.json", "clusters.json"
@@ -27,13 +26,6 @@ HEADERS_S = 60
 URL_KIB = 32
 """Of URL and headers. Source: facts/application-gateway.md, "Limits"."""
 _VERSIONS = {"1.0": "TLSv1_0", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}
-_FORWARDED = (
-    ("X-Forwarded-For", "%DOWNSTREAM_REMOTE_ADDRESS%", "APPEND_IF_EXISTS_OR_ADD"),
-    ("X-Forwarded-Port", "%DOWNSTREAM_LOCAL_PORT%", "OVERWRITE_IF_EXISTS_OR_ADD"),
-    ("X-Original-Host", "%REQ(:AUTHORITY)%", "OVERWRITE_IF_EXISTS_OR_ADD"),
-    ("X-Original-URL", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "OVERWRITE_IF_EXISTS_OR_ADD"),
-)
-"""What servers are told of the client. Source: facts/application-gateway.md, "Headers added to backend"."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -47,6 +39,9 @@ class World(msgspec.Struct, frozen=True):
     leaving: Mapping[str, Sequence[Server]]
     found: Mapping[tuple[str, str], Sequence[IPAddress]]
     """By backend and host name."""
+    pages: Mapping[tuple[str, str], str] = {}
+    """Texts of pages by guest and URL."""
+    policies: Mapping[str, WafPolicy] = {}
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -58,14 +53,9 @@ class Place(msgspec.Struct, frozen=True):
     """The address that a guest asks from."""
 
 
-def file_of(kind: str, name: str) -> str:
-    """The name of the file of a route table, a backend's servers or a certificate."""
-    return f"{kind}-{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
-
-
 def bootstrap(place: Place) -> str:
     """What Envoy is started with."""
-    return _text(
+    return text(
         {
             "node": {"id": "lazulite", "cluster": "lazulite"},
             "admin": {"address": {"pipe": {"path": f"{place.directory}/{ADMIN}", "mode": 0o600}}},
@@ -83,28 +73,23 @@ def files(world: World, place: Place) -> dict[str, str]:
     listeners: list[Json] = []
     for _, proxy in sorted(world.proxies.items()):
         for door, sites in _doors(proxy).items():
-            listeners.append(_listener(proxy, door, sites, place))
+            listeners.append(_listener(proxy, door, world, place))
             for name, some in _chains(proxy, door, sites):
-                table = {"@type": wording.ROUTES, "name": name, **_added(), "virtual_hosts": _hosts(some, world)}
-                made[file_of("routes", name)] = _resource(table)
-    used = {c for p in world.proxies.values() for s in p.sites if s.tls for c in (*s.tls.certificates, *s.tls.clients)}
-    used |= {r for b in world.backends.values() if b.tls for r in b.tls.roots}
-    for name in sorted(used & world.certificates.keys()):
-        made[file_of("secret", name)] = _resource(_secret(world.certificates[name]))
+                table: Json = {"@type": wording.ROUTES, "name": name, "virtual_hosts": _hosts(proxy, some, world)}
+                table["ignore_port_in_host_matching"] = True
+                made[file_of("routes", name)] = resource(table)
+    made |= secrets.files(world.proxies, world.backends, world.certificates)
     for name, backend in sorted(world.backends.items()):
-        made[file_of("servers", name)] = _resource(_servers(backend, world))
-    made[LISTENERS] = _resource(*listeners)
-    made[CLUSTERS] = _resource(*(_cluster(b, place) for _, b in sorted(world.backends.items())))
+        made[file_of("servers", name)] = resource(_servers(backend, world))
+    made[LISTENERS] = resource(*listeners)
+    made[CLUSTERS] = resource(
+        firewall.cluster(place.directory), *(_cluster(b, place) for _, b in sorted(world.backends.items()))
+    )
     return made
 
 
-def _added() -> Json:
-    rows = [{"header": {"key": k, "value": v}, "append_action": how} for k, v, how in _FORWARDED]
-    return {"request_headers_to_add": rows, "ignore_port_in_host_matching": True}
-
-
-def _hosts(sites: Sequence[Site], world: World) -> list[Json]:
-    return virtual_hosts(sites, world.backends)
+def _hosts(proxy: HttpProxy, sites: Sequence[Site], world: World) -> list[Json]:
+    return virtual_hosts(sites, world.backends, lambda site, rule: firewall.asked(proxy, site, rule, world.policies))
 
 
 def _doors(proxy: HttpProxy) -> dict[tuple[IPAddress, int], list[Site]]:
@@ -128,8 +113,8 @@ def _chains(proxy: HttpProxy, door: tuple[IPAddress, int], sites: Sequence[Site]
     return [(f"{base}|{s.name}", [s]) for s in sites]
 
 
-def _listener(proxy: HttpProxy, door: tuple[IPAddress, int], sites: Sequence[Site], place: Place) -> Json:
-    address, port = door
+def _listener(proxy: HttpProxy, door: tuple[IPAddress, int], world: World, place: Place) -> Json:
+    (address, port), sites = door, _doors(proxy)[door]
     name = f"{proxy.name}|{address}|{port}"
     at = {"address": str(address), "port_value": port, "network_namespace_filepath": place.space(proxy.guest)}
     found: Json = {
@@ -140,20 +125,22 @@ def _listener(proxy: HttpProxy, door: tuple[IPAddress, int], sites: Sequence[Sit
     }
     chains = _chains(proxy, door, sites)
     if sites[0].tls is None:
-        return found | {"filter_chains": [{"name": "plain", "filters": [_connections(proxy, *chains[0], place)]}]}
+        return found | {
+            "filter_chains": [{"name": "plain", "filters": [_connections(proxy, *chains[0], world, place)]}]
+        }
     inspector = typed("tls", "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")
-    return found | {"listener_filters": [inspector], "filter_chains": list(_secure(proxy, chains, sites, place))}
+    return found | {"listener_filters": [inspector], "filter_chains": list(_secure(proxy, chains, sites, world, place))}
 
 
 def _secure(
-    proxy: HttpProxy, chains: list[tuple[str, Sequence[Site]]], sites: Sequence[Site], place: Place
+    proxy: HttpProxy, chains: list[tuple[str, Sequence[Site]]], sites: Sequence[Site], world: World, place: Place
 ) -> Iterable[Json]:
     named = hosts.domains(sites)
     for index, (name, some) in enumerate(chains):
         wanted = [] if named is None else [n for n in named[index] if n != hosts.ANY]
         if named is not None and not named[index]:
             continue
-        chain: Json = {"name": name, "filters": [_connections(proxy, name, some, place)]}
+        chain: Json = {"name": name, "filters": [_connections(proxy, name, some, world, place)]}
         if wanted:
             chain["filter_chain_match"] = {"server_names": wanted}
         tls = [s.tls for s in some if s.tls is not None]
@@ -169,50 +156,39 @@ def _downstream(proxy: HttpProxy, tls: Sequence[ServerTls], place: Place) -> Jso
         "tls_certificate_sds_secret_configs": [_secret_at(place, c) for c in certificates],
     }
     if first.clients:
-        common["validation_context_sds_secret_config"] = _secret_at(place, first.clients[0])
+        common["validation_context_sds_secret_config"] = _secret_at(place, secrets.joined(first.clients))
+    elif first.asks:
+        common["validation_context"] = {"trust_chain_verification": "ACCEPT_UNTRUSTED"}
     settings = {"common_tls_context": common, "require_client_certificate": bool(first.clients)}
     return {"name": "tls", "typed_config": {"@type": wording.DOWNSTREAM, **settings}}
 
 
-def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], place: Place) -> Json:
+def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: World, place: Place) -> Json:
     router = typed("router", "envoy.extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
     return wording.connections(
         stat_prefix="site",
         rds={"route_config_name": routes, "config_source": _watched(place, file_of("routes", routes))},
-        http_filters=[wording.sticky(), router],
+        http_filters=[
+            headers.identity(),
+            *firewall.filters(),
+            headers.forwarded(),
+            rewriting.filtered(),
+            wording.sticky(),
+            router,
+        ],
+        http_protocol_options={"accept_http_10": True},
         upgrade_configs=[{"upgrade_type": "websocket"}],
         use_remote_address=True,
         skip_xff_append=True,
         normalize_path=True,
-        server_name="Microsoft-Azure-Application-Gateway/v2",
+        server_name=answers.SERVER,
         server_header_transformation="PASS_THROUGH",
         request_headers_timeout=f"{HEADERS_S}s",
         stream_idle_timeout="0s",
         max_request_headers_kb=2 * URL_KIB,
-        local_reply_config=_own_answers(sites),
+        local_reply_config=answers.mappers(sites, lambda url: world.pages.get((proxy.guest, url))),
         access_log=[_access_log(proxy, place)],
     )
-
-
-def _own_answers(sites: Sequence[Site]) -> Json:
-    """The proxy's own errors: no server is 502, and pages stand for their bodies."""
-    pages = dict(p for s in sites[:1] for p in s.pages)
-    mappers = [_answer(503, 502, pages.get(502, "<html><body><h1>502 Bad Gateway</h1></body></html>"))]
-    mappers += [_answer(status, status, text) for status, text in pages.items() if status != 503]
-    return {"mappers": mappers}
-
-
-def _answer(status: int, shown: int, page: str) -> Json:
-    equal = {"op": "EQ", "value": {"default_value": status, "runtime_key": "lazulite.none"}}
-    return {
-        "filter": {"status_code_filter": {"comparison": equal}},
-        "status_code": shown,
-        "body": {"inline_string": page},
-        "body_format_override": {
-            "text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"},
-            "content_type": "text/html",
-        },
-    }
 
 
 def _access_log(proxy: HttpProxy, place: Place) -> Json:
@@ -236,21 +212,10 @@ def _access_log(proxy: HttpProxy, place: Place) -> Json:
         "serverMilliseconds": "%RESPONSE_DURATION%",
         "tls": "%DOWNSTREAM_TLS_VERSION%",
         "cipher": "%DOWNSTREAM_TLS_CIPHER%",
-        "id": "%REQ(X-REQUEST-ID)%",
+        "id": headers.TRANSACTION,
     }
     kind = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
     return typed("log", kind, path=f"{place.directory}/{ACCESS_LOG}", log_format={"json_format": told})
-
-
-def _secret(found: Certificate) -> Json:
-    if not found.private_key:
-        return {
-            "@type": wording.SECRET,
-            "name": found.name,
-            "validation_context": {"trusted_ca": {"inline_string": found.chain}},
-        }
-    both = {"certificate_chain": {"inline_string": found.chain}, "private_key": {"inline_string": found.private_key}}
-    return {"@type": wording.SECRET, "name": found.name, "tls_certificate": both}
 
 
 def _secret_at(place: Place, name: str) -> Json:
@@ -267,27 +232,8 @@ def _cluster(backend: HttpBackend, place: Place) -> Json:
         "eds_cluster_config": {"eds_config": _watched(place, file_of("servers", backend.name))},
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "upstream_bind_config": {"source_address": source | {"network_namespace_filepath": place.space(backend.guest)}},
-        "typed_extension_protocol_options": wording.http_1(),
     }
-    return found | ({"transport_socket": _upstream(backend, place)} if backend.tls is not None else {})
-
-
-def _upstream(backend: HttpBackend, place: Place) -> Json:
-    assert backend.tls is not None
-    common: dict[str, Any] = {}
-    if backend.tls.verify and backend.tls.roots:
-        common["combined_validation_context"] = {
-            "default_validation_context": _name_in(backend.tls.name),
-            "validation_context_sds_secret_config": _secret_at(place, backend.tls.roots[0]),
-        }
-    named = {"sni": backend.tls.name} if backend.tls.name else {}
-    return {"name": "tls", "typed_config": {"@type": wording.UPSTREAM, "common_tls_context": common, **named}}
-
-
-def _name_in(name: str) -> Json:
-    if not name:
-        return {}
-    return {"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": name}}]}
+    return found | secrets.upstream(backend, lambda name: _secret_at(place, name))
 
 
 def _servers(backend: HttpBackend, world: World) -> Json:
@@ -307,13 +253,3 @@ def _endpoints(backend: HttpBackend, server: Server, world: World, health: str) 
 def _watched(place: Place, name: str) -> Json:
     path = {"path": f"{place.directory}/{name}", "watched_directory": {"path": place.directory}}
     return {"resource_api_version": "V3", "path_config_source": path}
-
-
-def _resource(*found: Json) -> str:
-    """A file of resources, its version made of what is in it."""
-    digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
-    return _text({"version_info": digest, "resources": list(found)})
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, indent=1)

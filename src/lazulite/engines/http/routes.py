@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from lazulite.engines.http import hosts
+from lazulite.engines.http import hosts, rewriting
 from lazulite.engines.http.wording import STICKY, Json, cookie
 from lazulite.forwarding.model import HttpBackend, HttpRule, Redirect, Site
 
 _REDIRECTS = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT"}
+_MARKED = {
+    "response_headers_to_add": [
+        {"header": {"key": rewriting.MARK, "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    ]
+}
 _NOBODY = "nobody"
 """Name of the host for whom no site answers."""
 
 
-def virtual_hosts(sites: Sequence[Site], backends: Mapping[str, HttpBackend]) -> list[Json]:
+Filtered = Callable[[Site, HttpRule], Json]
+"""What a rule says of filters, by their names."""
+
+
+def _unfiltered(site: Site, rule: HttpRule) -> Json:
+    return {}
+
+
+def virtual_hosts(
+    sites: Sequence[Site], backends: Mapping[str, HttpBackend], filtered: Filtered = _unfiltered
+) -> list[Json]:
     """For the sites of one place, in the order in which they are asked."""
     named = hosts.domains(sites)
     if named is None:
-        rows = [r for s in sites for r in _rows(s, backends, _asked_for(s))]
+        rows = [r for s in sites for r in _rows(s, backends, hosts.asked_for(s), filtered)]
         return [{"name": "all", "domains": [hosts.ANY], "routes": rows}]
     return [
-        {"name": s.name, "domains": names, "routes": list(_rows(s, backends, []))}
+        {"name": s.name, "domains": names, "routes": list(_rows(s, backends, [], filtered))} | _rewritten(s)
         for s, names in zip(sites, named, strict=True)
         if names
     ]
 
 
-def _asked_for(site: Site) -> list[Json]:
-    """A matcher of the host, with or without a port, where names alone do not tell."""
-    if not site.hosts:
-        return []
-    either = "|".join(hosts.pattern(h).pattern for h in site.hosts)
-    return [{"name": ":authority", "string_match": {"safe_regex": {"regex": f"(?i)({either})(:[0-9]+)?"}}}]
+def _rewritten(site: Site) -> Json:
+    """A site's rules are one program: a rewrite may have them chosen anew."""
+    if not rewriting.concerns(site):
+        return {}
+    return {"typed_per_filter_config": {rewriting.FILTER: rewriting.settings(site)}}
 
 
-def _rows(site: Site, backends: Mapping[str, HttpBackend], asked_for: list[Json]) -> Iterator[Json]:
+def _rows(site: Site, backends: Mapping[str, HttpBackend], asked_for: list[Json], filtered: Filtered) -> Iterator[Json]:
     trace = {"name": ":method", "string_match": {"exact": "TRACE"}}
     refused = {"status": HTTPStatus.METHOD_NOT_ALLOWED.value}
     yield {"match": {"prefix": "/", "headers": [*asked_for, trace]}, "direct_response": refused}
+    shared = _rewritten(site).get("typed_per_filter_config", {}) if asked_for else {}
     for rule in site.rules:
-        yield from _rule(site, rule, backends.get(rule.backend), asked_for)
+        settings = shared | filtered(site, rule)
+        for row in _rule(site, rule, backends.get(rule.backend), asked_for):
+            said = settings | row.get("typed_per_filter_config", {})
+            yield row | ({"typed_per_filter_config": said} if said else {})
     if asked_for or not site.hosts:
         missing = {"status": HTTPStatus.NOT_FOUND.value}
         yield {"match": {"prefix": "/"} | _with(asked_for), "direct_response": missing}
@@ -55,7 +73,7 @@ def _rule(site: Site, rule: HttpRule, backend: HttpBackend | None, asked_for: li
     elif backend is None:
         yield row | {"direct_response": {"status": HTTPStatus.BAD_GATEWAY.value}}
     else:
-        yield row | _forwarded(rule, backend)
+        yield row | _forwarded(rule, backend) | (_MARKED if rewriting.concerns(site) else {})
 
 
 def _with(asked_for: list[Json]) -> Json:
@@ -76,16 +94,17 @@ def _forwarded(rule: HttpRule, backend: HttpBackend) -> Json:
     elif backend.host:
         route["host_rewrite_literal"] = backend.host
     if backend.prefix:
-        route |= _prefixed(rule.path, backend.prefix)
+        route |= _prefixed(rule, backend.prefix)
     kept = {"typed_per_filter_config": {STICKY: cookie(backend.affinity)}} if backend.affinity else {}
     return {"route": route} | kept
 
 
-def _prefixed(path: str, prefix: str) -> Json:
+def _prefixed(rule: HttpRule, prefix: str) -> Json:
     """The part of the path that the rule matched gives way to *prefix*. Source: facts/application-gateway.md, "Path
     override": a rule without a path matched the slash."""
+    path = rule.path
     matched = path.rstrip("*") or "/"
-    if matched.endswith("/") or not path.endswith("*"):
+    if (matched.endswith("/") or not path.endswith("*")) and not rule.rewrites:
         return {"prefix_rewrite": prefix}
     # What follows may begin with a slash of its own, which the prefix ends with already.
     escaped = "".join(c if c.isalnum() or c in "/-_" else f"[{c}]" for c in matched)

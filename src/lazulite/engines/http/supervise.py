@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lazulite.engines.http import admin, render
+from lazulite.engines.http.files import file_of
 
 _LOG = logging.getLogger(__name__)
 DIRECTORY, PID, BOOT = "http", "envoy.pid", "boot.json"
@@ -93,7 +94,7 @@ class Envoy:
             nonlocal refused
             found = admin.read(await admin.ask(self._socket, "/config_dump"))
             refused = dict(found.refused)
-            routes = {render.file_of("routes", n): v for n, v in found.routes.items()}
+            routes = {file_of("routes", n): v for n, v in found.routes.items()}
             missing = [n for n, v in routes.items() if n in wanted and v != wanted[n]]
             return (
                 found.clusters == wanted[render.CLUSTERS]

@@ -41,6 +41,7 @@ def cookie(name: str) -> Json:
     return {"@type": TYPES + _STICKY + "PerRoute", "stateful_session": {"session_state": state}}
 
 
-def http_1() -> Json:
+def http_1(**more: bool) -> Json:
     """Servers are spoken to in HTTP/1.1. Source: facts/application-gateway.md, "What it does"."""
-    return {PROTOCOLS: {"@type": TYPES + _PROTOCOLS, "explicit_http_config": {"http_protocol_options": {}}}}
+    found: Json = {"@type": TYPES + _PROTOCOLS, "explicit_http_config": {"http_protocol_options": {}}}
+    return {PROTOCOLS: found | ({"upstream_http_protocol_options": more} if more else {})}

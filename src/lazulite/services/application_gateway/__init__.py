@@ -20,13 +20,27 @@ from lazulite.services.application_gateway.model import (
     HttpListener,
     Probe,
     RedirectConfiguration,
+    RewriteRuleSet,
     SslCertificate,
+    SslProfile,
+    TrustedClientCertificate,
     TrustedRootCertificate,
     UrlPathMap,
 )
 from lazulite.services.service import Service
 
-_PARTS = (Frontend, FrontendPort, BackendSettings, Probe, HttpListener, UrlPathMap, RedirectConfiguration)
+_PARTS = (
+    Frontend,
+    FrontendPort,
+    BackendSettings,
+    Probe,
+    HttpListener,
+    UrlPathMap,
+    RedirectConfiguration,
+    RewriteRuleSet,
+    SslProfile,
+    TrustedClientCertificate,
+)
 _SSL = "Microsoft.Network/applicationGatewayAvailableSslOptions/default"
 _TYPE = "microsoft.network/applicationgateways"
 
@@ -39,6 +53,7 @@ SERVICE = Service(
         ApplicationGateway: compile.gateway,
         SslCertificate: compile.certificate,
         TrustedRootCertificate: compile.trusted,
+        TrustedClientCertificate: compile.client,
     },
     status={
         ApplicationGateway: status.gateway,

@@ -20,9 +20,10 @@ from lazulite.forwarding.model import (
 )
 from lazulite.resources.model import Ref, Resource
 from lazulite.resources.view import View
-from lazulite.services.application_gateway import backends, tls
+from lazulite.services.application_gateway import backends, rewriting, tls
 from lazulite.services.application_gateway.model import (
     ApplicationGateway,
+    ClientAuth,
     Frontend,
     FrontendPort,
     HttpListener,
@@ -30,6 +31,8 @@ from lazulite.services.application_gateway.model import (
     RedirectConfiguration,
     RoutingRule,
     SslCertificate,
+    SslProfile,
+    TrustedClientCertificate,
     TrustedRootCertificate,
     UrlPathMap,
 )
@@ -132,7 +135,7 @@ def _sites(resource: Resource[ApplicationGateway], address: IPAddress, view: Vie
                 port.properties.port,
                 listener.properties.hosts,
                 tuple(_rules(child.name, child.properties, resource, view)),
-                _tls(resource, listener.properties),
+                _tls(resource, listener.properties, view),
                 _pages(resource.properties, listener.properties),
                 policy=_named(listener.properties.firewall_policy),
                 origin=listener.id.text,
@@ -149,11 +152,17 @@ def _named(firewall: Ref | None) -> str:
     return firewall.target.key if firewall is not None else ""
 
 
-def _tls(resource: Resource[ApplicationGateway], listener: HttpListener) -> ServerTls | None:
+def _tls(resource: Resource[ApplicationGateway], listener: HttpListener, view: View) -> ServerTls | None:
+    """By the listener's profile where it has one that says so, else by the gateway's policy."""
     if listener.protocol != "Https" or listener.ssl_certificate is None:
         return None
-    minimum, suites = tls.bounds(resource.properties.ssl_policy)
-    return ServerTls((listener.ssl_certificate.target.key,), minimum, suites)
+    profile = view.get(listener.ssl_profile, SslProfile)
+    said = profile.properties if profile is not None else SslProfile()
+    minimum, suites = tls.bounds(said.ssl_policy or resource.properties.ssl_policy)
+    auth = said.client_auth_configuration or ClientAuth()
+    passing = auth.verify_client_auth_mode == "Passthrough"
+    clients = tuple(c.target.key for c in said.trusted_client_certificates)
+    return ServerTls((listener.ssl_certificate.target.key,), minimum, suites, () if passing else clients, passing)
 
 
 def _rules(name: str, rule: RoutingRule, resource: Resource[ApplicationGateway], view: View) -> Iterator[HttpRule]:
@@ -180,7 +189,9 @@ def _rule(
     firewall = _named(rule.firewall_policy) if isinstance(rule, PathRule) else ""
     if found is not None:
         return HttpRule(name, path, "", _redirect(found.properties, view), policy=firewall, origin=origin)
-    return HttpRule(name, path, backends.chosen(rule), policy=firewall, origin=origin)
+    set_ = rule.default_rewrite_rule_set if isinstance(rule, UrlPathMap) else rule.rewrite_rule_set
+    changes = rewriting.rewrites(set_, view)
+    return HttpRule(name, path, backends.chosen(rule), rewrites=changes, policy=firewall, origin=origin)
 
 
 def _redirect(to: RedirectConfiguration, view: View) -> Redirect:
@@ -209,5 +220,12 @@ def certificate(child: Resource[SslCertificate], view: View) -> Iterator[Certifi
 def trusted(child: Resource[TrustedRootCertificate], view: View) -> Iterator[Certificate]:
     try:
         yield Certificate(child.id.key, tls.root(child.properties.data or ""), "", child.id.text)
+    except ValueError:
+        return
+
+
+def client(child: Resource[TrustedClientCertificate], view: View) -> Iterator[Certificate]:
+    try:
+        yield Certificate(child.id.key, tls.chain(child.properties.data or ""), "", child.id.text)
     except ValueError:
         return

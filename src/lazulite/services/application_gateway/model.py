@@ -29,6 +29,8 @@ FIREWALL = Targets("Microsoft.Network/ApplicationGatewayWebApplicationFirewallPo
 MAX_PORTS, MAX_POOLS, MAX_TARGETS, MAX_LISTENERS, MAX_RULES, MAX_SETTINGS = 100, 100, 1200, 200, 400, 100
 MAX_CERTIFICATES, MAX_HOSTS, MAX_PATH_RULES, MAX_REDIRECTS = 100, 5, 100, 100
 """Of a gateway, a pool, a listener or a path map. Source: facts/application-gateway.md, "Limits"."""
+MAX_REWRITE_SETS, MAX_REWRITES = 400, 40
+"""Of a gateway, and rules or conditions of a set. Source: facts/application-gateway.md, "Limits"."""
 MAX_PRIORITY = 20_000
 """Source: facts/application-gateway.md, resource JSON (requestRoutingRule)."""
 
@@ -214,7 +216,7 @@ class HttpListener(Properties, frozen=True):
     host_name: str | None = None
     host_names: Annotated[tuple[str, ...], OMITTED_WHEN_EMPTY] = ()
     ssl_certificate: Annotated[Ref | None, part("sslCertificates")] = None
-    ssl_profile: Annotated[Ref | None, UNSUPPORTED] = None
+    ssl_profile: Annotated[Ref | None, part("sslProfiles")] = None
     require_server_name_indication: Annotated[bool, INERT] = False
     custom_error_configurations: Annotated[tuple[CustomError, ...], OMITTED_WHEN_EMPTY] = ()
     firewall_policy: Annotated[Ref | None, FIREWALL] = None
@@ -232,7 +234,7 @@ class PathRule(Properties, frozen=True):
     backend_address_pool: Annotated[Ref | None, part("backendAddressPools")] = None
     backend_http_settings: Annotated[Ref | None, part("backendHttpSettingsCollection")] = None
     redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
-    rewrite_rule_set: Annotated[Ref | None, UNSUPPORTED] = None
+    rewrite_rule_set: Annotated[Ref | None, part("rewriteRuleSets")] = None
     load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
     firewall_policy: Annotated[Ref | None, FIREWALL] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
@@ -242,7 +244,7 @@ class UrlPathMap(Properties, frozen=True):
     default_backend_address_pool: Annotated[Ref | None, part("backendAddressPools")] = None
     default_backend_http_settings: Annotated[Ref | None, part("backendHttpSettingsCollection")] = None
     default_redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
-    default_rewrite_rule_set: Annotated[Ref | None, UNSUPPORTED] = None
+    default_rewrite_rule_set: Annotated[Ref | None, part("rewriteRuleSets")] = None
     default_load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
     path_rules: Annotated[tuple[Child[PathRule], ...], Bounds(0, MAX_PATH_RULES)] = ()
     request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
@@ -258,7 +260,7 @@ class RoutingRule(Properties, frozen=True):
     backend_http_settings: Annotated[Ref | None, part("backendHttpSettingsCollection")] = None
     http_listener: Annotated[Ref | None, part("httpListeners")] = None
     url_path_map: Annotated[Ref | None, part("urlPathMaps")] = None
-    rewrite_rule_set: Annotated[Ref | None, UNSUPPORTED] = None
+    rewrite_rule_set: Annotated[Ref | None, part("rewriteRuleSets")] = None
     redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
     load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
     provisioning_state: Annotated[str | None, READ_ONLY] = None
@@ -273,6 +275,78 @@ class RedirectConfiguration(Properties, frozen=True):
     request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     url_path_maps: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     path_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+
+
+class RewriteCondition(Properties, frozen=True):
+    variable: str
+    pattern: str
+    ignore_case: bool = False
+    negate: bool = False
+
+
+class HeaderConfiguration(Properties, frozen=True):
+    header_name: str
+    header_value: str = ""
+    header_value_matcher: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
+
+
+class UrlConfiguration(Properties, frozen=True):
+    modified_path: str | None = None
+    modified_query_string: str | None = None
+    reroute: bool = False
+
+
+class ActionSet(Properties, frozen=True):
+    request_header_configurations: tuple[HeaderConfiguration, ...] = ()
+    response_header_configurations: tuple[HeaderConfiguration, ...] = ()
+    url_configuration: UrlConfiguration | None = None
+
+
+class RewriteRule(Properties, frozen=True):
+    """Source: facts/application-gateway.md, rewriteRule."""
+
+    name: str
+    rule_sequence: int = 100
+    conditions: Annotated[tuple[RewriteCondition, ...], Bounds(0, MAX_REWRITES)] = ()
+    action_set: ActionSet = ActionSet()
+
+
+class RewriteRuleSet(Properties, frozen=True):
+    rewrite_rules: Annotated[tuple[RewriteRule, ...], Bounds(0, MAX_REWRITES)] = ()
+    request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    url_path_maps: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    path_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class TrustedClientCertificate(Properties, frozen=True):
+    """``data`` is certificates that lead to a root, DER or PEM, in base64."""
+
+    data: str | None = None
+    ssl_profiles: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
+
+
+class ClientAuth(Properties, frozen=True):
+    """Passthrough asks for a certificate and lets every one in, and none."""
+
+    verify_client_cert_issuer_dn: Annotated[bool, UNSUPPORTED] = msgspec.field(
+        default=False, name="verifyClientCertIssuerDN"
+    )
+    verify_client_revocation: Annotated[Literal["None", "OCSP"], UNSUPPORTED] = "None"
+    verify_client_auth_mode: Literal["Strict", "Passthrough"] = "Strict"
+
+
+class SslProfile(Properties, frozen=True):
+    """What a listener has of its own: its TLS policy, and whose clients it takes."""
+
+    trusted_client_certificates: Annotated[
+        tuple[Ref, ...], part("trustedClientCertificates"), Bounds(0, MAX_CERTIFICATES)
+    ] = ()
+    ssl_policy: SslPolicy | None = None
+    client_auth_configuration: ClientAuth | None = None
+    http_listeners: Annotated[tuple[Ref, ...], READ_ONLY] = ()
+    provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
 class FirewallConfiguration(Properties, frozen=True):
@@ -308,9 +382,9 @@ class ApplicationGateway(Properties, frozen=True):
     web_application_firewall_configuration: FirewallConfiguration | None = None
     firewall_policy: Annotated[Ref | None, FIREWALL] = None
     authentication_certificates: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
-    trusted_client_certificates: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
-    ssl_profiles: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
-    rewrite_rule_sets: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED] = ()
+    trusted_client_certificates: Annotated[tuple[Child[TrustedClientCertificate], ...], OMITTED_WHEN_EMPTY] = ()
+    ssl_profiles: Annotated[tuple[Child[SslProfile], ...], OMITTED_WHEN_EMPTY] = ()
+    rewrite_rule_sets: Annotated[tuple[Child[RewriteRuleSet], ...], Bounds(0, MAX_REWRITE_SETS)] = ()
     custom_error_configurations: Annotated[tuple[CustomError, ...], OMITTED_WHEN_EMPTY] = ()
     private_link_configurations: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
     load_distribution_policies: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()

@@ -21,6 +21,7 @@ _SHOWN = {
     "pathRules": "pathRules",
     "backendHttpSettingsCollection": "backendHttpSettings",
     "redirectConfigurations": "redirectConfigurations",
+    "sslProfiles": "sslProfiles",
 }
 """Collections whose members refer to others, and the name under which those show it."""
 

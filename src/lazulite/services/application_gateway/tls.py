@@ -80,3 +80,11 @@ def root(data: str) -> str:
     pem = raw.lstrip().startswith(b"-----")
     found = x509.load_pem_x509_certificate(raw) if pem else x509.load_der_x509_certificate(raw)
     return found.public_bytes(Encoding.PEM).decode()
+
+
+def chain(data: str) -> str:
+    """PEM of one or several certificates, DER or PEM, in base64. Raises ``ValueError``."""
+    raw = b64decode(data, validate=True)
+    if not raw.lstrip().startswith(b"-----"):
+        return root(data)
+    return b"".join(c.public_bytes(Encoding.PEM) for c in x509.load_pem_x509_certificates(raw)).decode()

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
-from lazulite.services.application_gateway import firewalls, infrastructure, tls, validate_routing
+from lazulite.services.application_gateway import firewalls, infrastructure, rewriting, tls, validate_routing
 from lazulite.services.application_gateway.model import (
     MAX_HOSTS,
     ApplicationGateway,
@@ -20,6 +20,7 @@ from lazulite.services.application_gateway.model import (
     GatewayIpConfiguration,
     HttpListener,
     SslPolicy,
+    SslProfile,
     is_v2,
 )
 from lazulite.services.application_gateway.patterns import host_fault
@@ -42,9 +43,11 @@ def resource(new: Resource[ApplicationGateway], view: View, lab: Lab) -> Iterato
     yield from _frontends(new, view)
     yield from _listeners(new)
     yield from _certificates(new.properties)
+    yield from _profiles(new.properties)
     if new.properties.ssl_policy is not None:
-        yield from _policy(new.properties.ssl_policy)
+        yield from _policy(new.properties.ssl_policy, "properties.sslPolicy")
     yield from _errors(new.properties)
+    yield from rewriting.faults(new.properties)
     yield from validate_routing.rules(new)
 
 
@@ -245,8 +248,35 @@ def _errors(new: ApplicationGateway) -> Iterator[Violation]:
             seen.add(each.status)
 
 
-def _policy(policy: SslPolicy) -> Iterator[Violation]:
-    path = "properties.sslPolicy"
+def _profiles(new: ApplicationGateway) -> Iterator[Violation]:
+    for index, child in enumerate(new.ssl_profiles):
+        yield from _profile(child, f"properties.sslProfiles[{index}].properties")
+    for index, listener in enumerate(new.http_listeners):
+        if listener.properties.ssl_profile is not None and listener.properties.protocol != "Https":
+            message = f"Http listener {listener.name} speaks no TLS and cannot have an SSL profile."
+            path = f"properties.httpListeners[{index}].properties.sslProfile"
+            yield Violation("ApplicationGatewayHttpListenerSslProfileInvalid", message, path)
+    for index, trusted in enumerate(new.trusted_client_certificates):
+        path = f"properties.trustedClientCertificates[{index}].properties.data"
+        try:
+            tls.chain(trusted.properties.data or "")
+        except ValueError as error:
+            message = f"Data for trusted client certificate {trusted.name} is invalid: {error}."
+            yield Violation("ApplicationGatewayTrustedClientCertificateInvalidData", message, path)
+
+
+def _profile(child: Child[SslProfile], path: str) -> Iterator[Violation]:
+    said, auth = child.properties, child.properties.client_auth_configuration
+    if said.ssl_policy is not None:
+        yield from _policy(said.ssl_policy, f"{path}.sslPolicy")
+    strict = auth is not None and auth.verify_client_auth_mode == "Strict"
+    if strict and not said.trusted_client_certificates:
+        message = f"SSL profile {child.name} verifies clients and needs a trusted client certificate."
+        code = "ApplicationGatewaySslProfileTrustedClientCertificateRequired"
+        yield Violation(code, message, f"{path}.trustedClientCertificates")
+
+
+def _policy(policy: SslPolicy, path: str) -> Iterator[Violation]:
     if policy.policy_name is not None and policy.policy_name not in tls.POLICIES:
         message = f"There is no TLS policy {policy.policy_name}; there are {', '.join(tls.POLICIES)}."
         yield Violation(INVALID, message, f"{path}.policyName")
