@@ -73,6 +73,11 @@ CASES = [
     pytest.param(
         change(Chain(()), "ip", "a1", gone=True), "flush chain ip lz a1\ndelete chain ip lz a1", id="others go"
     ),
+    pytest.param(
+        change(Chain((), 'filter hook ingress device "p1" priority 0'), "netdev", "steer_p1", gone=True),
+        "add chain netdev lz steer_p1\nflush chain netdev lz steer_p1\ndelete chain netdev lz steer_p1",
+        id="a chain that some kernels delete with its interface is made before it is deleted",
+    ),
     pytest.param(change(ListBody("make", "unmake"), "ip", "b1", gone=True), "unmake", id="a body knows how to go"),
 ]
 

@@ -40,6 +40,19 @@ def test_a_link_has_the_names_indexes_and_macs_it_was_given(pair: tuple[netlink.
     assert netlink.names(near.dump(netlink.GETLINK))[7] == ("near", bytes.fromhex("020000000007"))
 
 
+def test_a_tunnel_into_another_namespace_gets_an_index_that_is_free_in_both(
+    pair: tuple[netlink.Socket, netlink.Socket],
+) -> None:
+    near, far = pair
+    index = near.reserve("tunnel", above=far.highest())
+    assert index == 9
+    into = namespaces.open("end0")
+    made = netlink.vxlan("tunnel", index, 4789, 1, "10.0.0.1", 1000, "10.0.0.2", into)
+    assert far.send([made]) == [None]
+    os.close(into)
+    assert netlink.names(near.dump(netlink.GETLINK))[9][0] == "tunnel"
+
+
 def test_each_error_is_its_message_s_own_and_stops_nothing(pair: tuple[netlink.Socket, netlink.Socket]) -> None:
     near, _ = pair
     route = netlink.route("10.0.0.0/8", netlink.MAIN, netlink.ROUTE_BLACKHOLE)

@@ -330,6 +330,8 @@ def test_several_interfaces_are_copied_to_one_tap_and_others_to_another(net: Net
 def test_taps_that_point_at_each_other_copy_no_copy(net: Net) -> None:
     entries = [*machines(4), tap(THERE, name="one"), tap(HERE, name="other", identifier=2)]
     net.become([*entries, source(0, name="one"), source(1, name="other")])
+    for guest, address in ((ONE, HERE), (OTHER, THERE)):  # else they send errors, packets of theirs, which are copied
+        net.socket(guest, "udp", address, 4789)
     here, there = Seen(net, ONE), Seen(net, OTHER)
     ping(net, ONE, "10.0.0.7", 3)
     ping(net, OTHER, "10.0.0.7", 2)

@@ -219,7 +219,9 @@ class Kernel:
             self._refuse(item, f"tunnel {interface}: a namespace is missing")
             return
         into = self._handles.descriptor(name) if under != name else -1
-        index, where = self._handles.route(name).reserve(interface), (said.port, said.identifier, said.local)
+        # Before 6.13 the kernel wants the index to be free where the message goes to, too.
+        index = self._handles.route(name).reserve(interface, above=self._handles.route(under).highest())
+        where = (said.port, said.identifier, said.local)
         mtu = SILENT_MTU if said.remote else TUNNEL_MTU
         made = netlink.vxlan(interface, index, *where, mtu, said.remote, into)
         configured = netlink.configure(interface, rp_filter=0, send_redirects=0)

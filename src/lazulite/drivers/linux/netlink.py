@@ -427,13 +427,18 @@ class Socket:
         except OSError:
             return False
 
-    def reserve(self, name: str, unlike: int = 0) -> int:
+    def highest(self) -> int:
+        """No interface here has a higher index."""
+        self._look()
+        return self._highest
+
+    def reserve(self, name: str, unlike: int = 0, above: int = 0) -> int:
         """An interface index no one has here, for a link about to be made under *name*.
 
         It is never *unlike*, the index of the other end: the kernel takes links whose ends have the same index for
         loops of an interface to itself, and is up to a second late to let them pass packets.
         """
-        self._look()
+        self._highest = max(self.highest(), above)
         self._highest += 2 if self._highest + 1 == unlike else 1
         self._indexes[name] = self._highest
         return self._highest

@@ -121,6 +121,8 @@ def _quoted(element: str) -> str:
 
 def _chain(table: str, name: str, old: Item | None, new: Item | None) -> Iterable[str]:
     if new is None:
+        if old is not None and isinstance(old.spec, Chain) and " device " in old.spec.hook:
+            yield f"add chain {table} {name}"  # that of 6.1 deletes it with its interface, later ones do not
         yield f"flush chain {table} {name}"
         if name not in FILLED:
             yield f"delete chain {table} {name}"
