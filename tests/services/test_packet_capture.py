@@ -225,6 +225,11 @@ REFUSED = [
     pytest.param(filters({"localPort": "90-80"}), [FILTER], id="a range that ends before it begins"),
     pytest.param(filters({"remotePort": "80-"}, {"localPort": "65536"}), [FILTER, FILTER], id="what is no port"),
     pytest.param(filters({"remoteIPAddress": "10.0.0.9-10.0.0.1"}), [FILTER], id="addresses the wrong way round"),
+    pytest.param(filters({"remoteIPAddress": "10.0.0.1-fd00::1"}), [FILTER], id="a range over two IP versions"),
+    pytest.param(filters({"remoteIPAddress": "fd00::9-fd00::1"}), [FILTER], id="of IPv6, the wrong way round"),
+    pytest.param(filters({"localPort": ";"}), [FILTER], id="a list of nothing"),
+    pytest.param(filters({"localPort": "٨٠"}), [FILTER], id="digits of another script"),
+    pytest.param(filters({"localPort": "80;90-95"}), [FILTER], id="a list with a range in it"),
     pytest.param(filters({"remoteIPAddress": "example.com"}), [FILTER], id="a name"),
     pytest.param(
         filters({"localIPAddress": "10.0.0.4", "remoteIPAddress": "fd00::1"}), [FILTER], id="sides of two IP versions"
@@ -242,6 +247,29 @@ def test_refused(properties: dict[str, Any], codes: list[str]) -> None:
         capture(lab, **properties)
     assert refused.value.codes == codes
     assert key("packetCaptures", "c") not in lab.snapshot.resources
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        pytest.param({"localPort": ";"}, "';' names nothing.", id="a list of nothing"),
+        pytest.param({"localPort": "80;90-95"}, "'80;90-95' mixes a list and a range.", id="a list and a range"),
+        pytest.param({"remotePort": "65536"}, "'65536' is not a port from 0 to 65535.", id="beyond the last port"),
+        pytest.param({"remotePort": "9-8"}, "'9-8' ends before it begins.", id="ports the wrong way round"),
+        pytest.param({"localIPAddress": "web"}, "'web' is not an IP address.", id="a name"),
+        pytest.param(
+            {"localIPAddress": "10.0.0.9-10.0.0.1"}, "10.0.0.9-10.0.0.1 is not a range of addresses.", id="addresses"
+        ),
+        pytest.param({"localIPAddress": "::9-::1"}, "::9-::1 is not a range of addresses.", id="addresses of IPv6"),
+        pytest.param({"localIPAddress": "10.0.0.1-::9"}, "10.0.0.1-::9 is not a range of addresses.", id="of both"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_told_in_words_and_by_its_property(said: dict[str, str], words: str) -> None:
+    lab = prepared()
+    with pytest.raises(Refused) as refused:
+        capture(lab, filters=[{"protocol": "Tcp"}, said])
+    [wrong] = refused.value.violations
+    assert (wrong.message, wrong.target) == (words, f"properties.filters[1].{next(iter(said))}")
 
 
 def test_a_scope_that_leaves_nobody_is_refused() -> None:

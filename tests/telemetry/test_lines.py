@@ -55,6 +55,16 @@ CASES = [
     pytest.param(NET, BEGUN, f"{MILLIS},6,I,B,NX,0,0,0,0", id="networks' logs have milliseconds and protocol numbers"),
     pytest.param(NET, DENIED, f"{MILLIS},6,I,D,NX,0,0,0,0", id="networks' logs have a state for denied"),
     pytest.param(
+        NET,
+        line(State.ENDED, (1, 2, 3, 4), inward=False),
+        "1493763938250,10.2.0.4,185.170.185.105,23,35370,6,O,E,NX,1,2,3,4",
+        id="outbound, networks' logs have the interface first too",
+    ),
+    pytest.param(V1, line(State.ENDED, INWARD), None, id="version 1 knows no ends"),
+    pytest.param(
+        V1, line(State.DENIED, inward=False), "1493763938,10.2.0.4,185.170.185.105,23,35370,T,O,D", id="O is out"
+    ),
+    pytest.param(
         NET, line(State.ENDED, INWARD, protocol=1), f"{MILLIS},1,I,E,NX,1021,588096,8005,4610880", id="and know ICMP"
     ),
 ]
@@ -66,6 +76,10 @@ def test_a_tuple(form: Form, one: Line, expected: str | None) -> None:
 
 
 RULES = [
+    pytest.param("/lists/of/somebody/else", "/lists/of/somebody/else", "", id="ids of what is no rule"),
+    pytest.param(
+        f"{GROUP}/securityRulesOfMine/x", f"{GROUP}/securityRulesOfMine/x", "", id="what only begins like one"
+    ),
     pytest.param(f"{GROUP}/securityRules/Port80", "UserRule_Port80", GROUP, id="rules of the user"),
     pytest.param(
         f"{GROUP}/defaultSecurityRules/DenyAllInBound", "DefaultRule_DenyAllInBound", GROUP, id="default rules"
@@ -154,3 +168,33 @@ def test_a_record_is_one_line_of_json() -> None:
     found = record(SUBJECT, "1", 0, [BEGUN])
     assert b"\n" not in encoded(found)
     assert json.loads(encoded(found)) == found
+
+
+@pytest.mark.parametrize(("form", "version"), [(V1, 1), (V2, 2)])
+def test_a_record_of_a_group_says_which_version_it_is(form: Form, version: int) -> None:
+    properties = record(SUBJECT._replace(form=form), "M", 0.0, [BEGUN])["properties"]
+    assert properties["Version"] == version  # type: ignore[index]
+
+
+@pytest.mark.parametrize("form", [V1, V2, NET])
+def test_what_no_rule_decided_is_unspecified_in_every_form(form: Form) -> None:
+    found = lines.record(SUBJECT._replace(form=form), "M", 0.0, [("", "", "tuple")])
+    said = json.loads(encoded(found))
+    if form is NET:
+        [listed] = said["flowRecords"]["flows"]
+        assert listed == {"aclID": "unspecified", "flowGroups": [{"rule": "unspecified", "flowTuples": ["tuple"]}]}
+    else:
+        [listed] = said["properties"]["flows"]
+        assert listed["rule"] == "unspecified"
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        pytest.param(0.0, "1970-01-01T00:00:00.0000000Z", id="the epoch"),
+        pytest.param(1542110435.5, "2018-11-13T12:00:35.5000000Z", id="seven digits of a second"),
+        pytest.param(1542110435.123456, "2018-11-13T12:00:35.1234560Z", id="of which six are known"),
+    ],
+)
+def test_times_are_as_azure_writes_them(at: float, expected: str) -> None:
+    assert lines.when(at) == expected
