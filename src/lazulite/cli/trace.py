@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from lazulite.cli import dig
+from lazulite.cli import asking, dig
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import run
@@ -22,15 +22,18 @@ __all__ = ["ask", "decision", "flow_text", "parse_destination", "send", "short",
 
 @lab_command("trace")
 @click.argument("source")
-@click.argument("destination", metavar="DESTINATION[:PORT]")
+@click.argument("destination", metavar="DESTINATION[:PORT]|URL")
 @click.option("--proto", type=click.Choice(["tcp", "udp", "icmp"]), help="Default: tcp with a port, icmp without.")
 @click.option("--packet", is_flag=True, help="Send the real packet too, and say whether both agree.")
 def trace_command(session: Session, source: str, destination: str, proto: str | None, packet: bool) -> None:
     """Show how a packet from SOURCE (a VM or client) to DESTINATION (a machine, an address or a domain name) fares,
-    and why. A domain name is looked up by SOURCE itself first.
+    and why. A domain name is looked up by SOURCE itself first. Of a URL (http://, https://) also what an application
+    gateway does with the request: listener, rule, redirect or pool, and the servers' health.
 
     Exit code 0 when it passes, 1 when it does not, 4 when --packet and the model disagree.
     """
+    if asking.is_url(destination):
+        _request(session, source, destination, packet)
     host, port = parse_destination(destination)
     protocol = proto or ("tcp" if port else "icmp")
     address, named = resolved(session.client, source, host)
@@ -41,6 +44,18 @@ def trace_command(session: Session, source: str, destination: str, proto: str | 
     if packet and answer["packet"]["passes"] != answer["passes"]:
         sys.exit(4)
     sys.exit(0 if answer["passes"] else 1)
+
+
+def _request(session: Session, source: str, url: str, packet: bool) -> NoReturn:
+    """The same of a URL."""
+    address, named = resolved(session.client, source, asking.host_of(url))
+    answer = asking.ask(session.client, source, url, address) | ({"name": named} if named else {})
+    if packet:
+        answer["packet"] = asking.send(session.client, source, url, answer["forward"]["flow"]["dst"])
+    session.emit(answer, lambda: "\n".join((*_named(answer), asking.told(answer))))
+    if packet and not asking.agrees(answer):
+        sys.exit(4)
+    sys.exit(0 if asking.passes(answer) else 1)
 
 
 def resolved(client: Client, source: str, host: str) -> tuple[str, dict[str, Any] | None]:
@@ -92,5 +107,8 @@ def send(
 
 
 def _told(answer: dict[str, Any]) -> str:
-    named = [f"name {line.strip()}" for line in (dig.lines(answer["name"]) if "name" in answer else ())]
-    return "\n".join((*named, story(answer)))
+    return "\n".join((*_named(answer), story(answer)))
+
+
+def _named(answer: dict[str, Any]) -> list[str]:
+    return [f"name {line.strip()}" for line in (dig.lines(answer["name"]) if "name" in answer else ())]

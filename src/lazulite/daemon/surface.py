@@ -11,7 +11,7 @@ import msgspec
 
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import captures, flows, past, questions, snapshot
+from lazulite.daemon import captures, flows, past, questions, requests, snapshot
 from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.guests import UnknownGuestError, find, machines
@@ -52,6 +52,7 @@ class Surface:
             ("GET", "network"): self._network,
             ("POST", "enter"): self._enter,
             ("POST", "trace"): lambda r: questions.trace(controller.index, body(r, questions.Question)),
+            ("POST", "request"): lambda r: requests.request(controller.index, body(r, requests.RequestQuestion)),
             ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),

@@ -1,0 +1,102 @@
+"""``trace`` for a URL: the connection, what the proxy does with the request, and on demand the request itself."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from lazulite.cli.api import Client
+from lazulite.cli.errors import Failure
+from lazulite.cli.guest import run
+from lazulite.cli.story import decision, short, story
+
+_PORTS = {"http": 80, "https": 443}
+_PATIENCE_S = 10.0
+
+
+def is_url(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
+
+
+def host_of(text: str) -> str:
+    """The host of a URL. Raises :class:`Failure`."""
+    host = _place(text)[0]
+    if not host:
+        raise Failure(f"{text!r} is no URL with a host.", code=2)
+    return host
+
+
+def _place(text: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(text)
+        return parts.hostname or "", parts.port or _PORTS[parts.scheme.lower()]
+    except ValueError:
+        return "", 0
+
+
+def ask(client: Client, source: str, url: str, address: str) -> dict[str, Any]:
+    """The model's answer: that of ``trace``, with ``http``."""
+    found: dict[str, Any] = client.post("/lazulite/request", {"from": source, "url": url, "to": address})
+    return found
+
+
+def send(client: Client, source: str, url: str, address: str) -> dict[str, Any]:
+    """The real request from *source*: ``status`` (0 without an answer) and ``location``. No certificate is checked:
+    what is asked for is the way."""
+    host, port = _place(url)
+    at = f"[{address}]" if ":" in address else address
+    words = ["curl", "-s", "-k", "-g", "-o", "/dev/null", "-m", str(_PATIENCE_S), "-w", "%{http_code} %{redirect_url}"]
+    done = run(client, source, [*words, "--resolve", f"{host}:{port}:{at}", url], _PATIENCE_S + 20)
+    status, _, location = done.stdout.partition(" ")
+    if not status.isdigit():
+        raise Failure(f"Nothing could be sent from {source}.", "lazulite status", details=(done.stderr[-200:],))
+    return {"status": int(status), "location": location}
+
+
+def passes(answer: dict[str, Any]) -> bool:
+    """Whether somebody answers the request, were it the proxy alone."""
+    return bool(answer["passes"]) and (answer["http"] is None or bool(answer["http"]["answered"]))
+
+
+def agrees(answer: dict[str, Any]) -> bool:
+    """Whether the real request came to what the model said. Which status a server gives is its own affair."""
+    real, http = answer["packet"], answer["http"]
+    if not passes(answer):
+        return real["status"] in (0, 502, 504)
+    if http is None or not http["status"]:
+        return bool(real["status"])
+    return (real["status"], real["location"]) == (http["status"], http["location"])
+
+
+def told(answer: dict[str, Any]) -> str:
+    """The story of the connection, then that of the request."""
+    rest = {k: v for k, v in answer.items() if k != "packet"}
+    lines = [story(rest), f"request {answer['request']}", *_http(answer)]
+    if "packet" in answer:
+        real = answer["packet"]
+        said = f"{real['status']} {real['location']}".strip() if real["status"] else "no answer"
+        lines.append(f"the real request: {said}, {'as the model says' if agrees(answer) else 'unlike the model'}")
+    return "\n".join(lines)
+
+
+def _http(answer: dict[str, Any]) -> list[str]:
+    http = answer["http"]
+    if http is None:
+        return ["  what answers is no proxy of the lab" if answer["passes"] else "  nobody gets it"]
+    lines = [f"  {http['proxy']}", *(f"    {_step(s)}" for s in http["steps"])]
+    if http["policy"]:
+        lines.append(f"    firewall policy: asked first  ({short(http['policy'])})")
+    lines += [f"    server {_server(s)}" for s in http["servers"]]
+    ends = f"  answered with {http['status']}" if http["status"] else f"  asks for {http['url']}"
+    return [*lines, ends + (f": {http['location']}" if http["location"] else "")]
+
+
+def _step(step: dict[str, Any]) -> str:
+    said = ": ".join(filter(None, (" ".join(filter(None, (step["stage"], step["name"]))), step["detail"])))
+    return said + (f"  ({short(step['origin'])})" if step["origin"] else "")
+
+
+def _server(server: dict[str, Any]) -> str:
+    state = "up" if server["available"] else "not asked, it is down"
+    way = "" if server["decided"] is None else f", {'passes' if server['passes'] else 'does not pass'}: "
+    return f"{server['name']}:{server['port']}: {state}" + (way + decision(server) if way else "")
