@@ -313,6 +313,48 @@ def test_an_answer_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.Monke
     run(Router(noted(flows)), act)
 
 
+def of_log(name: str) -> AskFlows:
+    return AskFlows(1, [], 0, True, name)
+
+
+def test_what_a_log_has_summed_up_is_told_and_nobody_is_recorded_for_it() -> None:
+    async def act(told: Told) -> None:
+        told.logs.replace(entries(replace(LOG, analytics_s=600)))
+        await told.look()
+        rows = (await told.logs.answer(of_log("log"))).rows
+        assert [(r["FlowStatus_s"], r["FlowIntervalStartTime_t"]) for r in rows] == [
+            ("A", "2018-11-13T12:00:00.0000000Z"),
+            ("D", "2018-11-13T12:00:00.0000000Z"),
+        ]
+        assert (await told.logs.answer(of_log("other"))).rows == []
+        assert told.lent == []
+
+    run(Router(noted([SSH_FLOW, DENIED])), act)
+
+
+def test_a_log_without_analytics_sums_nothing_up() -> None:
+    async def act(told: Told) -> None:
+        told.logs.replace(entries(LOG))
+        await told.look()
+        assert (await told.logs.answer(of_log("log"))).rows == []
+
+    run(Router(noted([SSH_FLOW])), act)
+
+
+@pytest.mark.parametrize(
+    ("interval", "rows"),
+    [pytest.param(600, 1, id="the same interval goes on"), pytest.param(3600, 0, id="another one begins anew")],
+)
+def test_rows_of_two_lengths_are_not_mixed(interval: int, rows: int) -> None:
+    async def act(told: Told) -> None:
+        told.logs.replace(entries(replace(LOG, analytics_s=600)))
+        await told.look()
+        told.logs.settle(delta(replace(LOG, analytics_s=interval)))
+        assert len((await told.logs.answer(of_log("log"))).rows) == rows
+
+    run(Router(noted([SSH_FLOW])), act)
+
+
 def test_a_summary_is_of_what_was_seen_at_the_ports() -> None:
     async def act(told: Told) -> None:
         told.logs.replace(entries(replace(LOG, name=LIVE)))

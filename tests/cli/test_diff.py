@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lazulite.cli.diff import parse_moment
+from lazulite.cli.errors import Failure
 from lazulite.testing import Lab, lab
 from tests.cli.test_plan_and_state import DEMO, changed, lazulite
 
@@ -99,8 +100,21 @@ def test_history_tells_the_newest_first_and_no_more_than_asked_for(demo: Lab) ->
 )
 def test_what_is_no_moment_is_refused(demo: Lab, words: list[str], message: str) -> None:
     done = lazulite(demo, *words)
-    assert done.returncode in (1, 3)
+    assert done.returncode == (3 if words[1].isdigit() and len(words) == 2 else 2)
     assert message in done.stderr
+
+
+def test_the_two_states_are_before_and_after(demo: Lab) -> None:
+    done = lazulite(demo, "diff", before_the_rule(demo))
+    [heads] = [line for line in done.stdout.splitlines() if "for example" in line]
+    assert heads.split() == ["flows", "from", "to", "before", "after", "for", "example"]
+
+
+def test_a_subscription_is_not_called_a_group(demo: Lab) -> None:
+    lines = lazulite(demo, "diff", "0").stdout.splitlines()
+    assert "+ resource group demo" in lines
+    assert not [line for line in lines if line.startswith("+ resource group 0000")]
+    assert [line for line in lines if line.startswith("+ subscription 0000")]
 
 
 @pytest.mark.parametrize(
@@ -113,11 +127,17 @@ def test_what_is_no_moment_is_refused(demo: Lab, words: list[str], message: str)
         ("2026-01-01T10:00:00+00:00", "2026-01-01T10:00:00+00:00"),
         ("2026-01-01T10:00:00+02:00", "2026-01-01T08:00:00+00:00"),
         ("", ""),
-        ("soon", "soon"),
     ],
 )
 def test_moments_are_read_as_people_write_them(text: str, moment: str) -> None:
     assert parse_moment(text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["soon", "10 minutes", "2026-13-01", "-1"])
+def test_what_is_no_moment_is_told_before_the_lab_is_asked(text: str) -> None:
+    with pytest.raises(Failure, match="is neither a revision nor a time") as caught:
+        parse_moment(text, NOW)
+    assert (caught.value.code, "10m" in caught.value.hint) == (2, True)
 
 
 def test_a_time_without_a_zone_is_the_hosts_own() -> None:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lazulite.cli.errors import Failure
-from lazulite.cli.fault import parse_rate, processes
+from lazulite.cli.fault import add_command, described, known_as, parse_rate, processes
+from lazulite.cli.session import Session
 from lazulite.testing import Lab, lab
 from tests.cli.test_plan_and_state import DEMO, lazulite
 
@@ -53,7 +55,7 @@ def test_several_things_may_be_wrong_with_one_interface(demo: Lab) -> None:
     [
         pytest.param(["add", "nobody", "--cut"], "No machine and no interface is called 'nobody'", id="nobody"),
         pytest.param(["add", "visitor", "--cut"], "visitor is a host on the Internet", id="a client"),
-        pytest.param(["add", "web"], "A fault has a cut, a lossPercent", id="nothing is wrong"),
+        pytest.param(["add", "web"], "next: Say what: --cut, --loss 5", id="nothing is wrong"),
         pytest.param(["add", "web", "--rate", "fast"], "'fast' is no rate", id="no rate"),
         pytest.param(["add", "web", "--loss", "101"], "is not in the range", id="more than all"),
         pytest.param(["clear", "web-fault"], "There is no fault called web-fault", id="no such fault"),
@@ -65,6 +67,42 @@ def test_what_can_not_be_done_is_said_and_nothing_changes(demo: Lab, words: list
     assert done.returncode != 0
     assert message in done.stderr
     assert lazulite(demo, "fault", "list").stdout == "Nothing is wrong on purpose.\n"
+
+
+def test_a_fault_is_cleared_by_the_name_of_what_it_befalls_too(demo: Lab) -> None:
+    for words in (["db", "--cut"], ["nic-web", "--cut", "--name", "other"]):
+        assert lazulite(demo, "fault", "add", *words).returncode == 0
+    missing = lazulite(demo, "fault", "clear", "DB", "nva")
+    assert (missing.returncode, "There is no fault called nva." in missing.stderr) == (3, True)
+    assert json.loads(lazulite(demo, "fault", "clear", "DB", "--json").stdout) == {"cleared": ["db-fault"]}
+    assert lazulite(demo, "fault", "clear", "nic-web").stdout == "1 cleared.\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [
+        pytest.param("Succeeded", "(both ways)", id="one that is in effect"),
+        pytest.param("Failed", "(both ways), NOT in effect: lazulite status", id="one that the machine refuses"),
+    ],
+)
+def test_a_fault_that_the_machine_refuses_is_not_told_as_if_it_were_there(state: str, end: str) -> None:
+    said = {"cut": True, "lossPercent": 0, "delayMilliseconds": 0, "rateBitsPerSecond": 0, "direction": "Both"}
+    fault = {"name": "f", "properties": said | {"target": "/a/web", "provisioningState": state}}
+    assert described(fault) == f"f: web cut off {end}"
+    assert known_as(fault) == {"f", "web"}
+
+
+def test_who_is_refused_by_the_machine_is_told_how_to_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def put(self, path: str, body: Any) -> Any:
+            raise Failure("(ProvisioningFailed) this kernel cannot delay packets")
+
+    session = Session("default", as_json=False)
+    session.__dict__["client"] = Refusing()
+    target = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web"
+    with pytest.raises(Failure) as caught:
+        add_command.callback.__wrapped__(session, target, False, 0, 20.0, "", "both", "")  # type: ignore[union-attr]
+    assert caught.value.hint.startswith("lazulite fault clear web-fault")
 
 
 @pytest.mark.parametrize(
@@ -83,9 +121,12 @@ def test_other_words_are_no_rate(text: str) -> None:
 
 def test_only_a_process_of_the_program_and_the_lab_is_found(tmp_path: Path) -> None:
     """A made-up program that waits for its input to end."""
-    (tmp_path / "waiting.py").write_text("import sys\nsys.stdin.read()\n")
+    (tmp_path / "waiting.py").write_text("import sys\nprint(flush=True)\nsys.stdin.read()\n")
     words = [sys.executable, "-m", "waiting", "--directory", str(tmp_path)]
-    with subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.PIPE) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=tmp_path, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # its command line is not to be seen before it runs
         assert processes(tmp_path, "waiting") == [process.pid]
         assert processes(tmp_path, "wait") == []
         assert processes(tmp_path / "other", "waiting") == []

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
-from lazulite.cli.flows import summed, told, watch
+from lazulite.cli.errors import Failure
+from lazulite.cli.flows import flows_command, summed, told, watch
+from lazulite.cli.session import Session
 from lazulite.telemetry.analytics import Analytics
 from tests.telemetry.test_lines import BEGUN, DENIED
 
@@ -55,6 +58,56 @@ def test_each_record_is_shown_once() -> None:
     assert [next(rows)["number"], next(rows)["number"]] == [1, 2]
     assert [w["after"] for w in client.asked] == [0, 7]
     assert client.asked[0]["machines"] == ("web",)
+
+
+class Silent:
+    """A client of a lab where nobody talks; a log has summed one row up."""
+
+    def __init__(self) -> None:
+        self.wishes: list[Any] = []
+
+    def post(self, path: str, wish: dict[str, Any]) -> dict[str, Any]:
+        self.wishes.append(wish)
+        known = Analytics(600)
+        known.add([BEGUN, DENIED._replace(rule="UserRule_no")] if wish["log"] else [])
+        return {"last": 0, "value": known.rows() if wish["summary"] or wish["log"] else []}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[Result, Silent]:
+    client = Silent()
+    monkeypatch.setattr(Session, "client", client)
+    return CliRunner().invoke(flows_command, list(words)), client
+
+
+def test_what_a_flow_log_has_summed_up_is_shown_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    done, client = run(monkeypatch, "--log", "web")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2)
+    assert client.wishes == [{"machines": (), "after": 0, "summary": True, "log": "web"}]
+    denied, _ = run(monkeypatch, "--log", "web", "--denied")
+    [line] = denied.stdout.splitlines()
+    assert "denied: UserRule_no" in line
+
+
+@pytest.mark.parametrize("option", ["--for", "--duration"])
+def test_who_sees_nothing_is_told_so_beside_the_output(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    done, _ = run(monkeypatch, option, "0")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "No flows. Until somebody talks: --follow.\n"
+    assert run(monkeypatch, option, "0", "--json")[0].stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--summary", "--follow"], id="a summary does not go on"),
+        pytest.param(["--log", "web", "--follow"], id="nor does a log"),
+        pytest.param(["--log", "web", "--vm", "db"], id="a log has machines of its own"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    done, client = run(monkeypatch, *words)
+    assert isinstance(done.exception, Failure)
+    assert (done.exception.code, client.wishes) == (2, [])
 
 
 def test_a_sum_is_a_line() -> None:

@@ -34,7 +34,15 @@ def test_who_reaches_the_database_is_the_web_server_by_one_rule(demo: Lab) -> No
 
 def test_nobody_is_an_exit_code(demo: Lab) -> None:
     done = lazulite(demo, "reach", "--from", "Internet", "--to", "db")
-    assert (done.returncode, done.stdout) == (1, "Nobody.\n")
+    assert (done.returncode, done.stdout) == (1, "Nobody. Why not: the same with --denied.\n")
+    why = lazulite(demo, "reach", "--from", "Internet", "--to", "db", "--denied")
+    assert why.returncode == 1
+    assert "Why not" not in why.stdout
+
+
+def test_a_grid_of_nobody_is_no_empty_frame(demo: Lab) -> None:
+    done = lazulite(demo, "reach", "--from", "Internet", "--to", "db", "--grid")
+    assert (done.returncode, done.stdout[:7]) == (1, "Nobody.")
 
 
 def test_the_grid_has_everybody_by_everybody(demo: Lab) -> None:
@@ -126,8 +134,12 @@ def test_an_audit_of_the_demo_tells_the_answer_that_gets_lost(demo: Lab) -> None
 
 
 def test_an_audit_may_be_of_one_resource_and_fail_on_nothing(demo: Lab) -> None:
-    nothing = lazulite(demo, "audit", "no-such-thing")
-    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to tell.\n")
+    nothing = lazulite(demo, "audit", "virtualMachines/nva")
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to tell about 'virtualMachines/nva'.\n")
+    unknown = lazulite(demo, "audit", "no-such-thing")
+    assert (unknown.returncode, unknown.stdout) == (3, "")
+    assert "No resource has 'no-such-thing' in its id." in unknown.stderr
+    assert lazulite(demo, "audit", "rt-data").returncode == 1  # a route that proves what is amiss elsewhere
     done = lazulite(demo, "audit", "--fail-on", "never", "--json")
     [finding] = json.loads(done.stdout)["value"]
     assert (done.returncode, finding["concern"]) == (0, "lost-answer")

@@ -83,6 +83,12 @@ def test_a_flow_in_one_line(flow: dict[str, Any], from_port: bool, text: str) ->
         pytest.param(None, "nothing had a say", id="nobody"),
         pytest.param(step("route", origin=RULE), "nsg/web", id="a resource by its name"),
         pytest.param(
+            step("route", "dropped", origin=RULE, detail="no interface has 10.0.0.4"),
+            "nsg/web: no interface has 10.0.0.4",
+            id="a route that drops, and why",
+        ),
+        pytest.param(step("route", "routed", origin=RULE, detail="via 10.0.1.4"), "nsg/web", id="one that does not"),
+        pytest.param(
             step("route", origin="system route", detail="next hop None"), "system route: next hop None", id="words"
         ),
         pytest.param(step("route", detail="no route"), "no route", id="no origin"),

@@ -175,4 +175,4 @@ def test_a_picture_goes_to_stdout_in_the_format_that_is_asked_for(demo: Lab) -> 
 def test_a_file_that_can_not_be_written_is_an_error(demo: Lab, tmp_path: Path) -> None:
     done = lazulite(demo, "topology", "-o", tmp_path / "no" / "such" / "net.svg")
     assert done.returncode == 2
-    assert "can not be written" in done.stderr
+    assert "cannot be written" in done.stderr

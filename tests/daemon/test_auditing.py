@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from lazulite.arm.errors import ArmError
 from lazulite.daemon.auditing import AuditQuestion, audit
 from tests.build import Lab
 from tests.daemon.test_foresight import shop
@@ -55,6 +58,21 @@ def test_findings_may_be_of_some_resources_alone_and_come_the_worst_first() -> N
     lab = with_rules(web="80-90", late="85", ssh="22", again="22")
     assert [r["severity"] for r in told(lab)] == ["warning"] * 3
     assert [r["concern"] for r in told(lab, "RULES/late")] == ["shadowed-rule"]
+
+
+def test_what_a_resource_proves_is_told_about_it_too() -> None:
+    [row] = told(with_rules(ssh="22"), "rules/SSH")
+    assert row["resource"].endswith("/publicIPAddresses/pip")
+
+
+def test_about_a_resource_that_is_not_there_nothing_is_told_but_that() -> None:
+    with pytest.raises(ArmError, match="No resource has 'nowhere' in its id") as caught:
+        told(with_rules(ssh="22"), "nowhere")
+    assert (caught.value.status, caught.value.code, caught.value.target) == (404, "ResourceNotFound", "within")
+
+
+def test_a_resource_without_findings_is_no_error() -> None:
+    assert told(with_rules(ssh="22"), "virtualNetworks/") == []
 
 
 def test_a_peering_of_one_end_is_told_until_the_other_end_is_there() -> None:

@@ -118,15 +118,18 @@ class FlowLogs:
         self._whose = whose._replace(origins=self._origins)
         self._telling = {log.name: (frozenset(log.ports), self._told_by(log)) for log in logs if log.name != LIVE}
         self._files.follow({log.name: log for log in logs if log.name != LIVE})
-        self._analytics = {
-            log.name: self._analytics.get(log.name) or Analytics(log.analytics_s) for log in logs if log.analytics_s
-        }
+        self._analytics = {log.name: self._analytics_of(log) for log in logs if log.analytics_s}
         if not self._resumed and self._logs:
             self._resume()
         if gone:
             self._tell(Observed(reports=dict.fromkeys(n for n in gone if n != LIVE)))
         if self._task is None and self._logs:
             self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def _analytics_of(self, log: FlowLog) -> Analytics:
+        """Another interval begins anew: rows of two lengths do not add up."""
+        kept = self._analytics.get(log.name)
+        return kept if kept is not None and kept.interval_s == log.analytics_s else Analytics(log.analytics_s)
 
     def _number_rules(self, used: Iterable[str]) -> None:
         """Know the rules of lists that are new, or others than they were."""
@@ -225,7 +228,13 @@ class FlowLogs:
         self.lend({(FlowLog.__name__, LIVE): live})
 
     async def answer(self, asked: AskFlows) -> FlowsSeen:
-        """Records of the ports after number ``after``, which are recorded for a while because somebody asks."""
+        """Records of the ports after number ``after``, which are recorded for a while because somebody asks.
+
+        Of a log: its rows of analytics, since this agent or the log began.
+        """
+        if asked.log:
+            kept = self._analytics.get(asked.log)
+            return FlowsSeen(asked.id, self._number, kept.rows() if kept is not None else [])
         until, fresh = time.monotonic() + LEASE_S, any(p not in self._leases for p in asked.ports)
         self._leases |= dict.fromkeys(asked.ports, until)
         if fresh:

@@ -79,12 +79,13 @@ class AskPorts(Message, frozen=True):
 
 class AskFlows(Message, frozen=True):
     """Flows of the ports, which are recorded for it for some seconds; records after number ``after``, or a
-    ``summary`` of those there are. Answered by :class:`FlowsSeen`."""
+    ``summary`` of those there are; or, of a flow ``log``, its rows of analytics. Answered by :class:`FlowsSeen`."""
 
     id: int
     ports: list[str]
     after: int = 0
     summary: bool = False
+    log: str = ""
 
 
 class Applied(Message, frozen=True):

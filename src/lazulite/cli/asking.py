@@ -59,11 +59,14 @@ def passes(answer: dict[str, Any]) -> bool:
 
 
 def agrees(answer: dict[str, Any]) -> bool:
-    """Whether the real request came to what the model said. Which status a server gives is its own affair."""
+    """Whether the real request came to what the model said. Which status a server gives is its own affair, and whether
+    a machine that is no proxy answers at all."""
     real, http = answer["packet"], answer["http"]
     if not passes(answer):
         return real["status"] in (0, 502, 504)
-    if http is None or not http["status"]:
+    if http is None:
+        return True
+    if not http["status"]:
         return bool(real["status"])
     return (real["status"], real["location"]) == (http["status"], http["location"])
 
@@ -88,6 +91,7 @@ def _http(answer: dict[str, Any]) -> list[str]:
         lines.append(f"    firewall policy: asked first  ({short(http['policy'])})")
     lines += [f"    server {_server(s)}" for s in http["servers"]]
     ends = f"  answered with {http['status']}" if http["status"] else f"  asks for {http['url']}"
+    ends = "  nobody takes the connection" if http["closed"] else ends
     return [*lines, ends + (f": {http['location']}" if http["location"] else "")]
 
 

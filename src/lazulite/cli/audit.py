@@ -32,12 +32,12 @@ def audit_command(session: Session, within: str, severity: str, fail_on: str) ->
     """
     answer = session.client.post("/lazulite/audit", {"within": within})
     found = [f for f in answer["value"] if SEVERITIES.index(f["severity"]) <= SEVERITIES.index(severity)]
-    session.emit({"value": found}, lambda: _report(found))
+    session.emit({"value": found}, lambda: _report(found, within))
     worst = min((SEVERITIES.index(f["severity"]) for f in answer["value"]), default=len(SEVERITIES))
     raise SystemExit(1 if fail_on != "never" and worst <= SEVERITIES.index(fail_on) else 0)
 
 
-def _report(found: list[dict[str, Any]]) -> Any:
+def _report(found: list[dict[str, Any]], within: str) -> Any:
     from rich.console import Group
     from rich.markup import escape
 
@@ -49,7 +49,7 @@ def _report(found: list[dict[str, Any]]) -> Any:
         )
         lines += [title, *(f"         {escape(line)}" for line in evidence(finding))]
     counts = ", ".join(f"{n} {s}" for s in SEVERITIES if (n := sum(f["severity"] == s for f in found)))
-    return Group(*lines, counts or "Nothing to tell.")
+    return Group(*lines, counts or f"Nothing to tell{f' about {escape(within)!r}' if within else ''}.")
 
 
 def evidence(finding: dict[str, Any]) -> list[str]:

@@ -86,7 +86,7 @@ def _output(path: str | None) -> Iterator[IO[bytes]]:
     try:
         opened = open(path, "wb")  # noqa: SIM115 - closed below, whose failures are others than those of opening
     except OSError as error:
-        raise Failure(f"{path} cannot be written: {error.strerror}.", "choose another file with -w") from error
+        raise Failure(f"{path} cannot be written: {error.strerror}.", "choose another file with -w", code=2) from error
     with opened:
         yield opened
 

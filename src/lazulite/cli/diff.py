@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from lazulite.cli.errors import Failure
 from lazulite.cli.plan import flow_table, title
 from lazulite.cli.session import Session, lab_command
 
@@ -43,16 +44,21 @@ def diff_command(session: Session, since: str, until: str, exit_code: bool) -> N
 
 
 def parse_moment(text: str, now: datetime) -> str:
-    """``10m`` as the time that was ten minutes ago; a time without a zone as the host's own; all else as it is."""
+    """``10m`` as the time that was ten minutes ago; a time without a zone as the host's own.
+
+    Raises :class:`Failure` for what is none of these.
+    """
     ago = _AGO.fullmatch(text.strip().lower())
     if ago is not None:
         return (now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).isoformat()
     if text.isdigit():
         return text
     try:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    except ValueError:
-        return text
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat() if text else text
+    except ValueError as error:
+        raise Failure(
+            f"{text!r} is neither a revision nor a time.", "lazulite history; or write 10m, 2026-01-31T12:00", code=2
+        ) from error
 
 
 def _history(found: dict[str, Any]) -> Any:
@@ -78,4 +84,4 @@ def _story(found: dict[str, Any]) -> Any:
     parts: list[Any] = [f"revision {found['from']} to {found['to']}"]
     parts += [f"{_MARKS[r['change']]} {title(r['id'])}" for r in found["resources"]] or ["No resource differs."]
     rows = found["differences"]
-    return Group(*parts, "", flow_table(rows) if rows else "No flow became allowed or denied.")
+    return Group(*parts, "", flow_table(rows, ("before", "after")) if rows else "No flow became allowed or denied.")

@@ -14,7 +14,7 @@ import click
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
 from lazulite.cli.lab import option
-from lazulite.cli.session import Session, lab_command
+from lazulite.cli.session import Group, Session, lab_command
 
 API_VERSION = "2026-01-01"
 _KIND = "Lazulite.Lab/faults"
@@ -25,7 +25,7 @@ _SCALE = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
 _PATIENCE_S, _POLL_S = 30.0, 0.02
 
 
-@click.group("fault")
+@click.group("fault", cls=Group)
 def fault_command() -> None:
     """Break something on purpose: cut a machine off, lose or slow down its packets, kill a daemon."""
 
@@ -42,6 +42,8 @@ def add_command(
     session: Session, target: str, cut: bool, loss: float, delay: float, rate: str, direction: str, name: str
 ) -> None:
     """Have packets of TARGET fare badly: a VM, a network interface, or the id of either."""
+    if not (cut or loss or delay or rate):
+        raise Failure("Nothing would be wrong.", "Say what: --cut, --loss 5, --delay 20 or --rate 10mbit.", code=2)
     identity = find(session.client, target)
     called = name or f"{identity.rpartition('/')[2]}-fault"
     said = {
@@ -53,8 +55,13 @@ def add_command(
         "rateBitsPerSecond": parse_rate(rate) if rate else 0,
     }
     path = f"{identity.partition('/providers/')[0]}/providers/{_KIND}/{called}?api-version={API_VERSION}"
-    made = session.client.put(path, {"properties": said})
-    session.emit(made, lambda: f"{described(made)}. End it: lazulite fault clear {called}{option(session.lab)}")
+    clear = f"lazulite fault clear {called}{option(session.lab)}"
+    try:
+        made = session.client.put(path, {"properties": said})
+    except Failure as failure:
+        failure.hint = f"{clear}, where it is kept" if "ProvisioningFailed" in failure.message else failure.hint
+        raise
+    session.emit(made, lambda: f"{described(made)}. End it: {clear}")
 
 
 @lab_command("list")
@@ -67,10 +74,11 @@ def list_command(session: Session) -> None:
 @lab_command("clear")
 @click.argument("names", nargs=-1)
 def clear_command(session: Session, names: tuple[str, ...]) -> None:
-    """End faults: those NAMES, or all of them."""
+    """End faults: those NAMES (of faults, or of what they befall), or all of them."""
     found = standing(session.client)
-    chosen = [f for f in found if not names or f["name"].lower() in {n.lower() for n in names}]
-    missing = {n.lower() for n in names} - {f["name"].lower() for f in chosen}
+    wanted = {n.lower() for n in names}
+    chosen = [f for f in found if not names or wanted & known_as(f)]
+    missing = wanted.difference(*map(known_as, chosen))
     if missing:
         raise Failure(f"There is no fault called {', '.join(sorted(missing))}.", "lazulite fault list", code=3)
     for fault in chosen:
@@ -162,8 +170,13 @@ def parse_rate(text: str) -> int:
     return round(float(found[1]) * _SCALE[found[2].lower()])
 
 
+def known_as(fault: dict[str, Any]) -> set[str]:
+    """Its name, and that of its target, in lower case."""
+    return {fault["name"].lower(), fault["properties"]["target"].rpartition("/")[2].lower()}
+
+
 def described(fault: dict[str, Any]) -> str:
-    """``web-fault: web cut (both ways)``."""
+    """``web-fault: web cut off (both ways)``, and whether the machine refuses it."""
     said = fault["properties"]
     wrong = [
         "cut off" if said["cut"] else "",
@@ -172,7 +185,8 @@ def described(fault: dict[str, Any]) -> str:
         f"at most {said['rateBitsPerSecond']} bit/s" if said["rateBitsPerSecond"] else "",
     ]
     way = {"Both": "both ways", "Inbound": "inbound", "Outbound": "outbound"}[said["direction"]]
-    return f"{fault['name']}: {said['target'].rpartition('/')[2]} {', '.join(filter(None, wrong))} ({way})"
+    failed = "" if said["provisioningState"] != "Failed" else ", NOT in effect: lazulite status"
+    return f"{fault['name']}: {said['target'].rpartition('/')[2]} {', '.join(filter(None, wrong))} ({way}){failed}"
 
 
 for _command in (add_command, list_command, clear_command, kill_command):

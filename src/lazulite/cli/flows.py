@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from lazulite.cli.api import Client
+from lazulite.cli.errors import Failure
 from lazulite.cli.session import Session, lab_command
 from lazulite.cli.trace import short
 
@@ -22,30 +23,41 @@ _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 50: "esp", 51: "ah", 58: "icmp"}
 @lab_command("flows")
 @click.option("--vm", "machines", multiple=True, metavar="NAME", help="Only this VM's interfaces; may be repeated.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--for", "seconds", type=click.FloatRange(0), default=5.0, show_default=True, help="Watch this long.")
+@click.option("--log", default="", metavar="NAME", help="What this flow log's traffic analytics have summed up.")
+@click.option(
+    "--for", "--duration", "seconds", type=click.FloatRange(0), default=5.0, show_default=True, help="Watch this long."
+)
 @click.option("--denied", is_flag=True, help="Only what was denied.")
 @click.option("--summary", is_flag=True, help="Who talks to which service, summed up as traffic analytics does.")
 def flows_command(
-    session: Session, machines: tuple[str, ...], follow: bool, seconds: float, denied: bool, summary: bool
+    session: Session, machines: tuple[str, ...], follow: bool, seconds: float, denied: bool, summary: bool, log: str
 ) -> None:
     """Show flows as virtual machines' interfaces see them: verdict, deciding rule, packets and bytes.
 
     Interfaces are recorded while somebody watches, and always where a flow log says so. With --json, a line a record.
     """
-    if summary:
-        found = ask(session.client, machines, 0, summary=True)["value"]
+    if (follow and (summary or log)) or (log and machines):
+        raise Failure("A sum is of what there was: --summary takes no --follow, --log neither that nor --vm.", code=2)
+    if summary or log:
+        found = ask(session.client, machines, 0, summary=True, log=log)["value"]
         shown = [r for r in found if not denied or r["FlowStatus_s"] == "D"]
         session.emit({"value": shown}, lambda: "\n".join(map(summed, shown)) or "No flows.")
         return
     until = None if follow else time.monotonic() + seconds
+    seen = 0
     with contextlib.suppress(KeyboardInterrupt):
         for row in watch(session.client, machines, until):
             if not denied or row["verdict"] == "deny":
                 click.echo(json.dumps(row) if session.as_json else told(row))
+                seen += 1
+    if not seen and not session.as_json:
+        click.echo("No flows. Until somebody talks: --follow.", err=True)
 
 
-def ask(client: Client, machines: tuple[str, ...], after: int, *, summary: bool = False) -> dict[str, Any]:
-    wish = {"machines": machines, "after": after, "summary": summary}
+def ask(
+    client: Client, machines: tuple[str, ...], after: int, *, summary: bool = False, log: str = ""
+) -> dict[str, Any]:
+    wish = {"machines": machines, "after": after, "summary": summary, "log": log}
     found: dict[str, Any] = client.post("/lazulite/flows", wish)
     return found
 

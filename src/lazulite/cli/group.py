@@ -7,9 +7,10 @@ from importlib import import_module
 import click
 
 from lazulite.cli.main import COMMANDS
+from lazulite.cli.session import Group
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -27,4 +28,7 @@ def cli() -> None:
     """A cloud network on this machine: Azure's networking API, with real packets.
 
     Start with `lazulite up --detach`, then `eval "$(lazulite env)"` and use az, an SDK or a template.
+
+    Exit codes: 0 done; 1 refused, or the answer is no; 2 wrong usage; 3 not found or not running; 4 the model and a
+    real packet disagree; 130 interrupted.
     """

@@ -108,14 +108,7 @@ def _resources(changes: list[dict[str, Any]]) -> Iterator[str]:
         if kind in _MARKS:
             yield f"{_MARKS[kind]} {title(change['resourceId'])}"
             yield from (f"    {line}" for line in _delta(change.get("delta", ())))
-    words = {
-        "Create": "to create",
-        "Modify": "to change",
-        "Delete": "to delete",
-        "NoChange": "unchanged",
-        "Ignore": "left",
-    }
-    yield ", ".join(f"{number} {words.get(kind, kind)}" for kind, number in counts.items()) or "Nothing to deploy."
+    yield ", ".join(f"{number} {_WORDS.get(kind, kind)}" for kind, number in counts.items()) or "Nothing to deploy."
 
 
 def title(resource: str) -> str:
@@ -124,7 +117,8 @@ def title(resource: str) -> str:
 
     below = resource.rpartition("/providers/")[2].split("/")
     if "/providers/" not in resource:
-        return f"resource group {escape(resource.rsplit('/', 1)[1])}"
+        scope, name = resource.rsplit("/", 2)[1:]
+        return f"{'resource group' if scope.lower() == 'resourcegroups' else 'subscription'} {escape(name)}"
     return escape(f"{'/'.join(below[1::2])} {'/'.join(below[2::2])}")
 
 
@@ -144,11 +138,12 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def flow_table(rows: list[dict[str, Any]]) -> Any:
+def flow_table(rows: list[dict[str, Any]], heads: tuple[str, str] = ("now", "then")) -> Any:
+    """``heads``: what the two states are called."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "flows", "from", "to", "now", "then", "for example"):
+    for heading in ("", "flows", "from", "to", *heads, "for example"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         for change in row["changes"]:

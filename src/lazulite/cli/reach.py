@@ -37,7 +37,7 @@ def reach_command(
     if as_csv and not session.as_json:
         click.echo(table_text(rows), nl=False)
     else:
-        session.emit(found, lambda: _grid(rows) if grid else _table(rows))
+        session.emit(found, lambda: _grid(rows) if grid and rows else _table(rows, denied=denied))
     raise SystemExit(0 if any(r["arrives"] for r in rows) else 1)
 
 
@@ -85,11 +85,11 @@ def names_or_prefixes(side: dict[str, Any]) -> list[str]:
     return found
 
 
-def _table(rows: list[dict[str, Any]]) -> Any:
+def _table(rows: list[dict[str, Any]], *, denied: bool) -> Any:
     from rich.table import Table
 
     if not rows:
-        return "Nobody."
+        return "Nobody." if denied else "Nobody. Why not: the same with --denied."
     table = Table(box=None, pad_edge=False)
     for heading in ("from", "to", "flows", "", "decided by", "for example"):
         table.add_column(heading, overflow="fold")

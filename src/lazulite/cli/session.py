@@ -12,6 +12,7 @@ import click
 
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
+from lazulite.cli.examples import shown
 from lazulite.cli.lab import connection, directory
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_SENTENCE = 400
+"""Characters that the first sentence of a command's help may have."""
 _FILE_WIDTH = 400
 """Columns of output that goes to a file or a pipe: nothing is wrapped there."""
 
@@ -62,6 +65,16 @@ class Session:
             click.echo(text, err=True)
 
 
+class Group(click.Group):
+    """Commands, each with its whole first sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(_SENTENCE)) for name, command in found if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 def lab_command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A command with ``--lab`` and ``--json``; the function gets a :class:`Session` first."""
 
@@ -72,7 +85,8 @@ def lab_command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], cl
 
         named = click.option("--lab", default="default", envvar="LAZULITE_LAB", show_default=True, help="Which lab.")
         machine = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-        command: click.Command = click.command(name, cls=click.Command, **settings)(named(machine(call)))
+        words = {"epilog": shown(name)} | settings
+        command: click.Command = click.command(name, cls=click.Command, **words)(named(machine(call)))
         return command
 
     return decorate

@@ -11,10 +11,10 @@ import click
 
 from lazulite.cli.api import failure
 from lazulite.cli.errors import Failure
-from lazulite.cli.session import Session, lab_command
+from lazulite.cli.session import Group, Session, lab_command
 
 
-@click.group("snapshot")
+@click.group("snapshot", cls=Group)
 def snapshot_command() -> None:
     """Keep everything that a lab holds in a file, and bring it back."""
 

@@ -62,12 +62,13 @@ def flow_text(flow: dict[str, Any], *, from_port: bool = False) -> str:
 
 
 def decision(answer: dict[str, Any]) -> str:
-    """Who decided, in the user's own names."""
+    """Who decided, in the user's own names; of a route that drops also why, for its name does not tell."""
     decided = answer["decided"]
     if decided is None:
         return "nothing had a say"
     if decided["origin"].startswith("/"):
-        return short(decided["origin"])
+        lost = decided["detail"] if (decided["stage"], decided.get("action")) == ("route", "dropped") else ""
+        return ": ".join(filter(None, (short(decided["origin"]), lost)))
     return ": ".join(filter(None, (decided["origin"], decided["detail"]))) or str(decided["stage"])
 
 

@@ -34,7 +34,7 @@ def topology_command(session: Session, kind: str | None, output: Path | None) ->
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Failure(f"{output} can not be written: {error.strerror}.", code=2) from error
+        raise Failure(f"{output} cannot be written: {error.strerror}.", code=2) from error
     session.note(f"{output} holds the network as {chosen}.")
 
 

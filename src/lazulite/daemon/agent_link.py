@@ -146,8 +146,10 @@ class AgentLink:
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return (await self._asked(AskPorts(next(self._ids)), PortsHeld)).held
 
-    async def flows(self, ports: list[str], after: int, summary: bool) -> tuple[int, list[dict[str, Any]]]:
-        seen = await self._asked(AskFlows(next(self._ids), ports, after, summary), FlowsSeen)
+    async def flows(
+        self, ports: list[str], after: int, summary: bool, log: str = ""
+    ) -> tuple[int, list[dict[str, Any]]]:
+        seen = await self._asked(AskFlows(next(self._ids), ports, after, summary, log), FlowsSeen)
         return seen.last, seen.rows
 
     async def differences(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from lazulite.analysis.findings import Concern, Finding, findings
+from lazulite.arm.errors import ArmError
 from lazulite.daemon import told
 from lazulite.daemon.links import Loose, loose
 from lazulite.forwarding.model import ForwardingModel
@@ -16,15 +17,19 @@ _RANKS = ("error", "warning", "info")
 
 
 class AuditQuestion(msgspec.Struct, frozen=True):
-    """What is asked about: findings about resources whose id has ``within`` in it, case aside; empty: all."""
+    """What is asked about: findings about resources whose id has ``within`` in it, case aside, and those that such
+    resources prove; empty: all."""
 
     within: str = ""
 
 
 def audit(model: ForwardingModel, snapshot: Snapshot, asked: AuditQuestion) -> dict[str, Any]:
-    """The findings, the worst first."""
+    """The findings, the worst first. Raises :class:`ArmError` when no resource is meant."""
     every = [*findings(model, written_by_the_user), *map(_one_sided, loose(snapshot))]
-    rows = [_row(finding, model) for finding in every if asked.within.lower() in finding.origin.lower()]
+    within = asked.within.lower()
+    if not any(within in known for known in ("", *snapshot.resources)):
+        raise ArmError(404, "ResourceNotFound", f"No resource has '{asked.within}' in its id.", "within")
+    rows = [_row(f, model) for f in every if any(within in origin.lower() for origin in (f.origin, *f.by))]
     return {"value": sorted(rows, key=lambda r: (_RANKS.index(r["severity"]), r["concern"], r["resource"]))}
 
 

@@ -67,7 +67,9 @@ class MemoryFabric:
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return []
 
-    async def flows(self, ports: list[str], after: int, summary: bool) -> tuple[int, list[dict[str, Any]]]:
+    async def flows(
+        self, ports: list[str], after: int, summary: bool, log: str = ""
+    ) -> tuple[int, list[dict[str, Any]]]:
         return 0, []
 
     async def differences(self) -> list[str]:

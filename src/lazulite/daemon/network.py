@@ -62,8 +62,13 @@ class Fabric(Protocol):
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         """VRF, public address, protocol, private address, and how many ports of the public one flows of it hold."""
 
-    async def flows(self, ports: list[str], after: int, summary: bool) -> tuple[int, list[dict[str, Any]]]:
-        """Have the ports recorded for some seconds: the number of the last record, and those after number *after*."""
+    async def flows(
+        self, ports: list[str], after: int, summary: bool, log: str = ""
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Have the ports recorded for some seconds: the number of the last record, and those after number *after*.
+
+        *summary*: those there are, summed up; *log*: a flow log's rows of analytics instead.
+        """
 
     async def differences(self) -> list[str]:
         """Everything that is not as it was given, in words: a full read-back."""

@@ -50,6 +50,15 @@ def exchange(wire: bytes, server: str, timeout_s: float) -> tuple[bytes, bool]:
         return stream.read(int.from_bytes(stream.read(2), "big")), True
 
 
+def escaped(octets: bytes, special: bytes, first: int) -> str:
+    """As zone files have it: nothing that a terminal would obey, and a backslash before what has a meaning there.
+
+    *first* is the first character that is shown as it is: a blank, or the one after it.
+    """
+    shown = (f"\\{c:c}" if c in special else chr(c) if first <= c < 0x7F else f"\\{c:03d}" for c in octets)
+    return "".join(shown)
+
+
 def name_at(data: bytes, at: int) -> tuple[str, int]:
     labels, end = [], 0
     while data[at]:
@@ -57,15 +66,19 @@ def name_at(data: bytes, at: int) -> tuple[str, int]:
             end = end or at + 2
             at = (data[at] & 0x3F) << 8 | data[at + 1]
         else:
-            labels.append(data[at + 1 : at + 1 + data[at]].decode("latin-1"))
+            labels.append(escaped(data[at + 1 : at + 1 + data[at]], b'."\\();@$', 0x21))
             at += 1 + data[at]
     return ".".join(labels) + ".", end or at + 1
+
+
+def quoted(octets: bytes) -> str:
+    return '"' + escaped(octets, b'"\\', 0x20) + '"'
 
 
 def strings(rdata: bytes) -> str:
     found = []
     while rdata:
-        found.append('"' + rdata[1 : 1 + rdata[0]].decode("latin-1") + '"')
+        found.append(quoted(rdata[1 : 1 + rdata[0]]))
         rdata = rdata[1 + rdata[0] :]
     return " ".join(found)
 
@@ -88,7 +101,7 @@ def shown(data: bytes, rtype: int, at: int, end: int) -> str:
         return " ".join([host, email, *map(str, struct.unpack_from("!5I", data, at))])
     if rtype == 257:
         tag = at + 2 + data[at + 1]
-        return f'{data[at]} {data[at + 2 : tag].decode("latin-1")} "{data[tag:end].decode("latin-1")}"'
+        return f"{data[at]} {data[at + 2 : tag].decode('latin-1')} {quoted(data[tag:end])}"
     return SHOWN[rtype](data, at, end) if rtype in SHOWN else data[at:end].hex()
 
 
