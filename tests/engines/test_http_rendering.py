@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazulite.engines.http import answers, headers, hosts, render
+from lazulite.engines.http import answers, headers, hosts, render, secrets
 from lazulite.engines.http.files import file_of
 from lazulite.engines.http.render import Place, World
 from lazulite.engines.http.routes import virtual_hosts
@@ -237,7 +237,8 @@ def test_each_site_with_a_certificate_has_a_chain_and_routes_of_its_own() -> Non
     """Who came in by one site's rules for clients is not led to another by the name in the request."""
     of = world(site("a", "a.test", tls=SECURE, port=443), site("b", "*.test", tls=SECURE, port=443))
     (listener,) = resources(render.LISTENERS, of)
-    chains = {c["name"]: c["filter_chain_match"]["server_names"] for c in listener["filter_chains"]}
+    secured = [c for c in listener["filter_chains"] if "transport_socket" in c]
+    chains = {c["name"]: c["filter_chain_match"]["server_names"] for c in secured}
     assert chains == {"gw|10.0.0.4|443|a": ["a.test"], "gw|10.0.0.4|443|b": ["*.test"]}
     for name, domains in (("a", ["a.test"]), ("b", ["*.test"])):
         (table,) = resources(file_of("routes", f"gw|10.0.0.4|443|{name}"), of)
@@ -354,3 +355,70 @@ def test_what_is_not_the_client_s_to_say_is_overwritten_and_the_way_here_is_adde
     how = {r["append"]["header"]["key"]: r["append"]["append_action"] for r in rows if "append" in r}
     assert how.pop("X-Forwarded-For") == "APPEND_IF_EXISTS_OR_ADD"
     assert set(how.values()) == {"OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def cluster_of(backend: HttpBackend) -> dict[str, Any]:
+    return next(c for c in resources(render.CLUSTERS, world(site("s"), backends=(backend,))) if c["name"] == "b")
+
+
+def asked_by(found: dict[str, Any]) -> dict[str, Any]:
+    options = next(iter(found["typed_extension_protocol_options"].values()))
+    said: dict[str, Any] = options.get("upstream_http_protocol_options", {})
+    return said
+
+
+def test_a_server_whose_roots_nobody_gave_is_proven_by_the_authorities_of_the_host() -> None:
+    found = cluster_of(HttpBackend("b", "b", "gw", 443, tls=ClientTls("web.test")))
+    context = found["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"]
+    assert context["trusted_ca"] == {"filename": secrets.AUTHORITIES}
+    assert context["match_typed_subject_alt_names"][0]["matcher"] == {"exact": "web.test"}
+
+
+def test_a_server_without_a_name_is_asked_for_by_the_host_of_the_request() -> None:
+    found = cluster_of(HttpBackend("b", "b", "gw", 443, tls=ClientTls()))
+    assert asked_by(found) == {"auto_sni": True, "auto_san_validation": True}
+
+
+def test_a_server_that_gets_its_own_name_as_host_must_prove_that() -> None:
+    found = cluster_of(HttpBackend("b", "b", "gw", 443, own_host=True, tls=ClientTls()))
+    said = found["transport_socket"]["typed_config"]
+    assert (said["auto_host_sni"], said["auto_sni_san_validation"]) == (True, True)
+    assert asked_by(found) == {}
+
+
+def test_a_server_is_not_proven_where_that_is_turned_off() -> None:
+    found = cluster_of(HttpBackend("b", "b", "gw", 443, tls=ClientTls(verify=False)))
+    assert found["transport_socket"]["typed_config"]["common_tls_context"] == {}
+    assert asked_by(found) == {"auto_sni": True, "auto_san_validation": False}
+
+
+def test_several_roots_are_trusted_together() -> None:
+    backend = HttpBackend("b", "b", "gw", 443, tls=ClientTls("web.test", ("one", "two")))
+    held = (Certificate("one", "ONE"), Certificate("two", "TWO"))
+    made = render.files(world(site("s"), backends=(backend,), certificates=held), PLACE)
+    (found,) = json.loads(made[file_of("secret", "one+two")])["resources"]
+    assert found["validation_context"]["trusted_ca"] == {"inline_string": "ONETWO"}
+
+
+def downstream(tls: ServerTls, *held: Certificate) -> dict[str, Any]:
+    (listener,) = resources(render.LISTENERS, world(site("a", tls=tls, port=443), certificates=held))
+    found: dict[str, Any] = listener["filter_chains"][0]["transport_socket"]["typed_config"]
+    return found
+
+
+def test_clients_show_a_certificate_that_leads_to_one_of_the_roots() -> None:
+    strict = downstream(ServerTls(("cert",), clients=("one", "two")))
+    assert strict["require_client_certificate"] is True
+    assert strict["common_tls_context"]["validation_context_sds_secret_config"]["name"] == "one+two"
+    passing = downstream(ServerTls(("cert",), asks=True))
+    assert passing["require_client_certificate"] is False
+    assert passing["common_tls_context"]["validation_context"] == {"trust_chain_verification": "ACCEPT_UNTRUSTED"}
+
+
+def test_who_speaks_no_tls_on_its_port_gets_an_answer() -> None:
+    (listener,) = resources(render.LISTENERS, world(site("a", tls=SECURE, port=443)))
+    clear = next(c for c in listener["filter_chains"] if c["name"] == "clear")
+    assert clear["filter_chain_match"] == {"transport_protocol": "raw_buffer"}
+    assert "transport_socket" not in clear
+    (host,) = clear["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]
+    assert [r["direct_response"] for r in host["routes"]] == [{"status": 400}]

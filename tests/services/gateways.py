@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import NameOID
 
 from lazulite.resources.model import Resource
+from lazulite.services.application_gateway import tls
 from tests.build import Lab, ref, resource_id, subnet_ref
 
 FRONTENDS, PORTS, POOLS = "frontendIPConfigurations", "frontendPorts", "backendAddressPools"
@@ -136,6 +137,11 @@ def pem(data: str) -> bytes:
     _, found, _ = pkcs12.load_key_and_certificates(b64decode(data), PASSWORD.encode())
     assert found is not None
     return found.public_bytes(Encoding.PEM)
+
+
+def opened(data: str) -> tuple[str, str]:
+    """The certificate in what :func:`pfx` made, and its key, both PEM."""
+    return tls.opened(data, PASSWORD)
 
 
 def certificate(name: str = "cert", data: str = "", password: str = PASSWORD) -> Mapping[str, Any]:

@@ -11,6 +11,8 @@ from lazulite.forwarding.model import Site
 
 _NAME = "Microsoft-Azure-Application-Gateway/v2"
 SERVER = _NAME
+CLEAR = "clear"
+"""Name of the route of those who speak no TLS where it is wanted."""
 _SHOWN = {503: 502, 431: 400, 426: 400}
 """What Envoy says of a server that is not there, of headers that are too long and of a version that it does not speak,
 and what a gateway says. Source: facts/application-gateway.md, "Gateway-made status codes"."""

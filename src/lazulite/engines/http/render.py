@@ -129,7 +129,10 @@ def _listener(proxy: HttpProxy, door: tuple[IPAddress, int], world: World, place
             "filter_chains": [{"name": "plain", "filters": [_connections(proxy, *chains[0], world, place)]}]
         }
     inspector = typed("tls", "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")
-    return found | {"listener_filters": [inspector], "filter_chains": list(_secure(proxy, chains, sites, world, place))}
+    return found | {
+        "listener_filters": [inspector],
+        "filter_chains": [*_secure(proxy, chains, sites, world, place), _clear(proxy, world, place)],
+    }
 
 
 def _secure(
@@ -145,6 +148,16 @@ def _secure(
             chain["filter_chain_match"] = {"server_names": wanted}
         tls = [s.tls for s in some if s.tls is not None]
         yield chain | {"transport_socket": _downstream(proxy, tls, place)}
+
+
+def _clear(proxy: HttpProxy, world: World, place: Place) -> Json:
+    """For who speaks no TLS where it is wanted. Source: facts/application-gateway.md, "Gateway-made status codes"."""
+    refused = {"match": {"prefix": "/"}, "name": answers.CLEAR, "direct_response": {"status": 400}}
+    table = {"virtual_hosts": [{"name": "clear", "domains": [hosts.ANY], "routes": [refused]}]}
+    found = _connections(proxy, "", [], world, place)
+    settings = {k: v for k, v in found["typed_config"].items() if k != "rds"} | {"route_config": table}
+    chain = {"name": "clear", "filters": [found | {"typed_config": settings}]}
+    return chain | {"filter_chain_match": {"transport_protocol": "raw_buffer"}}
 
 
 def _downstream(proxy: HttpProxy, tls: Sequence[ServerTls], place: Place) -> Json:
