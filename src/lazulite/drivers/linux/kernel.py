@@ -219,7 +219,7 @@ class Kernel:
             self._refuse(item, f"tunnel {interface}: a namespace is missing")
             return
         into = self._handles.descriptor(name) if under != name else -1
-        # Before 6.13 the kernel wants the index to be free where the message goes to, too.
+        # Kernel 6.1 wants the index to be free where the message goes to, too; 6.18 does not.
         index = self._handles.route(name).reserve(interface, above=self._handles.route(under).highest())
         where = (said.port, said.identifier, said.local)
         mtu = SILENT_MTU if said.remote else TUNNEL_MTU
