@@ -210,7 +210,7 @@ def test_a_network_that_fails_leaves_another_alone() -> None:
 
 def test_losses_are_those_of_both_ip_versions() -> None:
     class Both(Router):
-        def read(self) -> Iterable[Noted]:  # type: ignore[override]
+        def read(self, since: float) -> Iterable[Noted]:  # type: ignore[override]
             yield noted(lost=3)
             yield noted(lost=4, family=IPV6)
 

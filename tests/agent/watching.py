@@ -73,6 +73,6 @@ class Router:
             raise OSError("there is no such namespace")
         return dict(self.links)
 
-    def read(self) -> Iterator[Noted]:
+    def read(self, since: float) -> Iterator[Noted]:
         if self.script:
             yield self.script.pop(0)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from lazulite.drivers.linux import flow_tables, names
-from lazulite.drivers.linux.flow_reading import Ends, Noted, Reader, ends
+from lazulite.drivers.linux.flow_reading import Ends, Noted, Reader, ends, moment
 from lazulite.forwarding.model import AccessList, Action, FlowLog, Port, Vrf
 from lazulite.telemetry.book import Book, Counts, Key, Opening, Record, Saved, Sight
 from lazulite.telemetry.lines import Line, group_id, rule_name
@@ -49,7 +49,7 @@ class Reading(Protocol):
 
     def close(self) -> None: ...
     def interfaces(self) -> dict[int, str]: ...
-    def read(self) -> Iterator[Noted]: ...
+    def read(self, since: float) -> Iterator[Noted]: ...
 
 
 def recorded(logs: Iterable[FlowLog], ports: Mapping[str, Port], vrfs: Mapping[str, Vrf]) -> Recorded:
@@ -97,6 +97,7 @@ class Watcher:
 
     def look(self, whose: Recorded, now: float) -> Look:
         """What has happened since the last look, *now* being the seconds since the epoch."""
+        began = moment()
         seen: list[Seen] = []
         lost: dict[str, int] = {}
         standing: dict[str, dict[int, list[Saved]]] = {}
@@ -106,7 +107,7 @@ class Watcher:
             try:
                 network = self._network(vrf)
                 standing[vrf] = {}
-                records = list(self._read(vrf, network, ports, whose, now, standing[vrf]))
+                records = list(self._read(vrf, network, ports, whose, (now, began), standing[vrf]))
             except OSError:  # the router is not there yet, or another one took its place
                 seen += self._leave(vrf, whose, now)
                 continue
@@ -149,14 +150,16 @@ class Watcher:
         network: _Network,
         ports: Mapping[str, Port],
         whose: Recorded,
-        now: float,
+        when: tuple[float, float],
         standing: dict[int, list[Saved]],
     ) -> Iterator[Record]:
+        """*when* is now, since the epoch and as the kernel counts ages: on a busy machine reading takes its time."""
+        now, began = when
         index = {number: ports[name] for number, name in network.reader.interfaces().items() if name in ports}
         network.ports |= index
         network.read = 0
         own = {number.to_bytes(4, sys.byteorder) for number in index}
-        for noted in network.reader.read():
+        for noted in network.reader.read(began):
             book = self._book(vrf, network, noted.family, whose.idle_s[vrf])
             before = book.end(now, lambda key: key[:4] not in own)
             after = book.fold(_sight(noted, own, now))

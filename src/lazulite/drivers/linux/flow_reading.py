@@ -27,8 +27,17 @@ _TAIL = struct.Struct(">Q")
 """What ends an element: milliseconds until it goes by itself."""
 _TIMEOUT_MS = flow_tables.TIMEOUT_S * 1000
 _WORDS = struct.Struct("=II")
+_TICKS = 6
+"""``CLOCK_MONOTONIC_COARSE`` of ``linux/time.h``: it goes on with the kernel's ticks, which the age of elements is
+counted in."""
 _GRACE_S = 0.005
 """Packets that are on their way through the rules when tables take turns are through by then."""
+
+
+def moment() -> float:
+    """Now, in seconds, as the kernel knows it that counts the age of elements."""
+    return time.clock_gettime(_TICKS)
+
 
 Told: TypeAlias = tuple[bytes, int, int, float]
 """A decision: the flow's key, what tells two of its attempts apart, the rule's number, and its age in seconds."""
@@ -98,15 +107,18 @@ class Reader:
         finally:
             os.close(space)
 
-    def read(self) -> Iterator[Noted]:
-        """What is new, by IP version; of a version without recorded ports nothing. It is given once."""
+    def read(self, since: float) -> Iterator[Noted]:
+        """What is new, by IP version; of a version without recorded ports nothing. It is given once.
+
+        Ages are as of *since*, a :func:`moment`; what happened after it has a negative one.
+        """
         for family in (FAMILY_4, FAMILY_6):
             try:
-                yield self._read(family)
+                yield self._read(family, since)
             except FileNotFoundError:
                 self._turns.pop(family, None)
 
-    def _read(self, family: int) -> Noted:
+    def _read(self, family: int, since: float) -> Noted:
         lost = self._netfilter.counters(family, TABLE).get(flow_tables.LOST, (0, 0))[0]
         first = family not in self._turns
         turn = self._turns.get(family, 0)
@@ -115,7 +127,7 @@ class Reader:
         self._turns[family] = 1 - turn
         self._netfilter.replace_rules(flow_tables.turned(family, 1 - turn))
         time.sleep(_GRACE_S)
-        noted = self._taken(family, turn, lost)
+        noted = self._taken(family, turn, lost, since)
         self._quiet[family] = not (noted.told or noted.sent or noted.received)
         return noted
 
@@ -123,40 +135,55 @@ class Reader:
         tables = (f"{name}{turn}" for name in (SENT, RECEIVED, OPENED))
         return any([b"".join(self._netfilter.listed(family, TABLE, table)) for table in tables])
 
-    def _taken(self, family: int, turn: int, lost: int) -> Noted:
+    def _taken(self, family: int, turn: int, lost: int, since: float) -> Noted:
         """All that stands in the tables of a turn, which are empty afterwards."""
         size = key_size(family)
         told = [
-            (key[:size], *_WORDS.unpack_from(key, size), age_s)
-            for key, age_s in self._keys(family, f"{OPENED}{turn}", size + 8)
+            (key[:size], *_WORDS.unpack_from(key, size), age_s - (asked - since))
+            for key, age_s, asked, _ in self._keys(family, f"{OPENED}{turn}", size + 8)
         ]
         closed: dict[bytes, tuple[int, float]] = {}
-        for key, age_s in self._keys(family, f"{CLOSED}{turn}", size + 4):
+        for key, read_age_s, _, got in self._keys(family, f"{CLOSED}{turn}", size + 4):
+            age_s = read_age_s - (got - since)
             bits, other_s = closed.get(key[:size], (0, age_s))
             closed[key[:size]] = bits | key[size], min(age_s, other_s)
-        sent, received = (dict(self._counts(family, f"{name}{turn}", size)) for name in (SENT, RECEIVED))
+        sent, received = (dict(self._counts(family, f"{name}{turn}", size, since)) for name in (SENT, RECEIVED))
         noted = Noted(family, told, sent, received, closed, lost)
         if told or sent or received or closed:
             self._netfilter.empty(family, TABLE, [f"{n}{turn}" for n in (OPENED, SENT, RECEIVED, CLOSED)])
         return noted
 
-    def _keys(self, family: int, table: str, size: int) -> Iterator[tuple[bytes, float]]:
-        """Keys, and how old they are."""
+    def _parts(self, family: int, table: str) -> Iterator[tuple[bytes, float, float]]:
+        """Parts of a table, and two moments between which the kernel wrote each: ages are as of then, and on a busy
+        machine one table may be read long after another. It writes the next part when it hands over one."""
+        written: tuple[float, float] | None = None
+        before = moment()
         for part in self._netfilter.listed(family, TABLE, table):
+            after = moment()
+            yield part, *(written or (before, after))
+            written, before = (before, after), moment()
+
+    def _keys(self, family: int, table: str, size: int) -> Iterator[tuple[bytes, float, float, float]]:
+        """Keys, how old they were, and the moments between which that was so.
+
+        Whoever compares takes the first for what opens a flow and the last for what closes it, so that a moment's
+        delay takes no end from its own flow.
+        """
+        for part, asked, got in self._parts(family, table):
             at, end = 0, len(part)
             while at < end:
                 length = part[at] | part[at + 1] << 8
                 (left_ms,) = _TAIL.unpack_from(part, at + length - 8)
-                yield part[at + _HEADER : at + _HEADER + size], (_TIMEOUT_MS - left_ms) / 1000
+                yield part[at + _HEADER : at + _HEADER + size], (_TIMEOUT_MS - left_ms) / 1000, asked, got
                 at += (length + 3) & ~3
 
-    def _counts(self, family: int, table: str, size: int) -> Iterator[tuple[bytes, Count]]:
-        for part in self._netfilter.listed(family, TABLE, table):
-            at, end = 0, len(part)
+    def _counts(self, family: int, table: str, size: int, since: float) -> Iterator[tuple[bytes, Count]]:
+        for part, asked, _ in self._parts(family, table):
+            at, end, later_s = 0, len(part), asked - since
             while at < end:
                 start = at + _HEADER + size
                 octets, packets = _EXPRESSION.unpack_from(part, start)
                 length = part[at] | part[at + 1] << 8
                 (left_ms,) = _TAIL.unpack_from(part, at + length - 8)
-                yield part[at + _HEADER : start], (packets, octets, (_TIMEOUT_MS - left_ms) / 1000)
+                yield part[at + _HEADER : start], (packets, octets, (_TIMEOUT_MS - left_ms) / 1000 - later_s)
                 at += (length + 3) & ~3
