@@ -52,7 +52,7 @@ def test_a_request_is_led_by_listener_rule_and_pool() -> None:
     assert steps(found) == [("listener", "web"), ("rule", "r"), ("pool", "all/plain")]
     assert [s.origin for s in found.steps] == ["/l/web", "/rules/r", "/settings/plain"]
     assert found.steps[-1].detail == "2 of 2 up since 2026-01-01T00:00:00Z: 10.0.1.4, 10.0.1.5"
-    assert (found.answered, found.url) == (True, "http://shop.test:8080/a?b=c")
+    assert (found.forwarded, found.url) == (True, "http://shop.test:8080/a?b=c")
     assert [(str(s.address), s.port, s.available) for s in found.servers] == [
         ("10.0.1.4", 8080, True),
         ("10.0.1.5", 8080, True),
@@ -127,7 +127,7 @@ REDIRECTS = {
 @pytest.mark.parametrize(("to", "url", "location"), list(REDIRECTS.values()), ids=list(REDIRECTS))
 def test_a_redirect_leads(to: Redirect, url: str, location: str) -> None:
     found = told(url, site(rules=(HttpRule("away", redirect=to, origin="/rules/away"),)))
-    assert (found.status, found.location, found.answered) == (to.status, location, False)
+    assert (found.status, found.location, found.forwarded) == (to.status, location, False)
     assert steps(found)[-1] == ("redirect", "")
     assert found.servers == ()
 
@@ -220,14 +220,25 @@ def test_each_frontend_and_port_has_its_own_listeners() -> None:
     assert told("https://a.test/", *sites, ALL, UP).steps[0].name == "secure"
 
 
-def test_where_no_proxy_listens_nothing_is_said() -> None:
-    model = ForwardingModel([HttpProxy("gw", "gw", "gw", (site(),)), ALL, UP])
-    for guest, address, url in (
-        ("other", HERE, "http://a.test/"),
-        ("gw", INSIDE, "http://a.test/"),
-        ("gw", HERE, "http://a.test:81/"),
-    ):
-        assert answer(model, guest, address, read(url)) is None
+MODEL = ForwardingModel([HttpProxy("gw", "gw", "gw", (site(),), origin="/gw"), ALL, UP])
+
+
+def test_of_a_machine_that_is_no_proxy_nothing_is_said() -> None:
+    assert answer(MODEL, "other", HERE, read("http://a.test/")) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "said"),
+    [
+        pytest.param(HERE, "http://a.test:81/", "none is on port 81 of 10.0.0.4", id="another port"),
+        pytest.param(INSIDE, "http://a.test/", "none is on port 80 of 10.0.0.100", id="another frontend"),
+    ],
+)
+def test_where_nothing_listens_the_port_is_closed(address: Any, url: str, said: str) -> None:
+    found = answer(MODEL, "gw", address, read(url))
+    assert found is not None
+    assert (found.closed, found.forwarded, found.status) == (True, False, 0)
+    assert [(s.detail, s.origin) for s in found.steps] == [(said, "/gw")]
 
 
 @pytest.mark.parametrize(

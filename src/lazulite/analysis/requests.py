@@ -30,8 +30,8 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):
-    """``status`` is the proxy's own answer, 0 where a server answers. ``policy`` names the firewall policy on the way,
-    which may say otherwise."""
+    """``status`` is the proxy's own answer, 0 where a server answers, or nobody: it is ``closed`` when nothing listens
+    on the port. ``policy`` names the firewall policy on the way, which may say otherwise."""
 
     proxy: str
     steps: tuple[HttpStep, ...]
@@ -41,20 +41,24 @@ class HttpAnswer(msgspec.Struct, frozen=True):
     """What the servers are asked."""
     servers: tuple[Candidate, ...] = ()
     policy: str = ""
+    closed: bool = False
 
     @property
-    def answered(self) -> bool:
-        """Whether a server answers."""
-        return self.status == 0
+    def forwarded(self) -> bool:
+        """Whether servers are asked."""
+        return self.status == 0 and not self.closed
 
 
 def answer(model: ForwardingModel, guest: str, address: IPAddress, asked: HttpRequest) -> HttpAnswer | None:
-    """What the proxies of *guest* do with a request to *address*; ``None`` where none listens there."""
-    for _, proxy in sorted(model.all(HttpProxy).items()):
-        sites = at(proxy.sites, address, asked.port) if proxy.guest == guest else []
-        if sites:
-            return _of(model, proxy, sites, asked)
-    return None
+    """What the proxy of *guest* does with a request to *address*; ``None`` where there is none."""
+    proxy = next((p for _, p in sorted(model.all(HttpProxy).items()) if p.guest == guest), None)
+    if proxy is None:
+        return None
+    sites = at(proxy.sites, address, asked.port)
+    if sites:
+        return _of(model, proxy, sites, asked)
+    nothing = HttpStep("listener", "", f"none is on port {asked.port} of {address}", proxy.origin)
+    return HttpAnswer(proxy.label, (nothing,), closed=True)
 
 
 def _of(model: ForwardingModel, proxy: HttpProxy, sites: list[Site], asked: HttpRequest) -> HttpAnswer:

@@ -50,7 +50,7 @@ def _http(index: Index, found: dict[str, Any], wanted: HttpRequest) -> dict[str,
     shown: dict[str, Any] = msgspec.to_builtins(said, enc_hook=str)
     servers = list(_servers(index, port, said.servers))
     reached = any(s["passes"] for s in servers if s["available"])
-    return shown | {"servers": servers, "answered": not said.answered or reached}
+    return shown | {"servers": servers, "answered": reached if said.forwarded else not said.closed}
 
 
 def _servers(index: Index, port: Port, known: tuple[Candidate, ...]) -> Iterator[dict[str, Any]]:
