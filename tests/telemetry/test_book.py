@@ -205,3 +205,63 @@ def test_when_somebody_looks_changes_no_total(events: list[tuple[float, int, boo
     assert states.count(State.BEGUN) == states.count(State.ENDED) == allowed
     assert states.count(State.DENIED) == len(events) - allowed
     assert all(r.counts[0] >= 0 for r in told.records)
+
+
+@pytest.mark.parametrize(
+    ("early_s", "ends"),
+    [
+        pytest.param(0.0, True, id="at the moment it began"),
+        pytest.param(0.01, True, id="as early as moments of one sight may be wrong"),
+        pytest.param(0.5, False, id="before: that was the connection before it, of the same ports"),
+    ],
+)
+def test_a_close_counts_for_the_connection_that_was_closed(early_s: float, ends: bool) -> None:
+    told = Told(idle_s=100)
+    records = told.book.fold(Sight(11, [opening(10)], {}, {K: (BOTH, 10 - early_s)}))
+    assert [str(r.state) for r in records] == (["B", "E"] if ends else ["B"])
+    assert len(told.book) == (0 if ends else 1)
+
+
+@pytest.mark.parametrize(("moment", "over"), [(99.9, False), (100.0, True)], ids=["just before", "to the moment"])
+def test_the_idle_time_is_up_when_it_is(moment: float, over: bool) -> None:
+    told = Told(idle_s=100)
+    told.at(0, new=[opening(0)])
+    assert bool(told.at(moment)) is over
+
+
+def test_another_attempt_ends_the_one_before_it() -> None:
+    told = Told()
+    told.at(0, new=[opening(0)])
+    told.at(1, ONE)
+    assert told.at(2, new=[opening(2, attempt=2)]) == [f"E {ONE}", f"B {NOTHING}"]
+
+
+def test_the_same_attempt_is_asked_again_after_an_edit_and_told_once() -> None:
+    told = Told()
+    told.at(0, new=[opening(0)])
+    assert told.at(1, new=[opening(1, rule=NO)]) == []
+    assert told.at(500) == [f"E {NOTHING}"]
+    assert told.records[-1].rule == RULE, "it is told by the rule that let it begin"
+
+
+def test_a_refusal_by_another_rule_is_another_refusal() -> None:
+    told = Told()
+    assert told.at(0, new=[opening(0, denied=True)]) == [f"D {NOTHING}"]
+    assert told.at(1, new=[opening(1, denied=True), opening(1, rule=NO, denied=True)]) == [f"D {NOTHING}"]
+    assert len(told.book) == 0, "what is refused is no flow"
+
+
+@pytest.mark.parametrize(
+    ("pause", "again"), [(DENIED_S - 1, False), (DENIED_S, True)], ids=["a retry", "a new attempt"]
+)
+def test_what_is_tried_again_is_the_same_attempt_for_a_while(pause: float, again: bool) -> None:
+    told = Told()
+    told.at(0, new=[opening(0, denied=True)])
+    told.at(pause)
+    assert bool(told.at(pause, new=[opening(pause, denied=True)])) is again
+
+
+def test_openings_of_one_sight_are_told_in_the_order_they_happened() -> None:
+    told = Told()
+    told.at(5, new=[opening(3, attempt=2), opening(1)])
+    assert [(r.at, str(r.state)) for r in told.records] == [(1, "B"), (3, "E"), (3, "B")]

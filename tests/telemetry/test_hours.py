@@ -62,3 +62,56 @@ def test_a_write_that_failed_is_written_again_the_same() -> None:
 
 def test_what_is_no_log_is_written_over() -> None:
     assert Hour(b"rubbish").blocks([b"1"])[0] == ("00000000", b'{"records":[')
+
+
+def test_what_stands_in_a_blob_is_not_sent_again() -> None:
+    """Each write carries its own records and the end of the list, however long the hour is."""
+    hour = Hour()
+    for number in range(3):
+        blocks = hour.blocks([b"%d" % number])
+        sent = [data for _, data in blocks if data is not None]
+        assert sent == [b'{"records":[', b"0", b"]}"] if not number else [b",%d" % number, b"]}"]
+        assert [block for block, _ in blocks][:1] == ["00000000"]
+        assert len({block for block, _ in blocks}) == len(blocks) == number + 3
+        hour.commit(blocks, 1)
+    assert hour.written == 3
+
+
+def test_records_that_another_writer_left_are_kept_in_the_head() -> None:
+    hour = Hour(b'{"records":[1,2]}')
+    assert hour.blocks([b"3"]) == [("00000000", b'{"records":[1,2'), ("00000001", b",3"), ("99999999", b"]}")]
+    assert hour.written == 0, "they are not ours to count"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(b'{"records":[1', id="a list without an end"),
+        pytest.param(b"1]}", id="an end without a beginning"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(None, id="no blob"),
+    ],
+)
+def test_what_no_writer_left_whole_begins_anew(found: bytes | None) -> None:
+    assert [data for _, data in Hour(found).blocks([b"1"])] == [b'{"records":[', b"1", b"]}"]
+
+
+@pytest.mark.parametrize(
+    ("blob", "ours"),
+    [
+        pytest.param(name("p/", AT, "M"), True, id="what a writer named"),
+        pytest.param(name("p/", AT, "M") + ".bak", False, id="what has another end"),
+        pytest.param("p/y=2018/m=11/d=13/h=12/m=30/macAddress=M/PT1H.json", False, id="half an hour"),
+        pytest.param("p/y=18/m=11/d=13/h=12/m=00/macAddress=M/PT1H.json", False, id="a year of two digits"),
+        pytest.param("p/y=2018/m=11/d=13/h=12/m=00/PT1H.json", False, id="no interface"),
+    ],
+)
+def test_only_hours_of_logs_are_deleted_for_their_age(blob: str, ours: bool) -> None:
+    assert outdated([blob], 1, AT + 400 * 86400) == ([blob] if ours else [])
+
+
+@pytest.mark.parametrize(("seconds", "goes"), [(0, False), (1, True)], ids=["to the second", "a second later"])
+def test_an_hour_is_kept_for_as_many_days_as_were_asked_for(seconds: int, goes: bool) -> None:
+    began = AT - AT % 3600
+    blob = name(PREFIX, began, "M")
+    assert outdated([blob], 3, began + 3 * 86400 + seconds) == ([blob] if goes else [])
