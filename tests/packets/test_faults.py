@@ -191,8 +191,11 @@ def can_delay(runtime: None) -> bool:
 
 @pytest.fixture
 def late(net: Net, can_delay: bool) -> Fault:
-    """What the second machine gets is an hour late, in a network of two. Where the kernel cannot do that it is refused in so
-    many words, and what follows is not tested; ``tests/kernel/run`` has a kernel that does it."""
+    """What the second machine gets is an hour late, in a network of two.
+
+    Where the kernel cannot do that it is refused in so many words, and what follows is not tested; ``tests/kernel/run``
+    has a kernel that does it.
+    """
     made = fault(1, direction=Direction.INGRESS, delay_ms=HOUR_MS)
     net.become([*machines(2)])
     if can_delay:
