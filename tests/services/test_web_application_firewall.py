@@ -520,6 +520,7 @@ def test_everything_that_is_wrong_is_said_at_once(lab: Lab) -> None:
         pytest.param(r"a++", False, id="possessive"),
         pytest.param(r"(?R)", False, id="recursion"),
         pytest.param(r"a{2,1}", False, id="bounds the wrong way round"),
+        pytest.param("(?a)b", False, id="a flag of other engines"),
         pytest.param("[a", False, id="an open bracket"),
     ],
 )

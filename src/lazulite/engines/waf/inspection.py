@@ -22,7 +22,10 @@ _DISRUPTIVE = (seclang.EXCEEDED, seclang.UNREADABLE)
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What came. ``body`` is what of it is held, ``length`` what was announced; ``partial``: there is more."""
+    """What came, texts with a letter a byte.
+
+    ``body`` is what of it is held, ``length`` what was announced; ``partial``: there is more.
+    """
 
     client: str
     method: str
@@ -85,7 +88,11 @@ class Compiler:
             return
         made = libmodsecurity.RulesSet()
         if made.load(text) < 0:
-            raise ValueError(str(made.get_parser_error()))
+            fault = str(made.get_parser_error())
+            # What the parser was in the middle of, the next text would go on with.
+            for _ in range(2):
+                libmodsecurity.RulesSet().load("SecRuleEngine Off\n")
+            raise ValueError(fault)
         self._held[text] = made
 
     def keep(self, texts: set[str]) -> None:
@@ -96,11 +103,12 @@ class Compiler:
         """The messages of the rules that match, in the order of the text."""
         if not text:
             return []
+        asked: Any
         with self._engine.transaction(self._held[text]) as asked:
             asked.process_connection(request.client, 1, "127.0.0.1", 80)
-            asked.process_uri(request.target, request.method, request.version)
+            asked.process_uri(_bytes(request.target), request.method, request.version)
             for name, value in (*request.headers, *more):
-                asked.add_request_header(name, value)
+                asked.add_request_header(_bytes(name.lower()), _bytes(value))
             asked.process_request_headers()
             stopped = asked.intervention()
             if not (stopped and stopped.disruptive):
@@ -108,6 +116,19 @@ class Compiler:
                     asked.append_request_body(body)
                 asked.process_request_body()
             return list(asked.get_rule_messages())
+
+
+def _bytes(text: str) -> bytes:
+    """What came in on the wire: a letter a byte."""
+    return text.encode("latin-1", "replace")
+
+
+def _told(message: Any, what: str) -> str:
+    """A text of a message, which the library gives only where it is UTF-8; else where in the request it stands."""
+    try:
+        return str(getattr(message, what))
+    except UnicodeDecodeError:
+        return str(message.reference) if what == "data" else ""
 
 
 class Inspector:
@@ -204,11 +225,11 @@ class Inspector:
         return Event(
             str(message.rule_id),
             self._word if decides else "Matched",
-            message.message,
+            _told(message, "message"),
             kind,
             version,
             group,
-            message.data,
+            _told(message, "data"),
             f"{own}.conf" if own else "",
             str(message.line),
         )

@@ -187,25 +187,36 @@ _COLLECTIONS = {
     ("cookies", False): ("REQUEST_COOKIES",),
     ("cookies", True): ("REQUEST_COOKIES_NAMES",),
 }
-_SELECTOR = {
-    "equal": "\\A{}(?:{})\\z",
-    "contains": "(?:{1})",
-    "begins": "\\A{}(?:{})",
-    "ends": "(?:{1})\\z",
-    "any": ".*",
-}
+_SPOKEN_OF = ("User-Agent", "Referer", "Content-Type", "Accept", "Accept-Charset", "Range", "Request-Range")
+"""Headers that managed rules name one by one, whose content they look for attacks in."""
+_PATTERNS = {"equal": "\\A{}(?:{})\\z", "contains": "(?:{1})", "begins": "\\A{}(?:{})", "ends": "(?:{1})\\z"}
+_PLAIN = re.compile(r"(?!/.*/\Z)[!-~]+")
 
 
 def _excluded(exclusion: WafExclusion) -> Iterator[str]:
-    """Members of a JSON body are arguments whose names begin with ``json.``."""
-    before = "(?:json\\.)?" if exclusion.part == "args" else ""
-    case = "i" if exclusion.part == "headers" else "-i"
-    found = f"(?{case}:{literal(exclusion.selector)})"
-    pattern = _SELECTOR[exclusion.operator].format(before, found)
     where = [f"SecRuleUpdateTargetById {n}" for n in exclusion.rules] or ['SecRuleUpdateTargetByTag "OWASP_CRS"']
     for line in where:
-        for name in _COLLECTIONS[exclusion.part, exclusion.keys]:
-            # A whole collection does not stand for one member that a rule names; a pattern does.
-            yield f'{line} "!{name}:/{pattern}/"'
-            if exclusion.operator == "any":
-                yield f'{line} "!{name}"'
+        for target in _targets(exclusion):
+            yield f'{line} "!{target}"'
+
+
+def _targets(exclusion: WafExclusion) -> Iterator[str]:
+    """Members of a JSON body are arguments whose names begin with ``json.``.
+
+    Headers are given to the library in lower case. A pattern counts for members of its names in every collection:
+    libmodsecurity compares nothing else. So only what cannot be said otherwise is one.
+    """
+    names, said = _COLLECTIONS[exclusion.part, exclusion.keys], exclusion.selector
+    said = said.lower() if exclusion.part == "headers" else said
+    plain = _PLAIN.fullmatch(said) and not set(said) & set('|,"%')
+    before = "(?:json\\.)?" if exclusion.part == "args" else ""
+    for name in names:
+        if exclusion.operator == "any":
+            yield name
+            yield from (f"{name}:{each}" for each in (_SPOKEN_OF if name == "REQUEST_HEADERS" else ()))
+        elif exclusion.operator == "equal" and plain:
+            yield f"{name}:{said}"
+            yield from (f"{name}:json.{said}" for _ in range(exclusion.part == "args"))
+        else:
+            case = "i" if exclusion.part == "headers" else "-i"
+            yield f"{name}:/{_PATTERNS[exclusion.operator].format(before, f'(?{case}:{literal(said)})')}/"

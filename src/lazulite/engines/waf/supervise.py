@@ -66,11 +66,12 @@ class Firewall:
                 if line := await reader.readline():
                     self._watch(reader)
                     return msgspec.json.decode(line, type=Loaded).faults
-            self._link = None
+            self._unlink()
 
     async def _linked(self, deadline: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._watching is not None:
             self._watching.cancel()
+            await asyncio.wait([self._watching])  # It reads from the link; nobody else can meanwhile.
             self._watching = None
         started = False
         while self._link is None:
@@ -102,15 +103,20 @@ class Firewall:
             await reader.read(1)
         _LOG.warning("the firewall has gone; starting another")
         async with self._lock:
-            self._link, self._watching = None, None
+            self._watching = None
+            self._unlink()
             try:
                 await self._told()
             except FirewallError as error:
                 _LOG.warning("%s", error)
 
+    def _unlink(self) -> None:
+        if self._link is not None:
+            self._link[1].close()
+        self._link = None
+
     def close(self) -> None:
         """Let go of it; it goes on."""
         if self._watching is not None:
             self._watching.cancel()
-        if self._link is not None:
-            self._link[1].close()
+        self._unlink()

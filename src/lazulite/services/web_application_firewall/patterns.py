@@ -6,6 +6,8 @@ import re
 
 _BEYOND = re.compile(r"\(\?(?:=|!|<=|<!|>|\(|P=|P>|R|&|[0-9])|\\[1-9]|\\[gk][{<'0-9]|[*+?}]\+")
 
+_OTHER = re.compile(r"\(\?[a-zA-Z-]*[aLu]|\\N|\\[pPX]")
+
 
 def fault(pattern: str) -> str:
     """What is wrong with an expression, or nothing.
@@ -16,6 +18,8 @@ def fault(pattern: str) -> str:
     plain = re.sub(r"\\\\", "", pattern)
     if _BEYOND.search(re.sub(r"\[\^?\]?[^\]]*\]", "[x]", plain)):
         return "back references, lookaround, recursion, atomic and possessive groups are not supported"
+    if _OTHER.search(plain):
+        return "it has a flag or an escape that is not supported"
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
