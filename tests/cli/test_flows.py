@@ -115,5 +115,5 @@ def test_a_sum_is_a_line() -> None:
     known.add([BEGUN, BEGUN, DENIED._replace(rule="UserRule_no")])
     assert [summed(row) for row in known.rows()] == [
         "185.170.185.105 > 10.2.0.4:23 tcp in  allowed: r  2 flows, 0 bytes in, 0 bytes out",
-        "185.170.185.105 > 10.2.0.4:23 tcp in  denied: UserRule_no  1 flows, 0 bytes in, 0 bytes out",
+        "185.170.185.105 > 10.2.0.4:23 tcp in  denied: UserRule_no  1 flow, 0 bytes in, 0 bytes out",
     ]

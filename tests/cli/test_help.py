@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from lazulite.cli.check.assertions import parse
+from lazulite.cli.check.command import refused
+from lazulite.cli.check.document import DocumentError, Problem
 from lazulite.cli.examples import EXAMPLES, shown
 from lazulite.cli.group import cli
+from lazulite.cli.status import _report
 
 _FILES = ("main.json", "main.parameters.json", "demo.json", "lab.json", "network.yml")
 
@@ -77,6 +82,33 @@ def test_the_exit_codes_are_told_where_people_look() -> None:
     text = " ".join(helped().split())
     for code in ("0 done", "1 refused", "2 wrong usage", "3 not found", "4 the model", "130 interrupted"):
         assert code in text
+
+
+def test_the_form_that_check_shows_is_one_that_it_reads() -> None:
+    _, found, form = helped("check").partition("the least is:\n\n")
+    assert found
+    least = parse(textwrap.dedent(form.partition("\nOptions:")[0]))
+    assert [a.kind for a in least.checks] == ["allow", "deny"]
+
+
+@pytest.mark.parametrize(
+    ("problems", "places"), [pytest.param(1, "1 place;", id="one"), pytest.param(2, "2 places;", id="two")]
+)
+def test_who_writes_it_wrongly_is_told_where_and_what_to_read(problems: int, places: str) -> None:
+    found = refused(Path("n.yml"), DocumentError([Problem(n, "wrong") for n in range(1, problems + 1)]))
+    assert places in found.message
+    assert found.details == tuple(f"n.yml:{n}: wrong" for n in range(1, problems + 1))
+    assert (found.code, "docs/check.md" in found.hint) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [pytest.param(1, "1 client", id="one"), pytest.param(2, "2 clients", id="two")]
+)
+def test_one_of_a_kind_is_counted_in_the_singular(number: int, said: str) -> None:
+    counted = {"counts": {"networks": 0, "clients": number}, "parts": [], "refusals": []}
+    status = counted | {"lab": "x", "driver": "linux", "revision": {"stored": 3, "applied": 3}}
+    first = _report(status).renderables[0]
+    assert first == f"lab x (linux), revision 3: 0 networks, {said}"
 
 
 def test_who_has_no_example_has_no_heading_either() -> None:

@@ -111,6 +111,30 @@ def test_an_error_of_arm_keeps_code_target_and_details() -> None:
     found = failure(error)
     assert found.message == "(A) first [properties.x]"
     assert found.details == ("(B) second",)
+    assert found.hint == ""
+
+
+def test_a_detail_that_says_the_same_again_is_left_out() -> None:
+    same, other = {"code": "A", "message": "first"}, {"code": "A", "message": "second"}
+    assert failure(same | {"details": [same]}).details == ()
+    assert failure(same | {"details": [same, other]}).details == ("(A) second",)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "hint"),
+    [
+        pytest.param(
+            "InvalidTemplate",
+            "Deployment template validation failed: 'The value for the template parameter 'size' is not provided.'",
+            "Give it: -p NAME=VALUE, or -p FILE.",
+            id="a parameter without a value",
+        ),
+        pytest.param("InvalidTemplate", "The template is not valid.", "", id="another fault of the template"),
+        pytest.param("Other", "A template parameter is not provided", "", id="another error with these words"),
+    ],
+)
+def test_who_lacks_a_parameter_is_told_how_to_give_it(code: str, message: str, hint: str) -> None:
+    assert failure({"code": code, "message": message}).hint == hint
 
 
 @pytest.mark.parametrize(

@@ -158,9 +158,11 @@ def _refuse(reply: Reply) -> None:
 
 
 def failure(error: dict[str, Any], code: int = 1) -> Failure:
-    """ARM's error envelope as a :class:`Failure`: ``(Code) message``, each detail on a line of its own."""
-    details = tuple(_sentence(d) for d in error.get("details") or ())
-    return Failure(_sentence(error), code=code, details=details)
+    """ARM's error envelope as a :class:`Failure`: ``(Code) message``, each detail that says more on its own line."""
+    said = _sentence(error)
+    details = tuple(text for text in map(_sentence, error.get("details") or ()) if text != said)
+    lacks = error.get("code") == "InvalidTemplate" and "template parameter" in said and "is not provided" in said
+    return Failure(said, "Give it: -p NAME=VALUE, or -p FILE." if lacks else "", code=code, details=details)
 
 
 def _sentence(error: dict[str, Any]) -> str:

@@ -100,6 +100,6 @@ def summed(row: dict[str, Any]) -> str:
     way = "in" if row["FlowDirection_s"] == "I" else "out"
     return (
         f"{row['SrcIP_s']} > {row['DestIP_s']}:{row['DestPort_d']} {protocol} {way}  {verdict}:"
-        f" {row['NSGRule_s'] or 'no rule'}  {flows} flows, {row['InboundBytes_d']} bytes in,"
+        f" {row['NSGRule_s'] or 'no rule'}  {flows} flow{'' if flows == 1 else 's'}, {row['InboundBytes_d']} bytes in,"
         f" {row['OutboundBytes_d']} bytes out"
     )

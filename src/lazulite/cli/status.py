@@ -33,7 +33,7 @@ def _report(status: dict[str, Any]) -> Any:
         parts.add_row(part["name"], f"[{colour}]{part['state']}[/]", part["detail"])
     revision = status["revision"]
     behind = "" if revision["stored"] == revision["applied"] else f" (applied: {revision['applied']})"
-    counts = ", ".join(f"{number} {what}" for what, number in status["counts"].items())
+    counts = ", ".join(f"{number} {what if number != 1 else what[:-1]}" for what, number in status["counts"].items())
     lines: list[Any] = [
         f"lab {status['lab']} ({status['driver']}), revision {revision['stored']}{behind}: {counts}",
         parts,

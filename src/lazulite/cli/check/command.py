@@ -22,6 +22,8 @@ from lazulite.cli.errors import Failure
 from lazulite.cli.lab import option
 from lazulite.cli.session import Session, lab_command
 
+_HINT = "lazulite check --help shows the form; docs/check.md, all of it"
+
 
 @lab_command("check")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -31,7 +33,12 @@ def check_command(session: Session, file: Path, junit: Path | None, model_only: 
     """Prove the assertions of FILE (YAML) by the model and by packets.
 
     Exit code 0 when all hold, 1 when one fails, 4 when model and packets disagree, 2 when FILE is wrong: then nothing
-    was sent.
+    was sent. docs/check.md tells all that FILE may hold; the least is:
+
+    \b
+      checks:
+      - allow: {from: web, to: db, ports: 5432}
+      - deny: {from: internet, to: db, ports: [22, 5432]}
     """
     said = load(file)
     began = time.monotonic()
@@ -71,7 +78,8 @@ def proven(
 
 def refused(file: Path, error: DocumentError) -> Failure:
     details = tuple(f"{file}:{p.line}: {p.message}" for p in error.problems)
-    return Failure(f"{file} is wrong in {len(details)} places; nothing was sent.", code=2, details=details)
+    places = "1 place" if len(details) == 1 else f"{len(details)} places"
+    return Failure(f"{file} is wrong in {places}; nothing was sent.", _HINT, code=2, details=details)
 
 
 def guests(client: Client, said: Document) -> Sequence[Guest]:
