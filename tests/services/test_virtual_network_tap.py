@@ -316,3 +316,33 @@ def test_a_destination_of_another_subscription_is_as_good(lab: Lab) -> None:
     lab.put(kind, "c", {"virtualNetworkTap": {"id": made.id.text}}, location=None)
     assert isinstance(made.id, ResourceId)
     assert [s.tap for s in sources(lab)] == [made.id.key]
+
+
+@pytest.mark.parametrize("port", [1, 65535], ids=["the first port", "the last port"])
+def test_every_port_but_none_may_be_the_destinations(lab: Lab, port: int) -> None:
+    tap(lab, **{NIC: configuration("collector"), "destinationPort": port})
+    assert taps(lab)[0].port == port
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        pytest.param({}, "It has none.", id="neither"),
+        pytest.param({NIC: configuration("collector"), FRONTEND: frontend()}, "It has 2.", id="both"),
+    ],
+)
+def test_a_tap_says_how_many_destinations_it_was_given(lab: Lab, named: dict[str, Any], said: str) -> None:
+    with pytest.raises(Refused, match="VirtualNetworkTapMustHaveOneDestination") as refused:
+        lab.put(TAPS, "t", named)
+    [wrong] = refused.value.violations
+    assert wrong.message.endswith(said)
+
+
+def test_a_destination_of_another_region_is_the_only_thing_said_of_it(lab: Lab) -> None:
+    """Whether its sources reach it is no question then."""
+    tap(lab)
+    copy(lab, "web")
+    with pytest.raises(Refused) as refused:
+        tap(lab, location="eastus")
+    assert "VirtualNetworkTapDestinationNotReachable" not in refused.value.codes
+    assert "InvalidResourceReference" in refused.value.codes

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lazulite.telemetry.analytics import MOST_ROWS, Analytics, flow_type
 from lazulite.telemetry.book import State
+from lazulite.telemetry.lines import Line, when
 from tests.telemetry.test_lines import BEGUN, DENIED, GROUP, line
 
 INTERVAL_S = 600
@@ -93,3 +94,92 @@ def test_rows_add_up_to_the_lines(drawn: list[tuple[State, int, int]]) -> None:
 def test_rows_are_bounded() -> None:
     rows = summed(*(BEGUN._replace(local_port=n % 60000, at=BEGUN.at + INTERVAL_S * n) for n in range(MOST_ROWS + 10)))
     assert len(rows) == MOST_ROWS
+
+
+def outward(state: State, counts: tuple[int, int, int, int] = (0, 0, 0, 0), rule: str = "r") -> Line:
+    return line(state, counts, inward=False, rule=rule)
+
+
+def test_a_flow_that_the_interface_began_is_outbound_with_its_own_address_first() -> None:
+    (row,) = summed(outward(State.BEGUN), outward(State.ENDED, (1, 10, 3, 30)))
+    assert (row["SrcIP_s"], row["DestIP_s"], row["DestPort_d"]) == ("10.2.0.4", "185.170.185.105", 35370)
+    assert (row["FlowDirection_s"], row["NSGRules_s"]) == ("O", "0|r|O|A|1")
+    assert (row["OutboundPackets_d"], row["OutboundBytes_d"]) == (1, 10)
+    assert (row["InboundPackets_d"], row["InboundBytes_d"]) == (3, 30)
+
+
+COUNTED = ("AllowedInFlows_d", "DeniedInFlows_d", "AllowedOutFlows_d", "DeniedOutFlows_d")
+FLOWS = [
+    pytest.param([BEGUN, BEGUN], (2, 0, 0, 0), "A", id="let in"),
+    pytest.param([DENIED], (0, 1, 0, 0), "D", id="kept out"),
+    pytest.param([outward(State.BEGUN)], (0, 0, 1, 0), "A", id="let out"),
+    pytest.param([outward(State.DENIED), outward(State.DENIED)], (0, 0, 0, 2), "D", id="kept in"),
+    pytest.param([BEGUN, DENIED], (1, 1, 0, 0), "A", id="both: what was let in once is allowed"),
+    pytest.param([line(State.CONTINUES)], (0, 0, 0, 0), "A", id="one that began before the interval"),
+    pytest.param([line(State.ENDED)], (0, 0, 0, 0), "A", id="one that only ends in it"),
+]
+
+
+@pytest.mark.parametrize(("told", "counts", "verdict"), FLOWS)
+def test_flows_are_counted_by_way_and_verdict(told: list[Line], counts: tuple[int, ...], verdict: str) -> None:
+    (row,) = summed(*told)
+    assert tuple(row[name] for name in COUNTED) == counts
+    assert row["FlowStatus_s"] == verdict
+    assert str(row["NSGRules_s"]).split("|")[3:] == [verdict, str(sum(counts))]
+
+
+def test_what_passed_is_summed_over_all_lines_of_a_row() -> None:
+    (row,) = summed(*(line(state, (1, 10, 3, 30)) for state in (State.CONTINUES, State.CONTINUES, State.ENDED)))
+    assert (row["OutboundPackets_d"], row["OutboundBytes_d"]) == (3, 30)
+    assert (row["InboundPackets_d"], row["InboundBytes_d"]) == (9, 90)
+
+
+def test_a_row_says_when_its_first_and_last_line_were_whatever_their_order() -> None:
+    (row,) = summed(BEGUN._replace(at=1200.0 + 50), BEGUN._replace(at=1200.0 + 10), BEGUN._replace(at=1200.0 + 30))
+    times = [row[f"Flow{what}Time_t"] for what in ("IntervalStart", "Start", "End", "IntervalEnd")]
+    minutes = ["00:20:00", "00:20:10", "00:20:50", "00:30:00"]
+    assert times == [f"1970-01-01T{minute}.0000000Z" for minute in minutes]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        pytest.param("DefaultRule_DenyAllInBound", "Default", id="Azure's own"),
+        pytest.param("UserRule_DefaultRule_x", "User Defined", id="one that only calls itself so"),
+        pytest.param("", "User Defined", id="none"),
+    ],
+)
+def test_rules_are_azures_or_the_users(rule: str, expected: str) -> None:
+    assert summed(BEGUN._replace(rule=rule))[0]["NSGRuleType_s"] == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        pytest.param(GROUP, "s/g/fabrikam", id="subscription, resource group and name"),
+        pytest.param(GROUP.replace("fabrikam", "Fabrikam"), "s/g/fabrikam", id="in lower case"),
+        pytest.param("", "", id="no group, nothing"),
+        pytest.param(
+            "/subscriptions/s/resourceGroups/G", "/subscriptions/s/resourceGroups/G", id="no group's id, as it is"
+        ),
+    ],
+)
+def test_a_group_is_named_in_short(group: str, expected: str) -> None:
+    assert summed(BEGUN._replace(group=group))[0]["NSGList_s"] == expected
+
+
+@pytest.mark.parametrize(
+    ("protocol", "expected"), [(6, "T"), (17, "U"), (1, "1"), (50, "50")], ids=["TCP", "UDP", "ICMP", "ESP"]
+)
+def test_protocols_that_have_a_letter_are_told_by_it(protocol: int, expected: str) -> None:
+    assert summed(BEGUN._replace(protocol=protocol))[0]["L4Protocol_s"] == expected
+
+
+def test_rows_that_are_let_go_are_the_oldest() -> None:
+    known = Analytics(INTERVAL_S)
+    known.add(BEGUN._replace(at=INTERVAL_S * n) for n in range(MOST_ROWS + 3))
+    first, last = known.rows()[0], known.rows()[-1]
+    assert (first["FlowIntervalStartTime_t"], last["FlowIntervalStartTime_t"]) == (
+        when(INTERVAL_S * 3),
+        when(INTERVAL_S * (MOST_ROWS + 2)),
+    )

@@ -36,18 +36,17 @@ class What(NamedTuple):
 class Sum:
     """What there was of it."""
 
-    __slots__ = ("allowed", "back", "denied", "ended", "first", "last", "there")
+    __slots__ = ("allowed", "back", "denied", "first", "last", "there")
 
     def __init__(self, at: float) -> None:
         self.first = self.last = at
-        self.allowed = self.denied = self.ended = 0
+        self.allowed = self.denied = 0
         self.there, self.back = (0, 0), (0, 0)
 
     def add(self, line: Line) -> None:
         self.first, self.last = min(self.first, line.at), max(self.last, line.at)
         self.allowed += line.state is State.BEGUN
         self.denied += line.state is State.DENIED
-        self.ended += line.state is State.ENDED
         there, there_bytes, back, back_bytes = there_and_back(line)
         self.there = self.there[0] + there, self.there[1] + there_bytes
         self.back = self.back[0] + back, self.back[1] + back_bytes
