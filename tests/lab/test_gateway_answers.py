@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,7 +53,9 @@ while True:
 
 
 def start(here: Lab, machine: str, script: str, port: int) -> None:  # noqa: F811
-    """Have a program in a machine that outlives the call, and wait until it listens."""
+    """Have a program in a machine that outlives the call, and wait until it listens; once."""
+    if f":{port} " in here.exec(machine, ["ss", "-ltn"]).stdout:
+        return
     path = f"/tmp/on-{port}.py"
     begun = f"cat > {path}; setsid -f python3 {path} < /dev/null > /tmp/log-{port} 2>&1"
     assert here.exec(machine, ["sh", "-c", begun], stdin=script).returncode == 0
@@ -156,3 +160,46 @@ def test_the_number_of_a_request_is_the_gateway_s_and_not_the_client_s(served: L
         }
         assert re.fullmatch("[0-9a-f]{32}", headers["x-appgw-trace-id"])
         assert not [h for h in headers if h.startswith("x-envoy") or h == "x-request-id"]
+
+
+def logged(here: Lab, uri: str) -> list[dict[str, Any]]:  # noqa: F811
+    """The lines of the access log about a URI."""
+    path = Path(here.directory, "http", "ApplicationGatewayAccessLog.json")
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [r for r in rows if r["properties"]["originalRequestUriWithArgs"] == uri]
+
+
+def test_a_request_is_in_the_access_log_under_the_number_that_its_server_got(served: Lab) -> None:  # noqa: F811
+    asked = ["-A", "me", "-H", "Host: shop.test"]
+    answer = told(served, "visitor", *asked, f"http://{front(served)}/logged?a=b")
+    until(lambda: bool(logged(served, "/logged?a=b")))
+    (line,) = logged(served, "/logged?a=b")
+    headers = {k.lower(): v for k, v in answer["headers"].items()}
+    client, _, port = headers["x-forwarded-for"].rpartition(":")
+    said = line["properties"]
+    assert said["transactionId"] == headers["x-appgw-trace-id"]
+    assert (said["clientIP"], said["clientPort"]) == (client, int(port))
+    assert (said["httpMethod"], said["httpStatus"], said["serverStatus"]) == ("GET", 200, "200")
+    assert (said["requestUri"], said["requestQuery"], said["originalHost"]) == ("/logged", "a=b", "shop.test")
+    assert said["serverRouted"] == f"{address(served, answer['server'])}:8080"
+    assert (line["listenerName"], line["ruleName"]) == ("l", "r")
+    assert (line["backendPoolName"], line["backendSettingName"]) == ("b", "s")
+    assert (said["error_info"], said["userAgent"]) == ("ERRORINFO_NO_ERROR", "me")
+
+
+def test_a_client_that_does_not_wait_is_499_in_the_access_log(served: Lab) -> None:  # noqa: F811
+    start(served, "one", _SLOW, 8082)
+    pools = [_child("b", backendAddresses=[{"ipAddress": address(served, "one")}])]
+    probe = _child("x", protocol="Http", host="p.test", path="/", interval=1, timeout=20, unhealthyThreshold=20)
+    slow = settings(served, 8082, requestTimeout=20)
+    gateway(served, backendAddressPools=pools, backendHttpSettingsCollection=[slow], probes=[probe])
+    url = f"http://{front(served)}/impatient"
+
+    def impatient() -> bool:
+        served.exec("visitor", ["curl", "-s", "-m", "1", url])
+        return any(r["properties"]["httpStatus"] == 499 for r in logged(served, "/impatient"))
+
+    until(impatient)
+    lines = [r["properties"] for r in logged(served, "/impatient") if r["properties"]["httpStatus"] == 499]
+    assert lines[0]["error_info"] == "ERRORINFO_CLIENT_CLOSED_REQUEST"
+    gateway(served)

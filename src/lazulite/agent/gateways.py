@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lazulite.agent.access import AccessLog
 from lazulite.agent.pages import Pages
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux import names, namespaces, sockets
@@ -49,6 +50,7 @@ class Gateways:
         self._looking: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[list[Refusal]]] = set()
         self.pages = Pages(self._again)
+        self.access = AccessLog(directory / DIRECTORY, lambda: (self._proxies, self._backends))
         self.engine = Envoy(directory, lambda d: render.Place(d, _space, self._source))
         self.firewall = Firewall(directory / DIRECTORY)
 
@@ -114,6 +116,8 @@ class Gateways:
         """Have Envoy serve all that is known; what it refuses, by the proxy it is of."""
         self._look()
         self.pages.want(self._proxies.values())
+        if self._proxies:
+            self.access.start()
         policies: Mapping[str, WafPolicy] = self._held[WafPolicy]
         try:
             faults = await self.firewall.serve(self._state())
@@ -188,6 +192,7 @@ class Gateways:
             for timer in leaving.values():
                 timer.cancel()
         self.pages.close()
+        self.access.close()
         self.engine.close()
         self.firewall.close()
 

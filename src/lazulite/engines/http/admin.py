@@ -40,12 +40,12 @@ class _Answer:
         self.over = True
 
 
-async def ask(socket: str, path: str) -> bytes:
-    """The body of the answer to GET *path*. Raises ``OSError``: nobody is there, or not ready."""
+async def ask(socket: str, path: str, *, method: str = "GET") -> bytes:
+    """The body of the answer to *path*. Raises ``OSError``: nobody is there, or not ready."""
     reader, writer = await asyncio.open_unix_connection(socket)
     answer = _Answer()
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n".encode())
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n".encode())
         while not answer.over and (piece := await reader.read(_PIECE)):
             answer.parser.feed_data(piece)
     except httptools.HttpParserError as error:

@@ -7,6 +7,8 @@ from lazulite.engines.http.wording import Json, typed
 NAMESPACE, ID = "lazulite", "id"
 TRANSACTION = f"%DYNAMIC_METADATA({NAMESPACE}:{ID})%"
 """The request's number: 32 hexadecimal digits."""
+HOST, PATH = f"%DYNAMIC_METADATA({NAMESPACE}:host)%", f"%DYNAMIC_METADATA({NAMESPACE}:path)%"
+"""As the client asked for them."""
 _MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 _TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
 _DASHED = "^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$"
@@ -25,7 +27,12 @@ def identity() -> Json:
     without = {"pattern": {"regex": _DASHED}, "substitution": "\\1\\2\\3\\4\\5"}
     kept = {"metadata_namespace": NAMESPACE, "key": ID, "type": "STRING", "regex_value_rewrite": without}
     rule = {"header": "x-request-id", "on_header_present": kept, "remove": True}
-    return typed("identity", _TO_METADATA, request_rules=[rule])
+    asked = [_kept(":authority", "host"), _kept(":path", "path")]
+    return typed("identity", _TO_METADATA, request_rules=[rule, *asked])
+
+
+def _kept(header: str, key: str) -> Json:
+    return {"header": header, "on_header_present": {"metadata_namespace": NAMESPACE, "key": key, "type": "STRING"}}
 
 
 def forwarded() -> Json:

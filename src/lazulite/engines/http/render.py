@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lazulite.engines.http import answers, firewall, headers, hosts, rewriting, secrets, wording
+from lazulite.engines.http import access, answers, firewall, headers, hosts, rewriting, secrets, wording
 from lazulite.engines.http.files import file_of, resource, text
 from lazulite.engines.http.routes import virtual_hosts
 from lazulite.engines.http.wording import Json, typed
@@ -19,7 +19,7 @@ from lazulite.forwarding.model import Certificate, HttpBackend, HttpProxy, Serve
 from lazulite.values import IPAddress
 
 LISTENERS, CLUSTERS = "listeners.json", "clusters.json"
-ADMIN, ACCESS_LOG = "admin.sock", "access.log"
+ADMIN = "admin.sock"
 CONNECT_S = 5
 HEADERS_S = 60
 """How long a client may take for its request. Source: facts/application-gateway.md, "Gateway-made status codes"."""
@@ -200,35 +200,8 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
         stream_idle_timeout="0s",
         max_request_headers_kb=2 * URL_KIB,
         local_reply_config=answers.mappers(sites, lambda url: world.pages.get((proxy.guest, url))),
-        access_log=[_access_log(proxy, place)],
+        access_log=[access.log(proxy, place.directory)],
     )
-
-
-def _access_log(proxy: HttpProxy, place: Place) -> Json:
-    told = {
-        "proxy": proxy.name,
-        "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
-        "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-        "clientPort": "%DOWNSTREAM_REMOTE_PORT%",
-        "method": "%REQ(:METHOD)%",
-        "host": "%REQ(:AUTHORITY)%",
-        "uri": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
-        "version": "%PROTOCOL%",
-        "agent": "%REQ(USER-AGENT)%",
-        "status": "%RESPONSE_CODE%",
-        "flags": "%RESPONSE_FLAGS%",
-        "received": "%BYTES_RECEIVED%",
-        "sent": "%BYTES_SENT%",
-        "milliseconds": "%DURATION%",
-        "route": "%ROUTE_NAME%",
-        "server": "%UPSTREAM_HOST%",
-        "serverMilliseconds": "%RESPONSE_DURATION%",
-        "tls": "%DOWNSTREAM_TLS_VERSION%",
-        "cipher": "%DOWNSTREAM_TLS_CIPHER%",
-        "id": headers.TRANSACTION,
-    }
-    kind = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
-    return typed("log", kind, path=f"{place.directory}/{ACCESS_LOG}", log_format={"json_format": told})
 
 
 def _secret_at(place: Place, name: str) -> Json:

@@ -1,0 +1,136 @@
+"""Azure's line of a request, made of Envoy's."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from lazulite.engines.http import access
+from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Site
+
+RULES = (HttpRule("images/0", "/i/*", "b"), HttpRule("r", "", "b"))
+PROXIES = {"gw": HttpProxy("gw", "gw", "gw", (Site("l", ip_address("10.0.0.4"), 80, rules=RULES),), origin="/gw")}
+BACKENDS = {"b": HttpBackend("b", "pool/settings", "gw", 80)}
+SERVED = {
+    "proxy": "gw",
+    "time": "2026-11-22T14:00:00.123Z",
+    "clientIP": "203.0.113.7",
+    "clientPort": 4711,
+    "method": "GET",
+    "host": "b.test",
+    "originalHost": "a.test",
+    "path": "/new?x=y",
+    "originalPath": "/old?a=b",
+    "version": "HTTP/1.1",
+    "agent": "curl",
+    "status": 200,
+    "flags": "-",
+    "details": "via_upstream",
+    "received": 100,
+    "sent": 200,
+    "milliseconds": 1500,
+    "sending": 2,
+    "route": "l|r",
+    "server": "10.0.1.4:8080",
+    "serverMilliseconds": 1498,
+    "serverPort": "10.0.0.4:33333",
+    "tls": "TLSv1.3",
+    "cipher": "TLS_AES_128_GCM_SHA256",
+    "client": None,
+    "type": "text/html",
+    "id": "0" * 32,
+}
+
+
+def told(**more: Any) -> dict[str, Any]:
+    return access.line(SERVED | more, PROXIES, BACKENDS)
+
+
+def test_a_line_has_the_fields_of_azure_s() -> None:
+    """Source: facts/application-gateway.md, "Logs and metrics"."""
+    found = told()
+    properties = found.pop("properties")
+    assert found == {
+        "timeStamp": "2026-11-22T14:00:00.123Z",
+        "resourceId": "/gw",
+        "listenerName": "l",
+        "ruleName": "r",
+        "backendPoolName": "pool",
+        "backendSettingName": "settings",
+        "operationName": "ApplicationGatewayAccess",
+        "category": "ApplicationGatewayAccessLog",
+    }
+    assert properties == {
+        "instanceId": "appgw_0",
+        "clientIP": "203.0.113.7",
+        "clientPort": 4711,
+        "httpMethod": "GET",
+        "originalRequestUriWithArgs": "/old?a=b",
+        "requestUri": "/new",
+        "requestQuery": "x=y",
+        "userAgent": "curl",
+        "httpStatus": 200,
+        "httpVersion": "HTTP/1.1",
+        "receivedBytes": 100,
+        "sentBytes": 200,
+        "clientResponseTime": 0.002,
+        "timeTaken": 1.5,
+        "WAFEvaluationTime": "",
+        "WAFMode": "",
+        "transactionId": "0" * 32,
+        "sslEnabled": "on",
+        "sslCipher": "TLS_AES_128_GCM_SHA256",
+        "sslProtocol": "TLSv1.3",
+        "sslClientVerify": "NONE",
+        "serverRouted": "10.0.1.4:8080",
+        "serverStatus": "200",
+        "serverResponseLatency": 1.498,
+        "upstreamSourcePort": "33333",
+        "originalHost": "a.test",
+        "host": "b.test",
+        "error_info": "ERRORINFO_NO_ERROR",
+        "contentType": "text/html",
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param({"status": 500}, "NO_ERROR", id="a server's own error is none"),
+        pytest.param({"flags": "DC", "status": 0, "details": "x"}, "CLIENT_CLOSED_REQUEST", id="the client has gone"),
+        pytest.param({"flags": "UT", "status": 504, "details": "x"}, "UPSTREAM_TIMED_OUT", id="a slow server"),
+        pytest.param({"flags": "UH", "status": 502, "details": "x"}, "UPSTREAM_NO_LIVE", id="no server is up"),
+        pytest.param({"status": 502, "details": "direct_response"}, "UPSTREAM_NO_LIVE", id="no server at all"),
+        pytest.param({"flags": "URX,UC", "status": 502, "details": "x"}, "UPSTREAM_CLOSED_CONNECTION", id="it hung up"),
+        pytest.param({"status": 405, "details": "direct_response"}, "INVALID_METHOD_TRACE", id="TRACE"),
+        pytest.param({"status": 404, "details": "route_not_found"}, "INVALID_HOST", id="nobody's host"),
+        pytest.param({"status": 400, "details": "missing_host_header"}, "HTTP_NO_HOST_HEADER", id="no host"),
+        pytest.param(
+            {"status": 400, "details": "http1.content_length_and_chunked_not_allowed"},
+            "INVALID_CONTENT_LENGTH",
+            id="two lengths",
+        ),
+        pytest.param({"status": 400, "details": "path_normalization_failed"}, "REQUEST_URI_INVALID", id="no path"),
+        pytest.param({"status": 400, "details": "http1.codec_error"}, "INVALID_REQUEST", id="nonsense"),
+        pytest.param({"status": 400, "details": "direct_response", "route": "clear"}, "HTTP_TO_HTTPS_PORT", id="clear"),
+    ],
+)
+def test_what_was_wrong(raw: dict[str, Any], expected: str) -> None:
+    assert told(**raw)["properties"]["error_info"] == f"ERRORINFO_{expected}"
+
+
+def test_a_client_that_has_gone_is_499_and_no_server_s_status() -> None:
+    found = told(flags="DC", status=0, details="downstream_remote_disconnect")["properties"]
+    assert (found["httpStatus"], found["serverStatus"]) == (499, "")
+
+
+def test_a_path_rule_has_the_name_it_was_given() -> None:
+    assert told(route="l|images/0")["ruleName"] == "images"
+
+
+def test_what_is_not_known_any_more_is_empty() -> None:
+    found = told(proxy="gone", route="x|y", tls=None)
+    assert (found["resourceId"], found["listenerName"], found["ruleName"], found["backendPoolName"]) == ("",) * 4
+    assert found["properties"]["sslEnabled"] == "off"
