@@ -33,6 +33,7 @@ from lazulite.services.web_application_firewall.model import (
 )
 
 FORBIDDEN = 403
+"""Source: facts/web-application-firewall.md, W7."""
 _PARTS = {
     "RemoteAddr": "address",
     "RequestMethod": "method",
