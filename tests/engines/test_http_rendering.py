@@ -422,3 +422,11 @@ def test_who_speaks_no_tls_on_its_port_gets_an_answer() -> None:
     assert "transport_socket" not in clear
     (host,) = clear["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]
     assert [r["direct_response"] for r in host["routes"]] == [{"status": 400}]
+
+
+def test_http_2_is_spoken_only_where_it_is_enabled() -> None:
+    """Source: facts/application-gateway.md, "What it does"; also not by those who do not ask first."""
+    of = world(site("s"))
+    assert connections(of)["codec_type"] == "HTTP1"
+    enabled = {n: msgspec.structs.replace(p, http2=True) for n, p in of.proxies.items()}
+    assert connections(msgspec.structs.replace(of, proxies=enabled))["codec_type"] == "AUTO"

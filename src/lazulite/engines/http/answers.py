@@ -13,8 +13,8 @@ _NAME = "Microsoft-Azure-Application-Gateway/v2"
 SERVER = _NAME
 CLEAR = "clear"
 """Name of the route of those who speak no TLS where it is wanted."""
-_SHOWN = {503: 502, 431: 400, 426: 400}
-"""What Envoy says of a server that is not there, of headers that are too long and of a version that it does not speak,
+_SHOWN = {503: 502, 431: 400, 426: 400, 501: 400}
+"""What Envoy says of a server that is not there, of headers that are too long, of versions and encodings unknown to it,
 and what a gateway says. Source: facts/application-gateway.md, "Gateway-made status codes"."""
 OWN = (400, 403, 404, 405, 408, 413, 500, 502, 504)
 """Source: facts/application-gateway.md, "Gateway-made status codes"; 403 and 413 are the firewall's."""

@@ -180,6 +180,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
     router = typed("router", "envoy.extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
     return wording.connections(
         stat_prefix="site",
+        codec_type="AUTO" if proxy.http2 else "HTTP1",
         rds={"route_config_name": routes, "config_source": _watched(place, file_of("routes", routes))},
         http_filters=[
             headers.identity(),
