@@ -77,6 +77,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "Microsoft.Network/virtualNetworkTaps": {
         "destinationNetworkInterfaceIPConfiguration": {"id": f"{NETWORK}/networkInterfaces/aaa/ipConfigurations/a"}
     },
+    "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies": {"managedRules": {"managedRuleSets": []}},
     "Microsoft.Network/applicationGateways": {
         "gatewayIPConfigurations": [{"name": "a", "properties": {"subnet": {"id": f"{SUBNET['id'][:-1]}gateways"}}}],
         "frontendIPConfigurations": [

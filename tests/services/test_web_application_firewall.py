@@ -512,6 +512,7 @@ def test_everything_that_is_wrong_is_said_at_once(lab: Lab) -> None:
         pytest.param(r"^/a(b|c)*\d{3}$", True, id="what every engine knows"),
         pytest.param(r"(?i)evil", True, id="flags"),
         pytest.param(r"\\1", True, id="a backslash and a digit"),
+        pytest.param(r"[[a]", True, id="a bracket in brackets"),
         pytest.param(r"[(?=]", True, id="signs in brackets"),
         pytest.param(r"(a)\1", False, id="a back reference"),
         pytest.param(r"a(?=b)", False, id="looking ahead"),
@@ -541,6 +542,7 @@ def test_the_rules_that_are_declared_are_those_that_are_installed(group: str) ->
 def test_sets_are_found_whatever_the_case_of_their_names() -> None:
     assert rule_sets.found("owasp", "3.2") == rule_sets.SETS["OWASP", "3.2"]
     assert rule_sets.found("OWASP", "9") is None
+    assert rule_sets.numbers("NONE") == ()
     assert rule_sets.group(rule_sets.SETS["Microsoft_DefaultRuleSet", "2.1"], "sqli") is not None
 
 

@@ -63,8 +63,8 @@ RULE_EXCLUSIONS = (("OWASP", "3.2"), ("Microsoft_DefaultRuleSet", "2.1"))
 
 
 def numbers(group: str) -> tuple[int, ...]:
-    """The rules of a group of the core rule set."""
-    first, last = _NUMBERS[group]
+    """The rules of a group of the core rule set; none of one that there is not."""
+    first, last = _NUMBERS.get(group, (0, ""))
     return tuple(first * 1000 + int(each) for each in last.split())
 
 
