@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import sys
+import time
 from contextlib import ExitStack
 
 import msgspec
@@ -21,24 +22,29 @@ from lazulite.engines.capture.recording import Recording
 from lazulite.engines.capture.ring import BLOCK, Ring
 from lazulite.engines.capture.spec import Asked, Spec
 
-_PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 """How long packets wait for a comment."""
+SILENCE_S = 30.0
+"""How long nobody is asked who did not answer."""
 _FEWEST_BLOCKS = 4
 
 
-class _Talk:
+class Talk:
     """Lines in and lines out. Nobody who does not listen stops a capture."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: int = 0, said: int = 2) -> None:
+        self._from, self._to = heard, said
         self._heard = b""
         self._ended = False
+        self._asked = 0
+        self._silent_until = 0.0
 
     def line(self, patience_s: float | None = None) -> bytes:
         """The next line; empty when there is none within the patience, or at the end."""
         while b"\n" not in self._heard and not self._ended:
-            if not select.select([0], [], [], patience_s)[0]:
+            if not select.select([self._from], [], [], patience_s)[0]:
                 return b""
-            more = os.read(0, 1 << 16)
+            more = os.read(self._from, 1 << 16)
             self._ended = not more
             self._heard += more
         line, _, self._heard = self._heard.partition(b"\n")
@@ -46,16 +52,29 @@ class _Talk:
 
     def say(self, message: spec.Message) -> None:
         try:
-            os.write(2, msgspec.json.encode(message) + b"\n")
+            os.write(self._to, msgspec.json.encode(message) + b"\n")
         except OSError:
             return
 
     def ask(self, flows: list[Asked]) -> list[str]:
-        self.say(spec.Ask(flows))
-        try:
-            return msgspec.json.decode(self.line(_PATIENCE_S), type=spec.Said).comments
-        except msgspec.DecodeError:
+        """Comments for the flows. Where none come in time, the next question is asked later."""
+        if time.monotonic() < self._silent_until:
             return []
+        self._asked += 1
+        self.say(spec.Ask(self._asked, flows))
+        while line := self.line(PATIENCE_S):
+            said = _said(line)
+            if said is not None and said.number == self._asked:
+                return said.comments
+        self._silent_until = time.monotonic() + SILENCE_S
+        return []
+
+
+def _said(line: bytes) -> spec.Said | None:
+    try:
+        return msgspec.json.decode(line, type=spec.Said)
+    except msgspec.DecodeError:
+        return None
 
 
 def _rings(wanted: Spec, stack: ExitStack) -> list[Ring]:
@@ -76,7 +95,7 @@ def _rings(wanted: Spec, stack: ExitStack) -> list[Ring]:
 def main() -> int:
     """Record; 0 whatever the reason of the end, which is told."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    talk = _Talk()
+    talk = Talk()
     wanted = msgspec.json.decode(talk.line(), type=Spec)
     with ExitStack() as stack:
         try:

@@ -144,7 +144,8 @@ def _attend(
         if said["type"] == "ready":
             session.note(f"Capturing at {', '.join(s['name'] for s in wanted['sources'])}. Ctrl-C ends it.")
         elif said["type"] == "ask":
-            _say(process, {"comments": comments(session.client, places, said["flows"])})
+            told = comments(session.client, places, said["flows"])
+            _say(process, {"number": said["number"], "comments": told})
         elif said["type"] == "done":
             done: dict[str, Any] = said
             return done

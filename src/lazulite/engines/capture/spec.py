@@ -67,8 +67,9 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """Answered by a :class:`Said`."""
+    """Answered by a :class:`Said` of the same number."""
 
+    number: int
     flows: list[Asked]
 
 
@@ -93,4 +94,5 @@ message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 class Said(msgspec.Struct, frozen=True):
     """For each flow that was asked about a comment, or nothing."""
 
+    number: int
     comments: list[str]
