@@ -11,6 +11,7 @@ import pytest
 from lazulite.forwarding.model import Tap, TapSource
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
+from lazulite.services.service import Lab as Configuration
 from lazulite.services.virtual_network_tap.model import MAX_SOURCES, identifier
 from tests.build import GROUP, Lab, Refused, ref, resource_id
 from tests.services.balancers import balancer, private
@@ -307,6 +308,23 @@ def test_what_is_in_use_cannot_be_deleted(lab: Lab, kind: str, name: str, code: 
     with pytest.raises(Refused) as refused:
         lab.delete(kind, name)
     assert code in refused.value.violations[0].code
+
+
+def foreign() -> Lab:
+    """As :func:`lab`, where the second subscription is another tenant's."""
+    tenants = {"00000000-0000-0000-0000-000000000001": "ours", "00000000-0000-0000-0000-000000000002": "theirs"}
+    return Lab(Configuration(tenants=tenants))
+
+
+def test_a_destination_of_another_tenant_is_refused() -> None:
+    lab = foreign()
+    lab.vnet("v", "10.0.0.0/16", subnets={"a": "10.0.0.0/24"})
+    machine(lab, "collector")
+    with pytest.raises(Refused) as refused:
+        lab.put(TAPS, "theirs", {NIC: configuration("collector")}, group=ELSEWHERE)
+    assert [(v.code, v.target) for v in refused.value.violations] == [
+        ("VirtualNetworkTapInAnotherTenant", f"properties.{NIC}")
+    ]
 
 
 def test_a_destination_of_another_subscription_is_as_good(lab: Lab) -> None:

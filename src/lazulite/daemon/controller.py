@@ -55,6 +55,9 @@ class Controller:
             self._found()
         kept: Any = self.store.documents.get(_SETTINGS, _TENANTS)
         self.tenants = [Tenant(**t) for t in kept]
+        held = self.store.snapshot.kinds[Subscription].values()
+        tenants = {s.id.name.lower(): s.properties.tenant_id for s in held}
+        self.lab = msgspec.structs.replace(self.lab, tenants=tenants)
         network.load(self.store.snapshot)
 
     @property

@@ -21,6 +21,8 @@ class Lab(msgspec.Struct, frozen=True):
     """Prefixes that public addresses come from."""
     dns_suffix: str = "cloudapp.azure.com"
     regions: tuple[str, ...] = ()
+    tenants: Mapping[str, str] = {}
+    """The tenant of each subscription, by its folded id."""
     secret: str = ""
     """What nobody outside knows: what a service derives from it, nobody can guess."""
 

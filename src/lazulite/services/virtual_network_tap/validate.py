@@ -27,12 +27,12 @@ SOURCE = "properties.virtualNetworkTap"
 
 def resource(new: Resource[Any], view: View, lab: Lab) -> Iterator[Violation]:
     if isinstance(new.properties, VirtualNetworkTap):
-        yield from _tap(new, view)
+        yield from _tap(new, view, lab)
     else:
-        yield from _configuration(new, view)
+        yield from _configuration(new, view, lab)
 
 
-def _tap(new: Resource[VirtualNetworkTap], view: View) -> Iterator[Violation]:
+def _tap(new: Resource[VirtualNetworkTap], view: View, lab: Lab) -> Iterator[Violation]:
     if not 1 <= new.properties.destination_port <= 65535:
         message = f"Destination port {new.properties.destination_port} of {new.id} is not between 1 and 65535."
         yield Violation("InvalidDestinationPort", message, "properties.destinationPort")
@@ -47,11 +47,19 @@ def _tap(new: Resource[VirtualNetworkTap], view: View) -> Iterator[Violation]:
         yield Violation("VirtualNetworkTapMustHaveOneDestination", message, "properties")
         return
     path = NIC_DESTINATION if new.properties.destination_configuration is not None else FRONTEND_DESTINATION
-    unfit = list(_unfit(new, named[0], path, view))
+    unfit = [*_abroad(new, named[0], path, lab), *_unfit(new, named[0], path, view)]
     yield from unfit
     found = destination(new.properties, view)
     if found is not None and not unfit:
         yield from _sources(new, found, path, view)
+
+
+def _abroad(new: Resource[Any], ref: Ref, path: str, lab: Lab) -> Iterator[Violation]:
+    """Whoever is copied, the TAP and its destination are one tenant's. Source: rule 2."""
+    here, there = (lab.tenants.get(s.lower()) for s in (new.id.subscription, ref.target.subscription))
+    if here != there:
+        message = f"Resource {ref.id} referenced by resource {new.id} belongs to a subscription of another tenant."
+        yield Violation("VirtualNetworkTapInAnotherTenant", message, path)
 
 
 def _unfit(new: Resource[VirtualNetworkTap], ref: Ref, path: str, view: View) -> Iterator[Violation]:
@@ -99,12 +107,14 @@ def _route(
         yield Violation("NetworkInterfaceIsDestinationOfVirtualNetworkTap", message, path)
 
 
-def _configuration(new: Resource[TapConfiguration], view: View) -> Iterator[Violation]:
+def _configuration(new: Resource[TapConfiguration], view: View, lab: Lab) -> Iterator[Violation]:
     ref = new.properties.virtual_network_tap
     nic, tap = view.parent(new, NetworkInterface), view.get(ref, VirtualNetworkTap)
     if ref is None:
         message = f"Tap configuration {new.id} must name a virtual network tap."
         yield Violation("VirtualNetworkTapNotSpecified", message, SOURCE)
+    else:
+        yield from _abroad(new, ref, SOURCE, lab)
     if nic is None:
         return
     yield from _tappable(new, nic, view)
