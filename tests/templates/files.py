@@ -19,7 +19,7 @@ AT_HAND = (
 )
 """The project's own, and those that others wrote, where a checkout has them beside it."""
 _SCHEMA = "deploymenttemplate.json"
-_PREREQUISITE = "prereq"
+_PREREQUISITE, _NAMED_OUTPUT = "prereq", "GET-PREREQ-"
 
 
 class Template(msgspec.Struct, frozen=True):
@@ -40,6 +40,12 @@ class Template(msgspec.Struct, frozen=True):
     @property
     def of_a_subscription(self) -> bool:
         return "subscriptiondeploymenttemplate" in str(self.document.get("$schema")).lower()
+
+    @property
+    def wanting(self) -> bool:
+        """Whether its parameters name outputs of a template that is not there."""
+        named = [v.get("value") for v in self.given.values() if isinstance(v, Mapping)]
+        return self.before is None and any(str(value).startswith(_NAMED_OUTPUT) for value in named)
 
     @property
     def linked(self) -> bool:

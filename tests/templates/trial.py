@@ -18,7 +18,8 @@ from tests.templates.files import Template
 from tests.templates.values import Filled, filled
 
 DEPLOYED, FAILED, DISAGREED, OUTSIDE = "deployed", "failed", "disagreed", "outside"
-"""*disagreed*: deployed, and what-if had said something else. *outside*: of types that the lab does not have."""
+"""*disagreed*: deployed, and what-if had said something else. *outside*: of types that the lab does not have, or about
+what is not at hand."""
 _MISSING_TYPE = {"InvalidResourceType", "InvalidResourceNamespace", "NoRegisteredProviderFound", "MissingRegistration"}
 _FINAL = {"Succeeded", "Failed", "Canceled"}
 _LOCATION = "westeurope"
@@ -65,6 +66,8 @@ class _Trial:
         self._filled = Filled({}, [])
 
     def outcome(self) -> Outcome:
+        if self._template.wanting:
+            return self._said(OUTSIDE, "its parameters name outputs of a template that is not at hand")
         client = self._client
         client.put(self._group, {"location": _LOCATION})
         before = self._found("resourceGroups") | self._rights()

@@ -71,7 +71,15 @@ function refusal(account, request, trusted) {
   return null;
 }
 
+// A process that has just been started knows no account yet: who asks waits until it has been told.
+let heard;
+const first = new Promise((done) => { heard = done; });
+
 function take(request, response, trusted) {
+  first.then(() => answer(request, response, trusted));
+}
+
+function answer(request, response, trusted) {
   const [name, service] = hosts.get((request.headers.host || "").toLowerCase().replace(/:\d+$/, "")) || [];
   if (name === undefined) return refuse(response, 400, "InvalidUri", "No storage account of the lab has this host name.");
   const refused = refusal(accounts[name], request, trusted);
@@ -123,6 +131,7 @@ function told(request, response) {
     telling = telling.then(async () => {
       try {
         await follow(JSON.parse(body));
+        heard();
         response.writeHead(204).end();
       } catch (error) { response.writeHead(500).end(error.message); }
     });

@@ -9,7 +9,14 @@ from lazulite.services.application_gateway.model import ApplicationGateway
 
 
 def refusals(new: Resource[ApplicationGateway]) -> Iterator[Violation]:
-    """Policies need the tier that has a firewall. Source: facts/application-gateway.md, SKUs."""
+    """A policy needs the tier that has a firewall, which needs a policy. Source: facts/application-gateway.md, SKUs."""
+    older = new.properties.web_application_firewall_configuration
+    if older is not None and older.enabled and new.properties.firewall_policy is None:
+        path = "properties.webApplicationFirewallConfiguration.enabled"
+        message = (
+            f"{path} is not supported here without a firewallPolicy, which says what the firewall of {new.id} does."
+        )
+        yield Violation("FeatureNotSupported", message, path)
     if new.properties.sku.name == "WAF_v2":
         return
     for path, ref in _named(new.properties):

@@ -350,9 +350,9 @@ class SslProfile(Properties, frozen=True):
 
 
 class FirewallConfiguration(Properties, frozen=True):
-    """The firewall of a gateway without a policy of its own: only that it is off can be said here."""
+    """The older way to have a firewall: a policy says what it does, and without one it cannot be on here."""
 
-    enabled: Annotated[bool, UNSUPPORTED] = False
+    enabled: Annotated[bool, INERT] = False
     firewall_mode: Annotated[Literal["Detection", "Prevention"], INERT] = "Detection"
     rule_set_type: Annotated[str, INERT] = "OWASP"
     rule_set_version: Annotated[str, INERT] = "3.0"
