@@ -21,7 +21,8 @@ from tests.clients.sdk import LOCATION, Sdk
 covers = pytest.mark.covers
 
 MACHINES = "Microsoft.Compute/virtualMachines"
-_PREREQUISITE = "GET-PREREQ-existingNSG"
+_OF_OLD, _NAMED = "application-gateway-waf-firewall-policy", "GET-PREREQ-"
+_PREREQUISITE = f"{_NAMED}existingNSG"
 """What the quickstarts' own tests replace by the id of a group that they made before."""
 
 
@@ -31,6 +32,9 @@ def test_a_template_works_or_names_what_is_missing(lab: Lab, sdk: Sdk, group: st
     body, known = body_of(path)["properties"], _known(sdk)
     if any(v.get("value") == _PREREQUISITE for v in body["parameters"].values()):
         _flow_log(sdk, group, body)
+        return
+    if path.parent.name == _OF_OLD:
+        _without_priorities(sdk, group, body)
         return
     certain, possible = set(_types(body["template"], certain=True)), set(_types(body["template"], certain=False))
     done = _deploy(sdk, group, body)
@@ -46,6 +50,22 @@ def test_a_template_works_or_names_what_is_missing(lab: Lab, sdk: Sdk, group: st
     assert {g["name"] for g in guests} == machines
     for name in machines:
         assert lab.exec(name, ["hostname"]).returncode == 0
+
+
+def _without_priorities(sdk: Sdk, group: str, body: dict[str, Any]) -> None:
+    """Rules without a priority, as API versions before 2021-08-01 had them, are refused whatever the version.
+
+    The network that the parameters name is made first.
+    """
+    places = {f"{_NAMED}existingVnetResourceGroup": group, f"{_NAMED}existingVnetName": "net"}
+    places[f"{_NAMED}existingSubnetName"] = "gateways"
+    named = {n for n, v in body["parameters"].items() if str(v.get("value")) in places}
+    if named:
+        sdk.virtual_network(group, "net", "10.0.0.0/16", gateways="10.0.1.0/24")
+        body["parameters"] |= {n: {"value": places[body["parameters"][n]["value"]]} for n in named}
+    refused = _deploy(sdk, group, body)
+    assert isinstance(refused, HttpResponseError)
+    assert "Priority for request routing rule Rule01 cannot be empty." in str(refused)
 
 
 def _flow_log(sdk: Sdk, group: str, body: dict[str, Any]) -> None:

@@ -187,7 +187,7 @@ def test_unmodified_tcpdump_decodes_the_copy(lab: Lab, sdk: Sdk, group: str) -> 
     az = Extension(lab, group)
     az.create("tap", configuration(lab, group, "collector"))
     az.copy("web", "tap")
-    argv = ["tcpdump", "-n", "-l", "-c", "2", "-i", "eth0", "udp", "port", "4789"]
+    argv = ["tcpdump", "-n", "-l", "-i", "eth0", "udp", "port", "4789"]
     command = lab.client.post("/lazulite/enter", {"name": "collector", "argv": argv})["argv"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
@@ -196,12 +196,14 @@ def test_unmodified_tcpdump_decodes_the_copy(lab: Lab, sdk: Sdk, group: str) -> 
             while "listening on" not in process.stderr.readline():
                 assert process.poll() is None
             ping(lab, "web", "10.0.0.5")()
-            told, _ = process.communicate(timeout=30)
+            assert process.stdout is not None
+            told = ""
+            while "10.0.0.5 > 10.0.0.4: ICMP echo reply" not in told:
+                told += process.stdout.readline()  # neighbours' multicast is copied too
         finally:
             process.kill()
     assert "VXLAN" in told
     assert "10.0.0.4 > 10.0.0.5: ICMP echo request" in told
-    assert "10.0.0.5 > 10.0.0.4: ICMP echo reply" in told
 
 
 def test_collectors_behind_an_internal_load_balancer_survive_the_loss_of_one(lab: Lab, sdk: Sdk, group: str) -> None:

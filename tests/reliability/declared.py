@@ -31,6 +31,8 @@ class Declared:
         return self._rng.choice(KINDS)
 
     def path(self, kind: Kind, name: str = "aaa") -> str:
+        if kind.of_subscription:
+            return f"{self._group.partition('/resourceGroups/')[0]}/providers/{kind.name}/default"
         return f"{self._group}/providers/{kind.name}/{named(kind.name, name)}"
 
     def body(self, kind: Kind) -> dict[str, Any]:

@@ -75,8 +75,14 @@ def _verbs(group: str) -> Iterator[Route]:
     for verb in (v for s in SERVICES for v in s.actions):
         holder, _, word = verb.rpartition("/")
         kind = next(k for n in (holder, holder.rpartition("/")[0]) if (k := spelled.get(n)) is not None)
-        below = f"/{holder.rpartition('/')[2]}/a" if kind.name.lower() != holder else ""
+        below = f"/{_part(kind, holder.rpartition('/')[2])}" if kind.name.lower() != holder else ""
         yield Route(f"{path_of(group, kind)}{below}/{word}", {})
+
+
+def _part(kind: Kind, word: str) -> str:
+    """A child of *kind* that is called a, or what merely lies on the way to a verb of two words."""
+    held = {s.wire.lower() for s in fields(kind.model).values() if s.shape.item and s.shape.item.kind == "child"}
+    return f"{word}/a" if word in held else word
 
 
 def _collections(subscription: str) -> Iterator[Route]:
