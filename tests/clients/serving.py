@@ -83,11 +83,15 @@ LIMIT_S = 40.0
 T = TypeVar("T")
 
 
-def until(found: Callable[[], T], good: Callable[[T], bool]) -> T:
-    """The first of what *found* gives that is *good*. Fails with the last one when none is in time."""
-    deadline = time.monotonic() + LIMIT_S
+def until(found: Callable[[], T], good: Callable[[T], bool], limit_s: float = LIMIT_S, pause_s: float = 0) -> T:
+    """The first of what *found* gives that is *good*. Fails with the last one when none is in time.
+
+    *pause_s* lies between two looks that take next to nothing by themselves.
+    """
+    deadline = time.monotonic() + limit_s
     while not good(last := found()):
         assert time.monotonic() < deadline, f"it stays at {last}"
+        time.sleep(pause_s)
     return last
 
 

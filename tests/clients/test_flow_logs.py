@@ -7,7 +7,6 @@ did: a connection that was let through with its rule, bytes and end, and one tha
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from azure.storage.blob import BlobServiceClient
 
 from lazulite.testing import Lab
 from tests.clients.sdk import LOCATION, Sdk
-from tests.clients.serving import ask, serving
+from tests.clients.serving import ask, serving, until
 from tests.clients.test_storage import options, proxy
 
 covers = pytest.mark.covers
@@ -127,14 +126,6 @@ def of_network(record: dict[str, Any]) -> Iterator[Seen]:
                 yield Seen(group["rule"], source, target, int(port), way, verdict, state, counted)
 
 
-def until(found: Callable[[], list[Seen]], good: Callable[[list[Seen]], bool]) -> list[Seen]:
-    deadline = time.monotonic() + PATIENCE_S
-    while not good(seen := found()):
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.5)
-    return seen
-
-
 @covers(KIND, "create", "show", "list", "delete", client="sdk")
 def test_what_packets_did_is_in_the_blobs_of_both_kinds_of_log(
     lab: Lab, sdk: Sdk, group: str, account: Callable[[], BlobServiceClient]
@@ -158,7 +149,7 @@ def test_what_packets_did_is_in_the_blobs_of_both_kinds_of_log(
     def ended(seen: list[Seen]) -> bool:
         return any(s.port == 443 and s.state == "E" for s in seen) and any(s.port == 8443 for s in seen)
 
-    seen = until(group_log, ended)
+    seen = until(group_log, ended, PATIENCE_S, pause_s=0.5)
     (begun,) = [s for s in seen if s.port == 443 and s.state == "B"]
     assert begun[:6] == ("UserRule_web", "10.0.0.4", "10.0.0.5", 443, "I", "A")
     end = next(s for s in seen if s.port == 443 and s.state == "E")
@@ -170,7 +161,7 @@ def test_what_packets_did_is_in_the_blobs_of_both_kinds_of_log(
         assert name.startswith(f"resourceId={subject}/y=")
         assert name.endswith("/PT1H.json")
         assert {r["category"] for r in content["records"]} == {"NetworkSecurityGroupFlowEvent"}
-    whole = until(network_log, ended)
+    whole = until(network_log, ended, PATIENCE_S, pause_s=0.5)
     assert {s.direction for s in whole if s.port == 443} == {"I", "O"}  # of both machines
     for name in ("of-group", "of-network"):
         sdk.network.flow_logs.begin_delete(WATCHERS, WATCHER, name).result()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from azure.core.exceptions import AzureError
 
 from lazulite.testing import Lab, lab, vm
 from tests import captures
+from tests.clients.serving import until
 from tests.clients.test_storage import ACCOUNT, KIND, NAME, Proxied, options, proxy
 from tests.lab.processes import anchor_of, below
 
@@ -78,12 +79,8 @@ class Session:
             return []
 
 
-def eventually(ask: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    end = time.monotonic() + LIMIT_S
-    while not holds(found := ask()):
-        assert time.monotonic() < end, found
-        time.sleep(0.05)
-    return found
+eventually = partial(until, limit_s=LIMIT_S, pause_s=0.05)
+"""Looks into files and processes, which takes no time of its own."""
 
 
 def send(made: Lab, *numbers: int) -> None:

@@ -14,9 +14,8 @@ from lazulite.engines.waf.spec import Use
 from lazulite.engines.waf.whereabouts import Plan
 from lazulite.forwarding.model import WafBody, WafExclusion, WafManaged, WafPolicy, WafScrub
 from lazulite.values import IPAddress
-from tests.engines.waf import GROUPS, MANAGED, condition, country, judged, needs_rules, policy, request, rule, status
+from tests.engines.waf import GROUPS, MANAGED, condition, country, judged, policy, request, rule, status
 
-pytestmark = needs_rules
 SQLI = "/?id=1%27%20or%20%271%27=%271%27--%20"
 XSS = "/?x=%3Cscript%3Ealert(1)%3C/script%3E"
 JSON = "application/json"

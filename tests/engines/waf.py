@@ -5,18 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from lazulite.engines.waf import seclang
 from lazulite.engines.waf.counting import Counters
 from lazulite.engines.waf.inspection import Compiler, Inspector, Request, Verdict
 from lazulite.forwarding.model import WafCondition, WafLimit, WafManaged, WafPolicy, WafRule, WafTarget
 from lazulite.values import IPAddress
 
-needs_rules = pytest.mark.skipif(not Path(seclang.RULES).exists(), reason="needs the package modsecurity-crs")
 GROUPS = (
     "REQUEST-911-METHOD-ENFORCEMENT",
     "REQUEST-913-SCANNER-DETECTION",
