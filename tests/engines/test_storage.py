@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import select
 import signal
 import ssl
 from collections.abc import Mapping
@@ -40,6 +41,17 @@ def serving(directory: Path) -> int:
         return 0
     finally:
         connection.close()
+
+
+async def ended(process: int) -> None:
+    """Kill it, and be back when it has gone: until then it may still answer."""
+    opened = os.pidfd_open(process)
+    try:
+        os.kill(process, signal.SIGKILL)
+        readable, _, _ = await asyncio.to_thread(select.select, [opened], [], [], 20)
+        assert readable
+    finally:
+        os.close(opened)
 
 
 def asked(
@@ -186,7 +198,7 @@ def test_data_goes_with_its_account_even_when_another_of_that_name_follows(tmp_p
             for name in ("one", "two"):
                 await blobs(tmp_path, name).put(name, "logs", "b", name.encode())
             if dead:
-                os.kill(serving(tmp_path), signal.SIGKILL)
+                await ended(serving(tmp_path))
             await kept.hold({"one": account("one", guid="2"), "two": account("two")})
             assert await blobs(tmp_path).names("one", "logs") == []
             assert await blobs(tmp_path, "two").read("two", "logs", "b") == b"two"

@@ -106,6 +106,8 @@ class Store:
         command = programs.command(self._directory, *self._listening)
         body = msgspec.json.encode(accounts)
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        if self._child is not None and self._child.poll() is not None:
+            self._child = None  # one that served and has gone is not one that fails to start
         while (process := await asyncio.to_thread(self._told, body)) is None:
             if self._child is None:
                 self._child = await asyncio.to_thread(self._launch, command, self._directory / _LOG_FILE)
@@ -153,8 +155,6 @@ class Store:
     def _gone(self) -> None:
         _LOG.warning("the storage service has gone; starting another")
         self._unwatch()
-        if self._child is not None and self._child.poll() is not None:
-            self._child = None
         self._wake.set()
 
     def _unwatch(self) -> None:
