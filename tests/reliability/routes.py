@@ -143,6 +143,6 @@ def _directory() -> Iterator[Route]:
 
 def _lab() -> Iterator[Route]:
     """The lab's own rooms, those that put another state in the place of this one at the end."""
-    found: Any = Surface("x", None, None, None)  # type: ignore[arg-type]
+    found: Any = Surface("x", None, None, None, str)  # type: ignore[arg-type]
     verbs = sorted({verb for _, verb in found._routes}, key=lambda verb: verb in ("reset", "snapshot"))
     yield from (Route(f"/lazulite/{verb}", {}) for verb in verbs)

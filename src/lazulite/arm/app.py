@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -22,6 +23,8 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request's headers. Ours: az sends about two thousand."""
+PRIVATE = "lazulite.private"
+"""Of the scope: true where a connection without TLS never leaves this host's loopback."""
 NEAR = "lazulite.near"
 """Of the scope, where the process puts it: a function that says whether the lab's own user on this host asks."""
 
@@ -44,7 +47,10 @@ class Api:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             request, response = await self._exchange(scope, receive)
-            await self._send(scope["method"], request, response, send)
+            if response.stream is None:
+                await self._send(scope["method"], request, response, send)
+            else:
+                await self._pour(request, response, response.stream, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
@@ -98,6 +104,27 @@ class Api:
         await send({"type": "http.response.start", "status": response.status, "headers": raw})
         await send({"type": "http.response.body", "body": content})
 
+    async def _pour(
+        self,
+        asked: dict[str, str],
+        response: Response,
+        stream: AsyncGenerator[bytes, None],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Until the stream ends or the client goes away."""
+        headers = {**self._common(asked), "Cache-Control": "no-store", **response.headers}
+        raw = [(k.lower().encode("ascii"), v.encode("ascii")) for k, v in headers.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        sending = asyncio.ensure_future(_sent(stream, send))
+        leaving = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+
     def _common(self, asked: dict[str, str]) -> dict[str, str]:
         """Headers of every answer, as recorded of Azure ("Common headers")."""
         request_id = asked[_REQUEST]
@@ -115,6 +142,13 @@ class Api:
         return headers
 
 
+async def _sent(stream: AsyncGenerator[bytes, None], send: Send) -> None:
+    async with contextlib.aclosing(stream):
+        async for part in stream:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
 def _request(scope: Message, headers: dict[str, str], content: bytes) -> Request:
     path = "/" + "/".join(s for s in scope["path"].split("/") if s)
     try:
@@ -124,7 +158,8 @@ def _request(scope: Message, headers: dict[str, str], content: bytes) -> Request
     query = {k.lower(): v for k, v in fields}
     if sum(map(len, (part for header in scope["headers"] for part in header))) > HEAD_LIMIT:
         raise ArmError(431, "RequestHeaderFieldsTooLarge", f"The headers have more than {HEAD_LIMIT} bytes.")
-    plain, near = scope.get("scheme") == "http", scope.get(NEAR, lambda: False)
+    plain = scope.get("scheme") == "http" and not scope.get(PRIVATE, False)
+    near = scope.get(NEAR, lambda: False)
     return Request(scope["method"], path, query, headers, content, plain, near)
 
 

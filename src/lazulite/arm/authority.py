@@ -24,6 +24,7 @@ from lazulite.arm.access.founding import DEVICE_USER
 from lazulite.arm.access.founding import MANAGED_IDENTITY as DEFAULT_IDENTITY
 from lazulite.arm.access.principals import ServicePrincipal, User
 from lazulite.arm.backend import Backend
+from lazulite.arm.codes import Codes
 from lazulite.arm.message import Request, Response
 from lazulite.arm.tokens import ACCESS_S, REFRESH_S, Tokens
 
@@ -52,7 +53,9 @@ class Authority:
         self._tokens = tokens
         self._directory = access.directory
         self._attempts = Attempts()
+        self.codes = Codes(backend)
         self._grants = {
+            "authorization_code": self._code,
             "client_credentials": self._client_credentials,
             "password": self._password,
             "refresh_token": self._refresh,
@@ -115,6 +118,13 @@ class Authority:
         if not (self._has_secret(principal, secret) if secret else self._has_key(principal, assertion)):
             code = "AADSTS7000215: Invalid client secret" if secret else "AADSTS700027: Invalid client assertion"
             raise Refusal("invalid_client", f"{code} provided for application '{principal.app_id}'.", 401)
+        return self._grant(tenant, _audience(form), principal)
+
+    def _code(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """For the portal: nothing is redirected, a code comes from `POST /lazulite/codes`."""
+        principal = self._directory.principal(self.codes.take(form.get("code", "")) or "")
+        if not isinstance(principal, User | ServicePrincipal) or not principal.account_enabled:
+            raise Refusal("invalid_grant", "AADSTS70008: The code is wrong, was used, or is older than a minute.")
         return self._grant(tenant, _audience(form), principal)
 
     def _client(self, tenant: str, client: str) -> ServicePrincipal:

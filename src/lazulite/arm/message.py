@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,7 @@ class Request(msgspec.Struct, frozen=True, dict=True):
     """By folded name."""
     content: bytes = b""
     plain: bool = False
-    """Whether it came without TLS."""
+    """Whether it came without TLS, and not on loopback for the portal either."""
     near: Callable[[], bool] = lambda: False
     """Whether it was made by the lab's own user on this host."""
 
@@ -64,6 +64,8 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: Any = msgspec.UNSET
     headers: Mapping[str, str] = {}
+    stream: AsyncGenerator[bytes, None] | None = None
+    """What follows the headers, piece by piece, in the place of a body; closed when the client goes away."""
 
     def content(self) -> bytes:
         return b"" if self.body is msgspec.UNSET else msgspec.json.encode(self.body)

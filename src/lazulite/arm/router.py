@@ -134,6 +134,12 @@ class Router:
             _require_version(request)
             return await self._recorder.pass_on(request, claims, self._admit, self._control)
 
+    def code(self) -> str:
+        """A one-time code for a token of whoever asks."""
+        caller = current()
+        assert caller is not None
+        return self._authority.codes.issue(caller.oid)
+
     def lab_token(self, lifetime_s: int) -> str:
         """A token of the lab's own identity, which owns everything from the start."""
         me = self.access.directory.client(LAB)

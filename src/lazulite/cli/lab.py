@@ -22,6 +22,7 @@ class Connection(NamedTuple):
     pid: int
     started: int
     """Start time of that process: another one that got its id later has another."""
+    portal: str = ""
 
     @property
     def alive(self) -> bool:

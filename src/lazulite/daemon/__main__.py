@@ -28,6 +28,7 @@ from lazulite.daemon.progress import Progress
 from lazulite.daemon.server import HOST, PortTakenError, Servers, bindable, host_name, listen
 from lazulite.daemon.surface import PREFIX, Surface
 from lazulite.daemon.templates import Uploads
+from lazulite.portal import Portal
 from lazulite.services import SERVICES
 from lazulite.services.storage.naming import ZONES
 from lazulite.store import StoreError
@@ -57,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--bind", type=bindable, default=HOST, help="address of the API")
     parser.add_argument("--port", type=int, default=0, help="of the API; 0: the last one, or a free one")
     parser.add_argument("--http-port", type=int, default=0, help="of plain HTTP for metadata; 0: the last one, or any")
+    parser.add_argument("--portal-port", type=int, default=0, help="of the portal; 0: the last one, or any")
     parser.add_argument("--memory", action="store_true", help="a model without packets")
     parser.add_argument("--templates", action="append", default=[], type=_folder, help="[PREFIX=]DIR")
     return parser.parse_args()
@@ -76,24 +78,28 @@ async def _run(asked: argparse.Namespace) -> None:
     controller = Controller(places.database, network, parts)
     https = listen(asked.port, places.last_port("https"), asked.bind)
     http = listen(asked.http_port, places.last_port("http"))
-    places.keep_ports({"https": https.getsockname()[1], "http": http.getsockname()[1]})
+    browsers = listen(asked.portal_port, places.last_port("portal"))
+    places.keep_ports(
+        {name: at.getsockname()[1] for name, at in (("https", https), ("http", http), ("portal", browsers))}
+    )
     controller.base_url = f"https://{host_name(asked.bind)}:{https.getsockname()[1]}"
     api = Api(controller)
     network.turned = api.router.operations.refresh
     uploads = Uploads(controller.store.documents, controller.base_url)
     api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
     api.router.surroundings.compare = Foresight(controller).compare
-    api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts, uploads).answer
+    api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts, uploads, api.router.code).answer
     files = pki.ensure(places.certificates, datetime.now(UTC), asked.bind)
     pki.ensure_service(files, "storage", datetime.now(UTC), [f"*.{zone}" for zone in ZONES.values()])
-    servers = Servers(api)
+    servers = Servers(Portal(api))
     servers.https(https, files)
     servers.http(http)
+    servers.portal(browsers)
     profile.write(
         places.profile, controller.base_url, subscriptions(controller.store.snapshot), api.router.access.cli_secret
     )
-    metadata = f"http://{HOST}:{http.getsockname()[1]}"
-    connection = _connection(controller, api.router.lab_token(_TOKEN_S), str(files.authority), metadata)
+    at = [f"http://{HOST}:{listening.getsockname()[1]}" for listening in (http, browsers)]
+    connection = _connection(controller, api.router.lab_token(_TOKEN_S), str(files.authority), *at)
     await _serve(servers, network, Progress(controller), lambda: places.announce(connection))
 
 
@@ -125,11 +131,12 @@ async def _serve(servers: Servers, network: Network, progress: Progress, announc
         await asyncio.gather(*vital, ready, return_exceptions=True)
 
 
-def _connection(controller: Controller, token: str, authority: str, metadata: str) -> Connection:
+def _connection(controller: Controller, token: str, authority: str, metadata: str, portal: str) -> Connection:
     first = subscriptions(controller.store.snapshot)[0]
     return Connection(
         endpoint=controller.base_url,
         metadata=metadata,
+        portal=portal,
         ca=authority,
         token=token,
         tenant=controller.tenants[0].id,

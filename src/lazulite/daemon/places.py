@@ -15,6 +15,8 @@ class Connection(msgspec.Struct, frozen=True):
     endpoint: str
     metadata: str
     """Plain HTTP, or empty."""
+    portal: str
+    """Where a browser on this host finds the portal."""
     ca: str
     token: str
     tenant: str

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from lazulite.arm.app import HEAD_LIMIT, NEAR
+from lazulite.arm.app import HEAD_LIMIT, NEAR, PRIVATE
 from lazulite.arm.pki import Files
 from lazulite.daemon.nearness import is_near
 from lazulite.values import IPAddress
@@ -131,11 +131,16 @@ class Servers:
         self._add(at, lifespan="on", ssl_certfile=str(files.certificate), ssl_keyfile=str(files.key))
 
     def http(self, at: socket.socket) -> None:
+        """For managed identities."""
         self._add(at, lifespan="off")
 
-    def _add(self, at: socket.socket, **settings: Any) -> None:
+    def portal(self, at: socket.socket) -> None:
+        """For a browser on this host, which trusts loopback and does not know the lab's authority."""
+        self._add(at, private=True, lifespan="off")
+
+    def _add(self, at: socket.socket, *, private: bool = False, **settings: Any) -> None:
         config = uvicorn.Config(
-            self._answer,
+            partial(self._answer, private),
             http=_Protocol,
             interface="asgi3",
             ws="none",
@@ -148,7 +153,8 @@ class Servers:
         )
         self._serving.append((_Server(config), at))
 
-    async def _answer(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    async def _answer(self, private: bool, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        scope[PRIVATE] = private
         scope[NEAR] = partial(is_near, scope)
         await self._app(scope, receive, send)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from lazulite.arm.codes import CODE_S
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
 from lazulite.daemon import captures, flows, past, questions, requests, snapshot
@@ -43,10 +44,13 @@ class Entry(msgspec.Struct, frozen=True):
 class Surface:
     """Answers requests below :data:`PREFIX`; the caller has been authenticated."""
 
-    def __init__(self, lab: str, controller: Controller, parts: Parts, uploads: Uploads) -> None:
+    def __init__(
+        self, lab: str, controller: Controller, parts: Parts, uploads: Uploads, code: Callable[[], str]
+    ) -> None:
         self._lab, self._controller, self._parts = lab, controller, parts
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
+            ("POST", "codes"): lambda r: {"code": code(), "expiresIn": CODE_S},
             ("GET", "guests"): self._guests,
             ("GET", "names"): self._names,
             ("GET", "network"): self._network,
@@ -82,7 +86,8 @@ class Surface:
             raise ArmError(404, "NotFound", f"The lab has no {request.method} {request.path}.")
         try:
             result = route(request)
-            return Response(200, await result if isinstance(result, Awaitable) else result)
+            found = await result if isinstance(result, Awaitable) else result
+            return found if isinstance(found, Response) else Response(200, found)
         except UnknownGuestError as error:
             raise ArmError(404, "MachineNotFound", str(error)) from None
         except GuestError as error:
