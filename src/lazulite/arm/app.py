@@ -123,7 +123,9 @@ class Api:
         finally:
             for task in (sending, leaving):
                 task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            failed, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
+            if isinstance(failed, Exception):
+                _LOG.error("a stream broke off", exc_info=failed)
 
     def _common(self, asked: dict[str, str]) -> dict[str, str]:
         """Headers of every answer, as recorded of Azure ("Common headers")."""
