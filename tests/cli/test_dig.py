@@ -12,11 +12,11 @@ import pytest
 
 from lazulite.cli import dig
 from lazulite.cli.errors import Failure
-from lazulite.cli.inside import resolve
 from lazulite.engines.dns import message
 from lazulite.engines.dns.service import Service
 from lazulite.engines.dns.spec import REGISTRY, ROOT, Listener
 from lazulite.engines.dns.world import World
+from lazulite.inside import resolve
 from tests.engines.test_tables import CONTOSO, ZoneSpec, a, cname, encode, ns, world
 
 PLACES = {"192.0.2.1": ROOT, "192.0.2.2": REGISTRY, "192.0.2.11": 1, "192.0.2.12": 1, "192.0.2.21": 2}

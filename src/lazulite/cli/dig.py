@@ -12,8 +12,8 @@ import click
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import run
-from lazulite.cli.inside import program
 from lazulite.cli.session import Session, lab_command
+from lazulite.inside import program
 
 ROOT = "198.19.255.1"
 """Where a walk begins. Source: ``services/dns/README.md``."""

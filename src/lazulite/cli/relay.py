@@ -21,8 +21,8 @@ import click
 from lazulite.cli import socks
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import run
-from lazulite.cli.inside import resolve
 from lazulite.cli.session import Session, lab_command
+from lazulite.inside import resolve
 
 _CHUNK = 1 << 16
 _LOOKUP_S = 5.0

@@ -13,9 +13,9 @@ from lazulite.cli import asking, dig
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import run
-from lazulite.cli.inside import program
 from lazulite.cli.session import Session, lab_command
 from lazulite.cli.story import decision, flow_text, parse_destination, short, story
+from lazulite.inside import program
 
 __all__ = ["ask", "decision", "flow_text", "parse_destination", "send", "short", "trace_command"]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from lazulite.cli.inside import program
+from lazulite.inside import program
 from lazulite.testing.lab import Lab
 
 

@@ -18,8 +18,8 @@ from lazulite.cli.check.expansion import Case, Guest, path
 from lazulite.cli.demo.proof import Flow, finish, responder, witness
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import run
-from lazulite.cli.inside import program
 from lazulite.cli.trace import ask, decision
+from lazulite.inside import program
 
 HOLDS, FAILS, DISAGREES = "holds", "fails", "disagrees"
 """What becomes of an assertion; the last one says that model and packet are not of one mind."""

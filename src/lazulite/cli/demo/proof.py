@@ -14,8 +14,8 @@ from lazulite.cli.api import Client
 from lazulite.cli.demo.plan import Row, address
 from lazulite.cli.errors import Failure
 from lazulite.cli.guest import entry, run
-from lazulite.cli.inside import program
 from lazulite.cli.trace import ask, decision, send, short
+from lazulite.inside import program
 
 Flow: TypeAlias = tuple[str, str, str, int]
 """Source, destination, protocol, destination port."""

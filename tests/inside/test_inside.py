@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lazulite.cli.inside import program
-from lazulite.cli.inside.probe import _echo
-from lazulite.cli.inside.witness import flow
+from lazulite.inside import program
+from lazulite.inside.probe import _echo
+from lazulite.inside.witness import flow
 
 SYN = bytes.fromhex("4500002800010000400600000a0000040a010004") + b"\xc0\x00\x00\x50" + bytes(16)
 UDP_6 = bytes.fromhex("6000000000081140") + socket.inet_pton(10, "fd00::4") + socket.inet_pton(10, "fd00::5")
