@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from lazulite.engines.http import access
 from lazulite.testing import Lab, lab
 from tests.lab.test_application_gateway import (
     STATIC,
     _child,
-    below,
     curl,
     front,
     gateway,
@@ -158,9 +158,7 @@ def test_detection_lets_all_pass_and_tells(here: Lab) -> None:
 
 def told(here: Lab, path: str) -> set[tuple[str, str]]:
     """Rule and action of the lines of the log about *path*."""
-    log = Path(here.directory, "http", "firewall.log")
-    lines = [json.loads(line)["properties"] for line in log.read_text().splitlines()]
-    return {(p["ruleId"], p["action"]) for p in lines if p["requestUri"].startswith(path)}
+    return {(p["ruleId"], p["action"]) for p in lines(here, "firewall.log") if p["requestUri"].startswith(path)}
 
 
 def test_a_block_is_told_with_the_rules_that_led_to_it(here: Lab) -> None:
@@ -219,20 +217,80 @@ def test_a_limit_counts_over_all_processes(here: Lab) -> None:
     assert status(here, "/other") == 200
 
 
-def test_while_the_firewall_is_dead_nothing_passes_and_another_one_comes(here: Lab) -> None:
+def processes(here: Lab, *words: str) -> set[int]:
+    """The firewall's, as the host numbers them, whose command has all of *words*."""
+    found = set()
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (each / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if str(Path(here.directory, "http")) in told and {"lazulite.engines.waf", *words} <= set(told):
+            found.add(int(each.name))
+    return found
+
+
+def test_a_worker_or_the_keeper_that_dies_is_not_missed(here: Lab) -> None:
+    """Nobody gets an answer that the policy did not give."""
     policy(here, "waf", BOTS)
-    pid = Path(here.directory, "http", "waf.pid")
-    first = int(pid.read_text())
-    os.kill(below(here, first), signal.SIGKILL)
-    answers = [status(here, "/", "-A", "evilbot")]
+    assert status(here, "/", "-A", "evilbot") == 403
+    workers = processes(here, "--worker")
+    (keeper,) = processes(here) - workers
+    for victim in (min(workers), keeper):
+        before, answers = processes(here), set[int]()
+        os.kill(victim, signal.SIGKILL)
+
+        def another(before: set[int] = before, victim: int = victim, answers: set[int] = answers) -> bool:
+            answers.add(status(here, "/", "-A", "evilbot"))
+            now = processes(here)
+            return victim not in now and len(now) == len(before)
+
+        until(another)
+        assert answers == {403}
+        assert status(here) == 200
+
+
+def test_while_the_whole_firewall_is_dead_nothing_passes_and_another_one_comes(here: Lab) -> None:
+    policy(here, "waf", BOTS)
+    before = processes(here)
+    answers = set()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
 
     def back() -> bool:
-        answers.append(status(here, "/", "-A", "evilbot"))
-        return int(pid.read_text()) != first and answers[-1] == 403
+        answers.add(status(here))
+        return len(processes(here) - before) == 3 and status(here) == 200
 
     until(back)
-    assert set(answers) <= {403, 503}
-    until(lambda: status(here) == 200)
+    assert answers <= {200, 503}
+    assert status(here, "/", "-A", "evilbot") == 403
+
+
+def test_who_only_detects_is_passed_by_while_the_whole_firewall_is_dead(here: Lab) -> None:
+    policy(here, "waf", BOTS, mode="Detection")
+    before = processes(here)
+    answers = set()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+
+    def back() -> bool:
+        answers.add(status(here, "/", "-A", "evilbot"))
+        return len(processes(here) - before) == 3
+
+    until(back)
+    assert answers == {200}
+
+
+def test_a_request_has_one_number_in_both_logs(here: Lab) -> None:
+    policy(here, "waf", BOTS)
+    assert status(here, "/numbered", "-A", "evilbot") == 403
+    (blocked,) = (p for p in lines(here, "firewall.log") if p["requestUri"] == "/numbered")
+    until(lambda: any(p.get("transactionId") == blocked["transactionId"] for p in lines(here, access.SHOWN)))
+
+
+def lines(here: Lab, name: str) -> list[Any]:
+    log = Path(here.directory, "http", name)
+    return [json.loads(line)["properties"] for line in log.read_text().splitlines()] if log.exists() else []
 
 
 def test_the_machine_is_as_the_model_has_it(here: Lab) -> None:

@@ -25,6 +25,7 @@ class Request(msgspec.Struct, frozen=True):
     """What came, texts with a letter a byte.
 
     ``body`` is what of it is held, ``length`` what was announced; ``partial``: there is more.
+    ``transaction`` is the number that the gateway's own log has of it.
     """
 
     client: str
@@ -35,6 +36,7 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes = b""
     length: int | None = None
     partial: bool = False
+    transaction: str = ""
 
     def header(self, name: str) -> str:
         return next((v for k, v in self.headers if k.lower() == name), "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import msgspec
 from lazulite.engines.waf import spec
 from lazulite.engines.waf.counting import Counters
 from lazulite.engines.waf.spec import Count, Counted, Load, Loaded
-from lazulite.engines.waf.worker import to_keeper
+from lazulite.engines.waf.worker import FIRST, to_keeper
 
 _LOG = logging.getLogger(__name__)
 WORKERS = 2
@@ -23,23 +24,34 @@ WORKERS = 2
 
 
 class Keeper:
-    """Belongs to one event loop."""
+    """Belongs to one event loop. Its socket gets its name when the workers are ready.
+
+    Until then those of the keeper before it, if they still live, are asked under that name.
+    """
 
     def __init__(self, directory: Path, workers: int = WORKERS) -> None:
         self._directory = directory
         self._counters = Counters()
-        self._door = _listen(directory / spec.SOCKET)
-        self._hands = [_Hand(directory, self._door, self._counters) for _ in range(workers)]
+        self._closed = directory / f"{spec.SOCKET}.new"
+        self._door = _listen(self._closed)
+        identity = spec.identity(self._closed) or (0, 0)
+        self._hands = [_Hand(directory, self._door, identity, self._counters) for _ in range(workers)]
+        self._open = asyncio.Event()
 
     async def run(self) -> None:
         running = [asyncio.create_task(h.run()) for h in self._hands]
         control = await asyncio.start_unix_server(self._told, sock=_listen(self._directory / spec.CONTROL))
+        for hand in self._hands:
+            await hand.ready.wait()
+        os.replace(self._closed, self._directory / spec.SOCKET)
+        self._open.set()
         await asyncio.gather(*running)
         control.close()
 
     async def _told(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Each line has all workers load; the answer comes when they have."""
         while await reader.readline():
+            await self._open.wait()
             faults: dict[str, str] = {}
             for found in await asyncio.gather(*(h.load() for h in self._hands)):
                 faults |= found
@@ -50,11 +62,12 @@ class Keeper:
 class _Hand:
     """One worker, always there."""
 
-    def __init__(self, directory: Path, door: socket.socket, counters: Counters) -> None:
-        self._directory, self._door, self._counters = directory, door, counters
+    def __init__(self, directory: Path, door: socket.socket, identity: spec.Identity, counters: Counters) -> None:
+        self._directory, self._door, self._identity, self._counters = directory, door, identity, counters
         self._writer: asyncio.StreamWriter | None = None
         self._loads: dict[int, asyncio.Future[dict[str, str]]] = {}
-        self._number = 0
+        self._number = FIRST
+        self.ready = asyncio.Event()
 
     async def run(self) -> None:
         while True:
@@ -62,7 +75,7 @@ class _Hand:
             with pair:
                 process = self._start(pair)
             reader, self._writer = await asyncio.open_connection(sock=own)
-            for number in self._loads or (-1,):
+            for number in self._loads:
                 self._tell(Load(number))
             await self._listen(reader)
             self._writer.close()
@@ -72,7 +85,9 @@ class _Hand:
     def _start(self, pair: socket.socket) -> subprocess.Popen[bytes]:
         held = (pair.fileno(), self._door.fileno())
         command = [sys.executable, "-m", "lazulite.engines.waf", "--directory", str(self._directory)]
-        return subprocess.Popen([*command, "--worker", *map(str, held)], stdin=subprocess.DEVNULL, pass_fds=held)
+        return subprocess.Popen(
+            [*command, "--worker", *map(str, (*held, *self._identity))], stdin=subprocess.DEVNULL, pass_fds=held
+        )
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Until the worker is gone."""
@@ -82,6 +97,8 @@ class _Hand:
                 if isinstance(said, Count):
                     within = self._counters.within(said.key, said.count, said.seconds, time.monotonic())
                     self._tell(Counted(said.id, within))
+                elif said.id == FIRST:
+                    self.ready.set()
                 elif said.id in self._loads:
                     self._loads.pop(said.id).set_result(said.faults)
         except ConnectionError:

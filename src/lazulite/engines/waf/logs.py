@@ -31,7 +31,7 @@ _PARTS = {
 
 def lines(policy: WafPolicy, use: Use, request: Request, events: Iterable[Event], now: str) -> Iterator[dict[str, Any]]:
     """Source: facts/web-application-firewall.md, W16."""
-    transaction = uuid.uuid4().hex
+    transaction = request.transaction or uuid.uuid4().hex
     for event in events:
         yield {
             "timeStamp": now,

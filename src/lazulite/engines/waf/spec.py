@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,7 +17,21 @@ FILE, SOCKET, CONTROL, LOG, PID = "waf.state", "waf.sock", "waf-control.sock", "
 KEY_LENGTH = 16
 CLIENT, VERSION = "x-lazulite-client", "x-lazulite-version"
 LENGTH, FORWARDED = "x-lazulite-length", "x-lazulite-forwarded"
+TRANSACTION = "x-lazulite-transaction"
 """Headers in which Envoy says what it alone knows; what a client sends under these names is overwritten."""
+
+
+Identity: TypeAlias = tuple[int, int]
+"""Of a file, whatever its name is."""
+
+
+def identity(place: Path) -> Identity | None:
+    """What is behind a name, ``None`` for nothing."""
+    try:
+        found = os.stat(place)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -38,7 +55,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
-    """Read the file again. Answered by :class:`Loaded`."""
+    """Read the file again. Answered by :class:`Loaded`, which is also said unasked when a worker begins to serve."""
 
     id: int
 

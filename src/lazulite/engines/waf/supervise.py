@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import subprocess
@@ -19,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 PATIENCE_S = 20.0
 """How long new processes may take to answer."""
 _POLL_S = 0.01
-_LOG_FILE = "waf.log"
+_LOG_FILE, _LOCK_FILE = "waf.log", "waf.lock"
 
 
 class FirewallError(Exception):
@@ -73,14 +74,11 @@ class Firewall:
             self._watching.cancel()
             await asyncio.wait([self._watching])  # It reads from the link; nobody else can meanwhile.
             self._watching = None
-        started = False
         while self._link is None:
             try:
                 self._link = await asyncio.open_unix_connection(str(self._directory / spec.CONTROL))
             except (FileNotFoundError, ConnectionError) as error:
-                if not started:
-                    self._start()
-                    started = True
+                self._start()
                 if asyncio.get_running_loop().time() > deadline:
                     where = self._directory / _LOG_FILE
                     raise FirewallError(f"the firewall does not come up; see {where}") from error
@@ -88,11 +86,16 @@ class Firewall:
         return self._link
 
     def _start(self) -> None:
-        """In a session of its own."""
+        """In a session of its own, unless one lives: whoever does holds the lock that it was given."""
         command = [sys.executable, "-m", "lazulite.engines.waf", "--directory", str(self._directory)]
-        with (self._directory / _LOG_FILE).open("ab") as log:
+        with (self._directory / _LOCK_FILE).open("ab") as lock, (self._directory / _LOG_FILE).open("ab") as log:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
             detached = ["setsid", "--fork", *command]
-            subprocess.run(detached, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(os.environ), check=True)
+            nothing, held = subprocess.DEVNULL, (lock.fileno(),)
+            subprocess.run(detached, stdin=nothing, stdout=log, stderr=log, pass_fds=held, check=True)
 
     def _watch(self, reader: asyncio.StreamReader) -> None:
         self._watching = asyncio.create_task(self._again(reader))
@@ -109,6 +112,7 @@ class Firewall:
                 await self._told()
             except FirewallError as error:
                 _LOG.warning("%s", error)
+                self._watch(reader)  # It has ended, so this is tried again.
 
     def _unlink(self) -> None:
         if self._link is not None:

@@ -1,11 +1,16 @@
-"""One of the processes that look into requests. Envoy asks them all at one socket, in HTTP."""
+"""One of the processes that look into requests. Envoy asks them all at one socket, in HTTP.
+
+One whose keeper has died goes on with what it knows until the next keeper has others ready.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import socket
+import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -15,11 +20,13 @@ import httptools
 import msgspec
 
 from lazulite.engines.waf import logs, spec
+from lazulite.engines.waf.counting import Counters
 from lazulite.engines.waf.inspection import Compiler, Inspector, Request, Verdict
 from lazulite.engines.waf.spec import (
     CLIENT,
     FORWARDED,
     LENGTH,
+    TRANSACTION,
     VERSION,
     Count,
     Counted,
@@ -39,53 +46,92 @@ _PAGE = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
     "<hr><center>Microsoft-Azure-Application-Gateway/v2</center>\r\n</body>\r\n</html>\r\n"
 )
+FIRST = 0
+"""The number under which a worker tells that it has loaded and serves, unasked."""
+LOOK_S = 0.05
 to_worker = msgspec.json.Decoder(Load | Counted)
 to_keeper = msgspec.json.Decoder(Loaded | Count)
 
 
 class Worker:
-    """Belongs to one event loop; *pair* leads to the keeper."""
+    """Belongs to one event loop; *pair* leads to the keeper, whose socket is *identity*."""
 
-    def __init__(self, directory: Path, pair: socket.socket) -> None:
-        self._directory, self._pair = directory, pair
+    def __init__(self, directory: Path, pair: socket.socket, identity: spec.Identity) -> None:
+        self._directory, self._pair, self._identity = directory, pair, identity
         self._compiler = Compiler()
         self._inspectors: dict[str, Inspector] = {}
         self._uses: dict[str, Use] = {}
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[bool]] = {}
         self._writer: asyncio.StreamWriter | None = None
+        self._alone: Counters | None = None
+        """What is counted while there is no keeper."""
+        self._loading = asyncio.Lock()
+        self._loads: set[asyncio.Task[None]] = set()
+        self.askers: set[_Asker] = set()
 
     async def run(self, door: socket.socket) -> None:
-        """Serve until the keeper is gone."""
+        """Load and serve, without a keeper as long as no other one has opened."""
         reader, self._writer = await asyncio.open_connection(sock=self._pair)
+        faults = await self.load()
         loop = asyncio.get_running_loop()
         serving = await loop.create_unix_server(lambda: _Asker(self), sock=door)
-        while line := await reader.readline():
-            said = to_worker.decode(line)
-            if isinstance(said, Load):
-                self._tell(Loaded(said.id, self.load()))
-            elif said.id in self._asked:
-                self._asked.pop(said.id).set_result(said.within)
+        self._tell(Loaded(FIRST, faults))
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                self._told(to_worker.decode(line))
+        await self._outlive()
         serving.close()
+        await self._finish()
+
+    def _told(self, said: Load | Counted) -> None:
+        if isinstance(said, Load):
+            task = asyncio.get_running_loop().create_task(self._reload(said.id))
+            self._loads.add(task)
+            task.add_done_callback(self._loads.discard)
+        elif said.id in self._asked:
+            self._asked.pop(said.id).set_result(said.within)
+
+    async def _reload(self, number: int) -> None:
+        self._tell(Loaded(number, await self.load()))
 
     def _tell(self, message: Loaded | Count) -> None:
         assert self._writer is not None
         self._writer.write(msgspec.json.encode(message) + b"\n")
 
-    def load(self) -> dict[str, str]:
-        """Take what the file says; why policies could not be compiled."""
-        state = msgspec.json.decode((self._directory / spec.FILE).read_bytes(), type=State)
-        plan, inspectors, faults = Plan(state.places), {}, {}
-        for name, policy in state.policies.items():
-            try:
-                inspectors[name] = Inspector(policy, self._compiler, plan.country)
-            except ValueError as error:
-                faults[name] = str(error)
-        self._compiler.keep({t for i in inspectors.values() for t in i.texts})
-        self._inspectors, self._uses = inspectors, state.uses
-        return faults
+    async def _outlive(self) -> None:
+        """Until another keeper has opened, or the directory is gone."""
+        self._alone, asked, self._asked = Counters(), self._asked, {}
+        for waiting in asked.values():
+            waiting.set_result(True)
+        while self._identity == spec.identity(self._directory / spec.SOCKET):
+            await asyncio.sleep(LOOK_S)
+
+    async def _finish(self) -> None:
+        """Answer what was asked, and hang up."""
+        while self.askers:
+            for asker in list(self.askers):
+                asker.leave()
+            await asyncio.sleep(LOOK_S)
+
+    async def load(self) -> dict[str, str]:
+        """Take what the file says; why policies could not be compiled. Until all are, the former ones count."""
+        async with self._loading:
+            state = msgspec.json.decode((self._directory / spec.FILE).read_bytes(), type=State)
+            plan, inspectors, faults = Plan(state.places), dict[str, Inspector](), dict[str, str]()
+            for name, policy in state.policies.items():
+                try:
+                    inspectors[name] = Inspector(policy, self._compiler, plan.country)
+                except ValueError as error:
+                    faults[name] = str(error)
+                await asyncio.sleep(0)
+            self._compiler.keep({t for i in inspectors.values() for t in i.texts})
+            self._inspectors, self._uses = inspectors, state.uses
+            return faults
 
     async def within(self, key: str, limit: WafLimit) -> bool:
+        if self._alone is not None:
+            return self._alone.within(key, limit.count, limit.seconds, time.monotonic())
         number = next(self._numbers)
         self._asked[number] = asyncio.get_running_loop().create_future()
         self._tell(Count(number, key, limit.count, limit.seconds))
@@ -120,9 +166,19 @@ class _Asker(asyncio.Protocol):
         self._target, self._body = b"", bytearray()
         self._headers: list[tuple[str, str]] = []
         self._task: asyncio.Task[None] | None = None
+        self._busy = False
 
     def connection_made(self, transport: Any) -> None:
         self._transport, self._parser = transport, httptools.HttpRequestParser(self)
+        self._worker.askers.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._worker.askers.discard(self)
+
+    def leave(self) -> None:
+        """Hang up unless a question is being read or answered."""
+        if not self._busy:
+            self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -132,6 +188,7 @@ class _Asker(asyncio.Protocol):
             self._transport.close()
 
     def on_message_begin(self) -> None:
+        self._busy = True
         self._target, self._headers, self._body = b"", [], bytearray()
 
     def on_url(self, url: bytes) -> None:
@@ -156,6 +213,7 @@ class _Asker(asyncio.Protocol):
             _LOG.exception("a request could not be looked into")
             status, page = HTTPStatus.SERVICE_UNAVAILABLE, ""
         self._transport.write(_answer(status, page))
+        self._busy = False
 
 
 def _read(method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[str, Request]:
@@ -178,6 +236,7 @@ def _read(method: str, target: str, headers: list[tuple[str, str]], body: bytes)
         body,
         int(length) if length.isdecimal() else None,
         told.get(_PARTIAL) == "true",
+        told.get(TRANSACTION, "").strip("-"),
     )
 
 
