@@ -15,7 +15,7 @@ from lazulite.arm.message import RETRY_HINTS, Request, Response
 from lazulite.arm.paging import page
 from lazulite.arm.replacement import parts
 from lazulite.arm.resource_lists import resource_filter
-from lazulite.arm.writes import Writes
+from lazulite.arm.writes import Writes, Written
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import Snapshot, View
@@ -97,8 +97,8 @@ class GroupRequests:
         assert written.resource is not None
         return written.resource
 
-    def _delete(self, request: Request, group: Resource[Any]) -> Response:
-        """All or nothing, in one revision: no order of deletion can strand a half-empty group."""
+    def remove(self, group: Resource[Any]) -> Written:
+        """All or nothing, in one revision: no order of deletion can strand a half-empty group. Raises what refuses."""
         snapshot = self._backend.store.snapshot
         members = scopes.members(snapshot, group.id)
         violations = [v for r in members for v in self._objections(group, r, members, snapshot)]
@@ -106,7 +106,10 @@ class GroupRequests:
             raise refused(violations)
         gone: dict[str, Resource[Any] | None] = dict.fromkeys([*(r.id.key for r in members), group.id.key])
         history = self._along(group.id)
-        written = self._writes.commit(Address(scopes.RESOURCE_GROUP, group.id), gone, group, history)
+        return self._writes.commit(Address(scopes.RESOURCE_GROUP, group.id), gone, group, history)
+
+    def _delete(self, request: Request, group: Resource[Any]) -> Response:
+        written = self.remove(group)
         place = f"{self._backend.base_url}/subscriptions/{group.id.subscription}/operationresults"
         location = f"{place}/{written.operation.name}?api-version={request.api_version}"
         return Response(202, headers={"Location": location, **RETRY_HINTS})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazulite.arm import envelope, scopes
+from lazulite.arm import envelope, locks, scopes
 from lazulite.arm.backend import Backend
 from lazulite.arm.discovery import show_subscription
 from lazulite.arm.errors import ArmError
@@ -24,7 +24,10 @@ class GroupTarget:
         return show(self._requests.write(resource_id.subscription, resource_id.name, body))
 
     async def delete(self, resource_id: ResourceId) -> None:
-        raise _not_here(resource_id)
+        found = self._backend.store.snapshot.get(resource_id.key)
+        if found is not None:
+            locks.refuse(self._backend.store.snapshot, resource_id.text, deleting=True)
+            self._requests.remove(found)
 
     def get(self, resource_id: ResourceId) -> Mapping[str, Any] | None:
         found = self._backend.store.snapshot.get(resource_id.key)
