@@ -18,6 +18,7 @@ from benchmarks import networks, sandbox
 from benchmarks.balancing import Figures, in_turns, paired
 from benchmarks.paths import Way, probe_program, serve
 from benchmarks.result import Goal, Result, against, alone
+from lazulite.agent.collecting import collect_seldom
 from lazulite.agent.flow_logs import FlowLogs
 from lazulite.drivers.linux import LinuxDriver
 from lazulite.engines.storage.memory import MemoryBlobs
@@ -129,6 +130,7 @@ class _Recorder(threading.Thread):
         asyncio.run(self._record())
 
     async def _record(self) -> None:
+        collect_seldom()  # as the agent does
         logs = FlowLogs(self._blobs, lambda told: None, self._directory)
         logs.replace(self._entries)
         await logs.look()

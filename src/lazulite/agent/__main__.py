@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lazulite.agent.captures import Captures
+from lazulite.agent.collecting import collect_seldom
 from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.gateways import Gateways
 from lazulite.agent.health import Health
@@ -120,6 +121,7 @@ def main() -> int:
         except BlockingIOError:
             print("another agent has this lab", file=sys.stderr)
             return 1
+        collect_seldom()
         asyncio.run(serve(chosen.directory, *_DRIVERS[chosen.driver]))
     return 0
 

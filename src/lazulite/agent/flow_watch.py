@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from lazulite.drivers.linux import flow_tables, names
@@ -229,10 +230,15 @@ def _lines(records: Iterable[Record], ports: Mapping[int, Port], whose: Recorded
             yield Seen(_line(record, about, port, origin), port.name, origin)
 
 
+@lru_cache(maxsize=1 << 12)
+def _digits(mac: str) -> str:
+    return mac.replace("-", "").replace(":", "").upper()
+
+
 def _line(record: Record, about: Ends, port: Port, origin: str) -> Line:
     return Line(
         record.at,
-        port.mac.replace("-", "").replace(":", "").upper(),
+        _digits(port.mac),
         group_id(origin),
         rule_name(origin),
         bool(record.rule & flow_tables.INWARD),
