@@ -11,6 +11,14 @@ import pytest
 from lazulite.agent import access as following
 from lazulite.agent.access import AccessLog
 from lazulite.engines.http import access
+from lazulite.forwarding.model import HttpProxy
+
+
+def raw_line(method: str) -> str:
+    """Envoy's line of a request, which says nothing but its method."""
+    form = access.log(HttpProxy("gw", "gw", "gw"), "/d", secure=False)["typed_config"]["log_format"]
+    names: list[str] = form["text_format_source"]["inline_string"].split("\x1f")
+    return "\x1f".join(method if n == "%REQ(:METHOD)%" else "-" for n in names) + "\n"
 
 
 def followed(directory: Path) -> AccessLog:
@@ -26,26 +34,27 @@ def shown(directory: Path) -> list[str]:
 
 def test_a_line_that_is_not_whole_waits_for_its_end(tmp_path: Path) -> None:
     log, raw = followed(tmp_path), tmp_path / access.RAW
-    raw.write_text('{"method": "GET"}\n{"method": "PO')
+    whole, rest = raw_line("GET"), raw_line("POST")
+    raw.write_text(whole + rest[:20])
     at = log.read(0)
     assert shown(tmp_path) == ["GET"]
     with raw.open("a") as file:
-        file.write('ST"}\n')
+        file.write(rest[20:])
     log.read(at)
     assert shown(tmp_path) == ["GET", "POST"]
 
 
 def test_nonsense_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / access.RAW).write_text('nonsense\n{"method": "GET"}\n')
+    (tmp_path / access.RAW).write_text("nonsense\n" + raw_line("GET"))
     followed(tmp_path).read(0)
     assert shown(tmp_path) == ["GET"]
 
 
 def test_a_file_that_is_begun_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
     log, raw = followed(tmp_path), tmp_path / access.RAW
-    raw.write_text('{"method": "GET"}\n' * 3)
+    raw.write_text(raw_line("GET") * 3)
     at = log.read(0)
-    raw.write_text('{"method": "PUT"}\n')
+    raw.write_text(raw_line("PUT"))
     log.read(at)
     assert shown(tmp_path) == ["GET"] * 3 + ["PUT"]
 
@@ -60,8 +69,8 @@ def test_envoy_begins_another_file_before_one_is_too_large(tmp_path: Path, monke
     async def ask(socket: str, path: str, *, method: str) -> bytes:
         asked.append((path, method))
         with (tmp_path / "access.old").open("a") as old:
-            old.write('{"method": "LATE"}\n')
-        raw.write_text('{"method": "NEXT"}\n')
+            old.write(raw_line("LATE"))
+        raw.write_text(raw_line("NEXT"))
         return b""
 
     monkeypatch.setattr(following, "MAX_RAW", 10)
@@ -71,7 +80,7 @@ def test_envoy_begins_another_file_before_one_is_too_large(tmp_path: Path, monke
     async def going() -> None:
         log = followed(tmp_path)
         log.start()  # from where the file ends now, which is its beginning
-        raw.write_text('{"method": "GET"}\n')
+        raw.write_text(raw_line("GET"))
         async with asyncio.timeout(20):
             while "NEXT" not in shown(tmp_path):
                 await asyncio.sleep(0.01)

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from lazulite.engines.http import access, admin, render
 from lazulite.engines.waf.logs import write
 from lazulite.forwarding.model import HttpBackend, HttpProxy
@@ -68,10 +66,12 @@ class AccessLog:
         return at
 
     def _lines(self, whole: bytes) -> Iterator[dict[str, Any]]:
-        proxies, backends = self._known()
-        for text in whole.splitlines():
-            with contextlib.suppress(msgspec.DecodeError):
-                yield access.line(msgspec.json.decode(text, type=dict[str, Any]), proxies, backends)
+        lines = access.Lines(*self._known())
+        for text in whole.decode("utf-8", "replace").split("\n"):
+            raw = access.fields(text)
+            if raw is not None:
+                with contextlib.suppress(ValueError):
+                    yield lines.line(raw)
 
     async def _anew(self, at: int) -> int:
         """Have Envoy begin another file; what it wrote into this one until then is read first."""

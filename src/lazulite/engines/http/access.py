@@ -6,7 +6,6 @@ Source: facts/application-gateway.md, "Logs and metrics".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from lazulite.engines.http import answers, headers
 from lazulite.engines.http.wording import Json, typed
@@ -17,15 +16,15 @@ RAW, SHOWN = "access.log", f"{CATEGORY}.json"
 """Names of files: Envoy's, and Azure's."""
 CLIENT_CLOSED = 499
 _KIND = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
+_BETWEEN = "\x1f"
+"""Stands in no value: a header with it is refused, and so is a path."""
 _TOLD = {
-    "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "time": f"%START_TIME({headers.TIME})%",
     "clientIP": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "clientPort": "%DOWNSTREAM_REMOTE_PORT%",
     "method": "%REQ(:METHOD)%",
     "host": "%REQ(:AUTHORITY)%",
-    "originalHost": headers.HOST,
     "path": "%REQ(:PATH)%",
-    "originalPath": headers.PATH,
     "version": "%PROTOCOL%",
     "agent": "%REQ(USER-AGENT)%",
     "status": "%RESPONSE_CODE%",
@@ -39,12 +38,19 @@ _TOLD = {
     "server": "%UPSTREAM_HOST%",
     "serverMilliseconds": "%RESPONSE_DURATION%",
     "serverPort": "%UPSTREAM_LOCAL_ADDRESS%",
+    "type": "%RESP(CONTENT-TYPE)%",
+    "random": headers.RANDOM,
+    **headers.TOLD,
+    **headers.KEPT,
+}
+_SECURE = {
     "tls": "%DOWNSTREAM_TLS_VERSION%",
     "cipher": "%DOWNSTREAM_TLS_CIPHER%",
     "client": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
-    "type": "%RESP(CONTENT-TYPE)%",
-    "id": headers.TRANSACTION,
 }
+_NAMES = ("proxy", *_TOLD, *_SECURE)
+_BEFORE = tuple(zip(headers.KEPT, headers.TOLD, strict=True))
+_FEWEST = 1 + len(_TOLD)
 _FLAGS = {
     "DC": "CLIENT_CLOSED_REQUEST",
     "UT": "UPSTREAM_TIMED_OUT",
@@ -65,29 +71,59 @@ _DETAILS = (
 _OWN = {405: "INVALID_METHOD_TRACE", 404: "INVALID_HOST", 502: "UPSTREAM_NO_LIVE", 400: "INVALID_REQUEST"}
 
 
-def log(proxy: HttpProxy, directory: str) -> Json:
-    """Envoy's part: a line of JSON for every request."""
-    told = {"proxy": proxy.name} | _TOLD
-    return typed("log", _KIND, path=f"{directory}/{RAW}", log_format={"json_format": told})
+def log(proxy: HttpProxy, directory: str, *, secure: bool) -> Json:
+    """Envoy's part: a line for every request. Text costs half of what JSON does, here and for who reads it."""
+    told = [proxy.name.replace("%", "%%"), *_TOLD.values(), *(_SECURE.values() if secure else ())]
+    format_ = {"text_format_source": {"inline_string": _BETWEEN.join(told) + "\n"}}
+    return typed("log", _KIND, path=f"{directory}/{RAW}", log_format=format_)
 
 
-def line(raw: Mapping[str, Any], proxies: Mapping[str, HttpProxy], backends: Mapping[str, HttpBackend]) -> Json:
-    """Azure's line, of Envoy's. What is not known any more is left empty."""
-    proxy = proxies.get(str(raw.get("proxy")))
-    site, rule = _matched(proxy, str(raw.get("route") or ""))
-    backend = backends.get(rule.backend) if rule is not None else None
-    pool, _, settings = backend.label.partition("/") if backend is not None else ("", "", "")
-    return {
-        "timeStamp": raw.get("time"),
-        "resourceId": proxy.origin if proxy is not None else "",
-        "listenerName": site.name if site is not None else "",
-        "ruleName": rule.name.partition("/")[0] if rule is not None else "",
-        "backendPoolName": pool,
-        "backendSettingName": settings,
-        "operationName": "ApplicationGatewayAccess",
-        "category": CATEGORY,
-        "properties": _request(raw) | _answer(raw) | _tls(raw),
-    }
+def fields(text: str) -> Mapping[str, str] | None:
+    """Those of Envoy's line by their names, empty where they say nothing; ``None`` for what is no line."""
+    values = text.split(_BETWEEN)
+    if not _FEWEST <= len(values) <= len(_NAMES):
+        return None
+    return dict(zip(_NAMES, ["" if v == "-" else v for v in values], strict=False))
+
+
+class Lines:
+    """Makes Azure's lines of what is known now; who comes by the same route has the same beginning."""
+
+    def __init__(self, proxies: Mapping[str, HttpProxy], backends: Mapping[str, HttpBackend]) -> None:
+        self._proxies, self._backends = proxies, backends
+        self._places: dict[tuple[str, str], Json] = {}
+
+    def line(self, raw: Mapping[str, str]) -> Json:
+        """Of the fields of Envoy's. What is not known any more is left empty. Raises ``ValueError``: it is no line."""
+        where = raw.get("proxy", ""), raw.get("route", "")
+        place = self._places.get(where)
+        if place is None:
+            place = self._places[where] = self._place(*where)
+        return {
+            "timeStamp": _time(raw.get("time", "")),
+            **place,
+            "properties": _request(raw) | _answer(raw) | _tls(raw),
+        }
+
+    def _place(self, name: str, route: str) -> Json:
+        proxy = self._proxies.get(name)
+        site, rule = _matched(proxy, route)
+        backend = self._backends.get(rule.backend) if rule is not None else None
+        pool, _, settings = backend.label.partition("/") if backend is not None else ("", "", "")
+        return {
+            "resourceId": proxy.origin if proxy is not None else "",
+            "listenerName": site.name if site is not None else "",
+            "ruleName": rule.name.partition("/")[0] if rule is not None else "",
+            "backendPoolName": pool,
+            "backendSettingName": settings,
+            "operationName": "ApplicationGatewayAccess",
+            "category": CATEGORY,
+        }
+
+
+def _time(text: str) -> str:
+    """Of :data:`headers.TIME`, to the millisecond."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}.{text[14:17]}Z" if text else ""
 
 
 def _matched(proxy: HttpProxy | None, route: str) -> tuple[Site | None, HttpRule | None]:
@@ -96,80 +132,88 @@ def _matched(proxy: HttpProxy | None, route: str) -> tuple[Site | None, HttpRule
     return site, next((r for r in site.rules if r.name == rule), None) if site is not None else None
 
 
-def _text(raw: Mapping[str, Any], key: str) -> str:
-    found = raw.get(key)
-    return "" if found in (None, "-") else str(found)
+def _seconds(raw: Mapping[str, str], key: str) -> float:
+    return int(raw.get(key) or 0) / 1000
 
 
-def _seconds(raw: Mapping[str, Any], key: str) -> float:
-    found = raw.get(key)
-    return found / 1000 if isinstance(found, int) else 0.0
+def _number(raw: Mapping[str, str], key: str) -> int:
+    return int(raw.get(key) or 0)
 
 
-def _request(raw: Mapping[str, Any]) -> Json:
-    path, _, query = _text(raw, "path").partition("?")
-    host = _text(raw, "host")
+def _request(raw: Mapping[str, str]) -> Json:
+    whole, host = raw.get("path", ""), raw.get("host", "")
+    path, _, query = whole.partition("?")
+    number, first_host, first_path = _before(raw)
     return {
         "instanceId": "appgw_0",
-        "clientIP": _text(raw, "clientIP"),
-        "clientPort": raw.get("clientPort"),
-        "httpMethod": _text(raw, "method"),
-        "originalRequestUriWithArgs": _text(raw, "originalPath") or _text(raw, "path"),
+        "clientIP": raw.get("clientIP", ""),
+        "clientPort": _number(raw, "clientPort"),
+        "httpMethod": raw.get("method", ""),
+        "originalRequestUriWithArgs": first_path or whole,
         "requestUri": path,
         "requestQuery": query,
-        "userAgent": _text(raw, "agent"),
-        "httpVersion": _text(raw, "version"),
-        "receivedBytes": raw.get("received"),
-        "originalHost": _text(raw, "originalHost") or host,
+        "userAgent": raw.get("agent", ""),
+        "httpVersion": raw.get("version", ""),
+        "receivedBytes": _number(raw, "received"),
+        "originalHost": first_host or host,
         "host": host,
-        "transactionId": _text(raw, "id"),
+        "transactionId": number,
     }
 
 
-def _answer(raw: Mapping[str, Any]) -> Json:
-    by_server = _text(raw, "details") == "via_upstream"
+def _before(raw: Mapping[str, str]) -> tuple[str, str, str]:
+    """Number, host and path before anything was changed: what of that a server was told counts only where one was."""
+    if random := raw.get("random"):
+        return f"{random}0{raw.get('time', '')}", "", ""
+    number, host, path = (raw.get(kept) or raw.get(name, "") for kept, name in _BEFORE)
+    return number, host, path
+
+
+def _answer(raw: Mapping[str, str]) -> Json:
+    by_server = raw.get("details") == "via_upstream"
     fault = error(raw)
-    status = CLIENT_CLOSED if fault == "ERRORINFO_CLIENT_CLOSED_REQUEST" else raw.get("status")
+    status = _number(raw, "status")
     return {
-        "httpStatus": status,
-        "sentBytes": raw.get("sent"),
+        "httpStatus": CLIENT_CLOSED if fault == "ERRORINFO_CLIENT_CLOSED_REQUEST" else status,
+        "sentBytes": _number(raw, "sent"),
         "clientResponseTime": _seconds(raw, "sending"),
         "timeTaken": _seconds(raw, "milliseconds"),
         "WAFEvaluationTime": "",
         "WAFMode": "",
-        "serverRouted": _text(raw, "server"),
-        "serverStatus": str(raw.get("status")) if by_server else "",
+        "serverRouted": raw.get("server", ""),
+        "serverStatus": str(status) if by_server else "",
         "serverResponseLatency": _seconds(raw, "serverMilliseconds"),
-        "upstreamSourcePort": _text(raw, "serverPort").rpartition(":")[2],
+        "upstreamSourcePort": raw.get("serverPort", "").rpartition(":")[2],
         "error_info": fault,
-        "contentType": _text(raw, "type"),
+        "contentType": raw.get("type", ""),
     }
 
 
-def _tls(raw: Mapping[str, Any]) -> Json:
-    version = _text(raw, "tls")
+def _tls(raw: Mapping[str, str]) -> Json:
+    version = raw.get("tls", "")
     return {
         "sslEnabled": "on" if version else "off",
-        "sslCipher": _text(raw, "cipher"),
+        "sslCipher": raw.get("cipher", ""),
         "sslProtocol": version,
-        "sslClientVerify": "SUCCESS" if _text(raw, "client") else "NONE",
+        "sslClientVerify": "SUCCESS" if raw.get("client") else "NONE",
     }
 
 
-def error(raw: Mapping[str, Any]) -> str:
+def error(raw: Mapping[str, str]) -> str:
     """What was wrong with a request, or with its server; a server's own errors are none."""
     return f"ERRORINFO_{_error(raw)}"
 
 
-def _error(raw: Mapping[str, Any]) -> str:
-    flags, details, status = _text(raw, "flags").split(","), _text(raw, "details"), raw.get("status")
-    found = next((_FLAGS[f] for f in flags if f in _FLAGS), "")
+def _error(raw: Mapping[str, str]) -> str:
+    details, status = raw.get("details", ""), _number(raw, "status")
+    flags = raw.get("flags", "")
+    found = next((_FLAGS[f] for f in flags.split(",") if f in _FLAGS), "") if flags else ""
     if found:
         return found
     if details == "via_upstream":
         return "NO_ERROR"
-    if _text(raw, "route") == answers.CLEAR:
+    if raw.get("route") == answers.CLEAR:
         return "HTTP_TO_HTTPS_PORT"
     if status == 400:
         found = next((name for part, name in _DETAILS if part in details), "")
-    return found or _OWN.get(status if isinstance(status, int) else 0, "NO_ERROR")
+    return found or _OWN.get(status, "NO_ERROR")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lazulite.engines.http import wording
+from lazulite.engines.http import headers, wording
 from lazulite.engines.http.wording import TYPES, Json, typed
-from lazulite.engines.waf.spec import CLIENT, FORWARDED, LENGTH, SOCKET, VERSION, use_of
+from lazulite.engines.waf.spec import CLIENT, FORWARDED, LENGTH, SOCKET, TRANSACTION, VERSION, use_of
 from lazulite.forwarding.model import HttpProxy, HttpRule, Site, WafBody, WafPolicy
 
 CLUSTER = "waf"
 CLOSED, OPEN = "waf-closed", "waf-open"
+_TELLS, _TELLS_NO_MORE = "waf-tells", "waf-told"
 _ASKED = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 _MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 ANSWER_S = 5
@@ -24,21 +25,22 @@ _TOLD = {
     VERSION: "%PROTOCOL%",
     LENGTH: "%REQ(CONTENT-LENGTH)%",
     FORWARDED: "%REQ(X-FORWARDED-FOR)%",
+    TRANSACTION: headers.TRANSACTION,
 }
 
 
 def filters() -> list[Json]:
-    """Before all others, in this order."""
+    """Before all others, in this order, and off: to change headers costs each request."""
     told = [
         {"append": {"header": {"key": k, "value": v}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
         for k, v in _TOLD.items()
     ]
     gone = [{"remove": k} for k in _TOLD]
     return [
-        typed("waf-tells", _MUTATION, mutations={"request_mutations": told}),
+        typed(_TELLS, _MUTATION, mutations={"request_mutations": told}) | {"disabled": True},
         _asking(CLOSED, passes=False),
         _asking(OPEN, passes=True),
-        typed("waf-told", _MUTATION, mutations={"request_mutations": gone}),
+        typed(_TELLS_NO_MORE, _MUTATION, mutations={"request_mutations": gone}) | {"disabled": True},
     ]
 
 
@@ -47,6 +49,7 @@ def _asking(name: str, *, passes: bool) -> Json:
     settings = {
         "http_service": _service("/"),
         "allowed_headers": everything,
+        "disallowed_headers": {"patterns": [{"exact": h} for h in headers.OWN]},
         "failure_mode_allow": passes,
         "status_on_error": {"code": "ServiceUnavailable"},
     }
@@ -54,9 +57,16 @@ def _asking(name: str, *, passes: bool) -> Json:
 
 
 def _service(prefix: str) -> Json:
+    """Whoever dies over a question has another process asked."""
     uri = {"uri": "http://waf", "cluster": CLUSTER, "timeout": f"{ANSWER_S}s"}
+    again = {
+        "retry_on": "connect-failure,reset",
+        "num_retries": 3,
+        "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+    }
     return {
         "server_uri": uri,
+        "retry_policy": again,
         "path_prefix": prefix,
         "authorization_response": {"allowed_client_headers": {"patterns": [{"exact": "content-type"}]}},
     }
@@ -93,7 +103,8 @@ def asked(proxy: HttpProxy, site: Site, rule: HttpRule, policies: Mapping[str, W
         return {}
     settings = {"http_service": _service(f"/{key}")} | _body(policy.body if policy is not None else WafBody())
     name = OPEN if policy is not None and policy.detect else CLOSED
-    return {name: {"@type": f"{TYPES}{_ASKED}PerRoute", "check_settings": settings}}
+    asking = {name: {"@type": f"{TYPES}{_ASKED}PerRoute", "check_settings": settings}}
+    return asking | {tells: wording.enabled() for tells in (_TELLS, _TELLS_NO_MORE)}
 
 
 def _body(body: WafBody) -> Json:

@@ -1,17 +1,30 @@
-"""Headers that a gateway gives to servers, as Envoy's filters, so that what changes headers comes after; pure."""
+"""Headers that a gateway gives to servers, as Envoy's filters, so that what changes headers comes after; pure.
+
+Numbers of requests are made of what Envoy has at hand for each: to form them anew costs more than all else here.
+"""
 
 from __future__ import annotations
 
-from lazulite.engines.http.wording import Json, typed
+from lazulite.engines.http.wording import Json, enabled, typed
 
-NAMESPACE, ID = "lazulite", "id"
-TRANSACTION = f"%DYNAMIC_METADATA({NAMESPACE}:{ID})%"
-"""The request's number: 32 hexadecimal digits."""
-HOST, PATH = f"%DYNAMIC_METADATA({NAMESPACE}:host)%", f"%DYNAMIC_METADATA({NAMESPACE}:path)%"
-"""As the client asked for them."""
+TIME = "%Y%m%d%H%M%S%9f"
+"""When a request began: 23 digits, to the nanosecond."""
+RANDOM = "%REQ(X-REQUEST-ID):8%"
+"""Hexadecimal digits that differ for each request; gone once the request was passed on."""
+TRANSACTION = f"{RANDOM}0%START_TIME({TIME})%"
+"""The request's number, while it has not been passed on: 32 hexadecimal digits. Source:
+facts/application-gateway.md, "Headers added to backend"."""
+TOLD = {
+    "trace": "%REQ(X-APPGW-TRACE-ID)%",
+    "toldHost": "%REQ(X-ORIGINAL-HOST)%",
+    "toldPath": "%REQ(X-ORIGINAL-URL)%",
+}
+"""What a server was told, if the request was passed on: the number, and what the client had asked for."""
+_SPACE, KEEPING = "lazulite", "keeping"
+KEPT = {f"kept{n}": f"%DYNAMIC_METADATA({_SPACE}:{n})%" for n in ("Trace", "Host", "Path")}
+"""The same, where rewrites may have changed it."""
 _MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 _TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
-_DASHED = "^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$"
 _FORWARDED = (
     ("X-Forwarded-For", "%DOWNSTREAM_REMOTE_ADDRESS%", "APPEND_IF_EXISTS_OR_ADD"),
     ("X-Forwarded-Port", "%DOWNSTREAM_LOCAL_PORT%", "OVERWRITE_IF_EXISTS_OR_ADD"),
@@ -20,22 +33,26 @@ _FORWARDED = (
     ("X-AppGW-Trace-Id", TRANSACTION, "OVERWRITE_IF_EXISTS_OR_ADD"),
 )
 """What servers are told of the client. Source: facts/application-gateway.md, "Headers added to backend"."""
-
-
-def identity() -> Json:
-    """Keeps the number that Envoy gives every request, without its dashes, and tells no server of the original."""
-    without = {"pattern": {"regex": _DASHED}, "substitution": "\\1\\2\\3\\4\\5"}
-    kept = {"metadata_namespace": NAMESPACE, "key": ID, "type": "STRING", "regex_value_rewrite": without}
-    rule = {"header": "x-request-id", "on_header_present": kept, "remove": True}
-    asked = [_kept(":authority", "host"), _kept(":path", "path")]
-    return typed("identity", _TO_METADATA, request_rules=[rule, *asked])
-
-
-def _kept(header: str, key: str) -> Json:
-    return {"header": header, "on_header_present": {"metadata_namespace": NAMESPACE, "key": key, "type": "STRING"}}
+OWN = ("x-envoy-external-address", "x-request-id")
+"""Envoy's, which no server sees."""
 
 
 def forwarded() -> Json:
     rows = [{"append": {"header": {"key": k, "value": v}, "append_action": how}} for k, v, how in _FORWARDED]
-    gone = [{"remove": "x-envoy-external-address"}]
-    return typed("forwarded", _MUTATION, mutations={"request_mutations": [*rows, *gone]})
+    return typed("forwarded", _MUTATION, mutations={"request_mutations": [*rows, *({"remove": k} for k in OWN)]})
+
+
+def keeping() -> Json:
+    """Keeps for the log what rewrites may change; off, but for sites that have any."""
+    named = ("x-appgw-trace-id", "x-original-host", "x-original-url")
+    rules = [_kept(header, key.removeprefix("kept")) for header, key in zip(named, KEPT, strict=True)]
+    return typed(KEEPING, _TO_METADATA, request_rules=rules) | {"disabled": True}
+
+
+def _kept(header: str, key: str) -> Json:
+    return {"header": header, "on_header_present": {"metadata_namespace": _SPACE, "key": key, "type": "STRING"}}
+
+
+def kept() -> Json:
+    """For a site with rewrites."""
+    return {KEEPING: enabled()}

@@ -58,6 +58,7 @@ def bootstrap(place: Place) -> str:
     return text(
         {
             "node": {"id": "lazulite", "cluster": "lazulite"},
+            "stats_config": {"stats_matcher": {"reject_all": True}},
             "admin": {"address": {"pipe": {"path": f"{place.directory}/{ADMIN}", "mode": 0o600}}},
             "dynamic_resources": {
                 "lds_config": _watched(place, LISTENERS),
@@ -183,9 +184,9 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
         codec_type="AUTO" if proxy.http2 else "HTTP1",
         rds={"route_config_name": routes, "config_source": _watched(place, file_of("routes", routes))},
         http_filters=[
-            headers.identity(),
             *firewall.filters(),
             headers.forwarded(),
+            headers.keeping(),
             rewriting.filtered(),
             wording.sticky(),
             router,
@@ -201,7 +202,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
         stream_idle_timeout="0s",
         max_request_headers_kb=2 * URL_KIB,
         local_reply_config=answers.mappers(sites, lambda url: world.pages.get((proxy.guest, url))),
-        access_log=[access.log(proxy, place.directory)],
+        access_log=[access.log(proxy, place.directory, secure=bool(sites) and sites[0].tls is not None)],
     )
 
 

@@ -18,7 +18,8 @@ _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 
 def filtered() -> Json:
     """The filter, which does nothing but where a site says what."""
-    return typed(FILTER, _LUA, clear_route_cache=False, default_source_code={"inline_string": "-- nothing"})
+    nothing = {"inline_string": "-- nothing"}
+    return typed(FILTER, _LUA, clear_route_cache=False, default_source_code=nothing) | {"disabled": True}
 
 
 def concerns(site: Site) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from lazulite.engines.http import hosts, rewriting
+from lazulite.engines.http import headers, hosts, rewriting
 from lazulite.engines.http.wording import STICKY, Json, cookie
 from lazulite.forwarding.model import HttpBackend, HttpRule, Redirect, Site
 
@@ -47,7 +47,7 @@ def _rewritten(site: Site) -> Json:
     """A site's rules are one program: a rewrite may have them chosen anew."""
     if not rewriting.concerns(site):
         return {}
-    return {"typed_per_filter_config": {rewriting.FILTER: rewriting.settings(site)}}
+    return {"typed_per_filter_config": {rewriting.FILTER: rewriting.settings(site)} | headers.kept()}
 
 
 def _rows(site: Site, backends: Mapping[str, HttpBackend], asked_for: list[Json], filtered: Filtered) -> Iterator[Json]:

@@ -135,7 +135,7 @@ class Envoy:
             started = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=dict(os.environ)
             )
-        (self.directory / PID).write_text(str(started.pid))
+        _replace(self.directory / PID, str(started.pid))
 
     def _pid(self) -> int | None:
         """The Envoy of this lab, also one that another agent started."""

@@ -26,12 +26,18 @@ def typed(name: str, kind: str, **settings: Any) -> Json:
     return {"name": name, "typed_config": {"@type": TYPES + kind, **settings}}
 
 
+def enabled() -> Json:
+    """For a route: a filter that is off elsewhere works as it is set."""
+    return {"@type": TYPES + "envoy.config.route.v3.FilterConfig", "config": {}}
+
+
 def connections(**settings: Any) -> Json:
     return typed("http", _CONNECTIONS, **settings)
 
 
 def sticky() -> Json:
-    """The filter that keeps clients with their servers: off, but for routes that say otherwise."""
+    """The filter that keeps clients with their servers, where the route says so; one that was off for the route that
+    was chosen first would stay off for the one that a rewrite leads to."""
     return typed(STICKY, _STICKY)
 
 
