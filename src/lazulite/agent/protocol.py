@@ -77,6 +77,12 @@ class AskPorts(Message, frozen=True):
     id: int
 
 
+class AskTraffic(Message, frozen=True):
+    """Answered by :class:`TrafficSeen`."""
+
+    id: int
+
+
 class AskFlows(Message, frozen=True):
     """Flows of the ports, which are recorded for it for some seconds; records after number ``after``, or a
     ``summary`` of those there are; or, of a flow ``log``, its rows of analytics. Answered by :class:`FlowsSeen`."""
@@ -147,6 +153,13 @@ class PortsHeld(Message, frozen=True):
     held: list[tuple[str, str, str, str, int]]
 
 
+class TrafficSeen(Message, frozen=True):
+    """By port and host on the Internet, bytes that it has sent and got."""
+
+    id: int
+    bytes: Mapping[str, tuple[int, int]]
+
+
 class FlowsSeen(Message, frozen=True):
     """Records of flows as JSON, and the number of the last one."""
 
@@ -175,9 +188,9 @@ class Observed(Message, frozen=True):
     """What whoever works for an entry (a capture, a monitor, a log, a store) says of it, by the entry's name: JSON."""
 
 
-Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts | AskFlows
+Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts | AskTraffic | AskFlows
 Request: TypeAlias = Load | Change | Question
-Answer: TypeAlias = Output | Entered | Report | Inspected | PortsHeld | FlowsSeen | Failed
+Answer: TypeAlias = Output | Entered | Report | Inspected | PortsHeld | TrafficSeen | FlowsSeen | Failed
 Reply: TypeAlias = Applied | LoadWanted | Answer | Observed
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=wire.text)

@@ -17,6 +17,7 @@ from lazulite.agent.protocol import (
     SOCKET,
     AskFlows,
     AskPorts,
+    AskTraffic,
     Change,
     Enter,
     Entered,
@@ -31,6 +32,7 @@ from lazulite.agent.protocol import (
     Report,
     Request,
     Run,
+    TrafficSeen,
     frame,
     receive,
     request,
@@ -148,6 +150,8 @@ class Server:
             if self._flows is None:
                 return Failed(message.id, "nothing records flows here")
             return await self._flows.answer(message)
+        if isinstance(message, AskTraffic):
+            return TrafficSeen(message.id, await self._loop.in_driver(self._driver.traffic))
         if isinstance(message, AskPorts):
             used = await self._loop.in_driver(self._driver.port_use)
             held = [(u.vrf, str(u.public), str(u.protocol), str(u.private), u.ports) for u in used]

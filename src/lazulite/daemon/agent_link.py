@@ -17,6 +17,7 @@ from lazulite.agent.protocol import (
     Applied,
     AskFlows,
     AskPorts,
+    AskTraffic,
     Change,
     Enter,
     Entered,
@@ -35,6 +36,7 @@ from lazulite.agent.protocol import (
     Request,
     Run,
     Status,
+    TrafficSeen,
     frame,
     receive,
     reply,
@@ -50,7 +52,7 @@ PATIENCE_S = 20.0
 """How long a new agent may take to listen."""
 _POLL_S = 0.01
 _KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "LAZULITE_AZURITE")
-R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld, FlowsSeen)
+R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld, TrafficSeen, FlowsSeen)
 V = TypeVar("V")
 
 
@@ -142,6 +144,9 @@ class AgentLink:
 
     async def probes(self) -> Mapping[str, Mapping[str, ProbeCounts]]:
         return (await self._asked(Status(next(self._ids)), Report)).probes
+
+    async def traffic(self) -> Mapping[str, tuple[int, int]]:
+        return (await self._asked(AskTraffic(next(self._ids)), TrafficSeen)).bytes
 
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return (await self._asked(AskPorts(next(self._ids)), PortsHeld)).held

@@ -64,6 +64,9 @@ class MemoryFabric:
     async def probes(self) -> dict[str, dict[str, tuple[int, int, str]]]:
         return {}
 
+    async def traffic(self) -> dict[str, tuple[int, int]]:
+        return {}
+
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return []
 

@@ -59,6 +59,9 @@ class Fabric(Protocol):
     async def probes(self) -> Mapping[str, Mapping[str, tuple[int, int, str]]]:
         """By pool and member: probes sent, probes failed, and why the last one did, or nothing when it did not."""
 
+    async def traffic(self) -> Mapping[str, tuple[int, int]]:
+        """By port and host on the Internet, bytes it has sent and got since its link is there."""
+
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         """VRF, public address, protocol, private address, and how many ports of the public one flows of it hold."""
 
@@ -104,6 +107,8 @@ class Network:
         """Called when the fabric refuses something else without having been told anything."""
         self.news = asyncio.Event()
         """Set by every commit, and when a dynamic set holds something else."""
+        self.watchers: set[asyncio.Event] = set()
+        """Set whenever anything here becomes another: what is stored, followed, refused, or held by a dynamic set."""
         self._contents: dict[str, Contents] = {}
         """What dynamic sets hold, as a fabric last said; also of sets that the model does not declare any more."""
 
@@ -129,10 +134,16 @@ class Network:
                 self._contents[name] = found
         self._index_contents(contents)
         self.news.set()
+        self._stir()
 
     def refused(self, refusals: list[Refusal]) -> None:
         self.refusals = refusals
         self.turned()
+        self._stir()
+
+    def _stir(self) -> None:
+        for watcher in self.watchers:
+            watcher.set()
 
     def _index_contents(self, names: Iterable[str]) -> None:
         """Have the index hold what the sets of these names do."""
@@ -164,6 +175,7 @@ class Network:
         self.wanted = snapshot.revision
         self._wake.set()
         self.news.set()
+        self._stir()
 
     async def settled(self, revision: int) -> list[Refusal]:
         """Everything the fabric refuses, once it follows *revision* or a later one."""
@@ -194,6 +206,10 @@ class Network:
     async def probes(self) -> Mapping[str, Mapping[str, tuple[int, int, str]]]:
         """Probes sent and failed, by pool and member. Raises ``ConnectionError`` as :meth:`run` does."""
         return await self.asked(lambda fabric: fabric.probes())
+
+    async def traffic(self) -> Mapping[str, tuple[int, int]]:
+        """As :meth:`Fabric.traffic`. Raises ``ConnectionError`` as :meth:`run` does."""
+        return await self.asked(lambda fabric: fabric.traffic())
 
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         """As :meth:`Fabric.ports`. Raises ``ConnectionError`` as :meth:`run` does."""
@@ -280,6 +296,7 @@ class Network:
         async with self._progress:
             self.applied, self.refusals = revision, refusals
             self._progress.notify_all()
+        self._stir()
 
 
 _DECLARING = frozenset({Pool.__name__, Watch.__name__})

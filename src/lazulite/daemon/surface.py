@@ -19,6 +19,9 @@ from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.picture import picture
 from lazulite.daemon.reaching import ReachQuestion, reach
+from lazulite.daemon.streams import Hub, Places
+from lazulite.daemon.streams_flows import FlowStreams
+from lazulite.daemon.streams_topology import Topology
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.drivers.linux.guests import GuestError
 from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, SourceNat, Vrf
@@ -48,6 +51,9 @@ class Surface:
         self, lab: str, controller: Controller, parts: Parts, uploads: Uploads, code: Callable[[], str]
     ) -> None:
         self._lab, self._controller, self._parts = lab, controller, parts
+        streams = Places()
+        self._topology = Hub(Topology(lab, controller, parts, self._frozen), streams)
+        self._flow_streams = FlowStreams(controller.network, streams)
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
             ("POST", "codes"): lambda r: {"code": code(), "expiresIn": CODE_S},
@@ -66,6 +72,8 @@ class Surface:
             ("POST", "reach"): self._reach,
             ("POST", "audit"): self._audit,
             ("GET", "picture"): self._picture,
+            ("GET", "stream/topology"): lambda r: self._topology.response(),
+            ("GET", "stream/flows"): lambda r: self._flow_streams.response(r.query.get("machines", "")),
             ("GET", "revisions"): self._revisions,
             ("POST", "diff"): lambda r: past.compare(controller, body(r, past.DiffQuestion)),
             ("GET", "counters"): self._counters,

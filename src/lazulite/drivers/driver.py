@@ -64,6 +64,10 @@ class Driver(Protocol):
         """Packets and bytes by the origin of the deciding rule, of what :data:`COUNTED` says, and under
         ``drop:<reason>`` for the rest."""
 
+    def traffic(self) -> Mapping[str, tuple[int, int]]:
+        """By the name of each port and each host on the Internet that has a link: bytes it has sent, and bytes it got,
+        since that link is there."""
+
     def port_use(self) -> list[PortUse]:
         """Ports in use of public addresses that several private ones share, asked for and told as of now."""
 

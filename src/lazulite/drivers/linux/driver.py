@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from lazulite.drivers.driver import COUNTED, ModelDelta, PortUse, Refusal
-from lazulite.drivers.linux import conntrack, departed, flows, forgetting, names, namespaces, readback
+from lazulite.drivers.linux import conntrack, departed, flows, forgetting, names, namespaces, readback, traffic
 from lazulite.drivers.linux.handles import Handles, raise_limit
 from lazulite.drivers.linux.kernel import Change, Kernel, redirected, resized
 from lazulite.drivers.linux.realise import Realiser
@@ -77,6 +77,14 @@ class LinuxDriver:
                 origins |= {names.flow_counter(p, entry.origin): f"{p}:{entry.origin}" for p in prefixes}
         found = readback.counters(self._handles).items()
         return {origins.get(name, names.told(name)): value for name, value in found}
+
+    def traffic(self) -> Mapping[str, tuple[int, int]]:
+        """As the routers' ends of the links count: one dump a namespace."""
+        found: dict[str, tuple[int, int]] = {}
+        for namespace, ends in traffic.ends(self._realiser.model).items():
+            if self._handles.exists(namespace):
+                found |= traffic.counted(self._handles.route(namespace), ends)
+        return found
 
     def port_use(self) -> list[PortUse]:
         """From the bindings of every edge whose flows share public addresses."""

@@ -28,6 +28,7 @@ NEWNEIGH, DELNEIGH, GETNEIGH = 28, 29, 30
 NEWRULE, DELRULE, GETRULE = 32, 33, 34
 NEWQDISC, DELQDISC, GETQDISC = 36, 37, 38
 SETNEIGHTBL = 67
+NEWSTATS, GETSTATS = 92, 94
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
 _REPLACE, _EXCLUSIVE, _CREATE = 0x100, 0x200, 0x400
@@ -44,6 +45,7 @@ _OPERSTATE_UP = b"\x06"
 _FALLBACK_DEVICES = 15
 """Interface indexes that stay free for the loopback and for what tunnel modules put in every new namespace."""
 _WITHOUT_STATISTICS = 1 << 3
+_LINK_64 = 1
 _AS_IN_TABLE = 0x2000
 _NODAD, _NOPREFIXROUTE = 0x02, 0x200
 _CONF = {"forwarding": 1, "proxy_arp": 3, "send_redirects": 6, "rp_filter": 8, "promote_secondaries": 20}
@@ -360,6 +362,8 @@ class Socket:
     def dump(self, kind: int, family: int = 0) -> Iterator[bytes]:
         """The payload of every object of that kind."""
         head = _link() + attribute(29, _WITHOUT_STATISTICS) if kind == GETLINK else b""
+        if kind == GETSTATS:
+            head = struct.pack("BBHII", 0, 0, 0, 0, 1 << _LINK_64 - 1)
         body = head or struct.pack("B", family) + b"\0" * (19 if kind == GETQDISC else 11)
         self._socket.send(_message(kind, body, _DUMP))
         while True:
@@ -370,6 +374,16 @@ class Socket:
                     code = -struct.unpack_from("i", payload)[0]
                     raise OSError(code, os.strerror(code))
                 yield payload
+
+    def octets(self) -> dict[int, tuple[int, int]]:
+        """By interface index, bytes that came in and that went out: ``struct if_stats_msg``, and of what may follow it
+        the ``struct rtnl_link_stats64`` alone, whose third and fourth number these are."""
+        found = {}
+        for payload in self.dump(GETSTATS):
+            counted = attributes(payload, 12).get(_LINK_64)
+            if counted is not None:
+                found[struct.unpack_from("I", payload, 4)[0]] = struct.unpack_from("QQ", counted, 16)
+        return found
 
     def ask(self, requests: Sequence[Message], at_once: int = 24) -> list[bytes | None]:
         """Per request for one object its payload, or ``None`` where the kernel has none. The receive buffer holds

@@ -39,6 +39,9 @@ class MemoryDriver:
     def counters(self) -> Mapping[str, tuple[int, int]]:
         return {}
 
+    def traffic(self) -> Mapping[str, tuple[int, int]]:
+        return {}
+
     def port_use(self) -> list[PortUse]:
         return []
 
