@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lazulite.testing import Lab
+from tests.clients import az_firewall_rows as firewalls
 from tests.clients import az_gateway_rows as gateways
 from tests.clients import az_management_rows as management
 from tests.clients import az_network_rows as network
@@ -432,6 +433,7 @@ STORIES: dict[str, list[tuple[Any, ...]]] = {
     "storage": storage.STORAGE,
     "watch": watch.WATCH,
     "gateways": gateways.GATEWAYS,
+    "firewalls": firewalls.FIREWALLS,
     LAST: management.SUBSCRIPTION,
 }
 """The rows of a story: a marker, a command, what must come back of it, and a sentence (the command, without one)."""

@@ -107,6 +107,13 @@ def test_rules_stand_by_priority_and_those_that_are_off_do_not(lab: Lab) -> None
     assert [(r.name, r.action) for r in compiled(lab).rules] == [("r10", "allow"), ("r30", "block")]
 
 
+def test_a_rule_without_conditions_is_kept_and_matches_nothing(lab: Lab) -> None:
+    put(lab, own(1, matchConditions=[]), own(2))
+    assert [r.name for r in compiled(lab).rules] == ["r2"]
+    put(lab, limited(matchConditions=[]))
+    assert compiled(lab).rules == ()
+
+
 def test_a_rule_becomes_conditions_that_know_nothing_of_azure(lab: Lab) -> None:
     agent = condition("RequestHeaders", "Contains", "evilbot", negationConditon=True, transforms=["Lowercase", "Trim"])
     agent["matchVariables"] = [{"variableName": "RequestHeaders", "selector": "User-Agent"}]
@@ -380,12 +387,6 @@ Put = Callable[[Lab], Any]
             id="a selector of what has no parts",
         ),
         pytest.param(
-            lambda lab: put(lab, own(1, matchConditions=[])),
-            "CustomRuleWithoutMatchConditions",
-            "properties.customRules[0].matchConditions",
-            id="no conditions",
-        ),
-        pytest.param(
             lambda lab: put(lab, managed=overridden(ruleSetVersion="2.2.9")),
             "ManagedRuleSetNotSupported",
             "properties.managedRules.managedRuleSets[0].ruleSetVersion",
@@ -501,8 +502,9 @@ def test_refused_by_the_declaration(lab: Lab, write: Put, wire: str) -> None:
 
 
 def test_everything_that_is_wrong_is_said_at_once(lab: Lab) -> None:
+    long = condition("QueryString", "LessThan", "many")
     with pytest.raises(Refused) as refused:
-        put(lab, own(1, matchConditions=[]), own(1, condition("RequestUri", "IPMatch", "x")), mode="Prevention")
+        put(lab, own(1, long), own(1, condition("RequestUri", "IPMatch", "x")), mode="Prevention")
     assert len(refused.value.violations) == 4
 
 

@@ -1,8 +1,10 @@
 """Policies of the web application firewall: what looks into requests at an application gateway."""
 
 from lazulite.services.service import Service
-from lazulite.services.web_application_firewall import compile, status, validate
+from lazulite.services.web_application_firewall import available, compile, status, validate
 from lazulite.services.web_application_firewall.model import KINDS, WebApplicationFirewallPolicy
+
+_MANIFESTS = "Microsoft.Network/locations/{location}/applicationGatewayWafDynamicManifests"
 
 SERVICE = Service(
     "web_application_firewall",
@@ -10,4 +12,9 @@ SERVICE = Service(
     validate=validate.resource,
     compile={WebApplicationFirewallPolicy: compile.policy},
     status={WebApplicationFirewallPolicy: status.policy},
+    collection_actions={
+        "Microsoft.Network/applicationGatewayAvailableWafRuleSets": available.listed,
+        _MANIFESTS: available.manifests,
+        f"{_MANIFESTS}/dafault": available.manifest,
+    },
 )

@@ -8,6 +8,8 @@ from typing import Any
 
 from lazulite.forwarding.model import (
     WafBody,
+    WafBot,
+    WafBots,
     WafCondition,
     WafExclusion,
     WafLimit,
@@ -34,6 +36,9 @@ from lazulite.services.web_application_firewall.model import (
 
 FORBIDDEN = 403
 """Source: facts/web-application-firewall.md, W7."""
+CLEARANCE_MIN = 30
+"""Minutes. Source: "Azure Web Application Firewall JavaScript challenge" (default lifetime of the cookie)."""
+_ACTIONS = {"Allow": "allow", "Block": "block", "Log": "log", "JSChallenge": "challenge"}
 _PARTS = {
     "RemoteAddr": "address",
     "RequestMethod": "method",
@@ -96,19 +101,24 @@ _SCRUBBED = {
 def policy(resource: Resource[WebApplicationFirewallPolicy], view: View) -> Iterator[Any]:
     said, settings = resource.properties, resource.properties.policy_settings
     view.demand(places)
-    rules = sorted((r for r in said.custom_rules if r.state == "Enabled"), key=lambda r: r.priority)
+    # az makes a rule before its conditions: until it has one, there is nothing that it matches.
+    counting = (r for r in said.custom_rules if r.state == "Enabled" and r.match_conditions)
+    rules = sorted(counting, key=lambda r: r.priority)
+    sets = said.managed_rules.managed_rule_sets
     yield WafPolicy(
         resource.id.key,
         resource.id.name,
         settings.state == "Enabled",
         settings.mode == "Detection",
         tuple(map(_rule, rules)),
-        tuple(m for m in map(_managed, said.managed_rules.managed_rule_sets) if m is not None),
+        tuple(m for m in map(_managed, sets) if m is not None),
         tuple(_exclusions(said.managed_rules)),
         _body(settings),
         settings.custom_block_response_status_code or FORBIDDEN,
         page(settings.custom_block_response_body),
         tuple(_scrubs(settings.log_scrubbing)),
+        next((b for b in map(_bots, sets) if b is not None), None),
+        (settings.js_challenge_cookie_expiration_in_mins or CLEARANCE_MIN) * 60,
         resource.id.text,
     )
 
@@ -138,7 +148,7 @@ def _rule(rule: CustomRule) -> WafRule:
         group = next((v.variable_name for g in rule.group_by_user_session for v in g.group_by_variables), "ClientAddr")
         seconds = _SECONDS[rule.rate_limit_duration or "OneMin"]
         limit = WafLimit(rule.rate_limit_threshold or 0, seconds, _GROUPS[group])
-    return WafRule(rule.name, rule.action.lower(), tuple(map(_condition, rule.match_conditions)), limit)
+    return WafRule(rule.name, _ACTIONS[rule.action], tuple(map(_condition, rule.match_conditions)), limit)
 
 
 def _condition(said: MatchCondition) -> WafCondition:
@@ -155,19 +165,41 @@ def _managed(said: ManagedRuleSet) -> WafManaged | None:
     groups = rule_sets.found(said.rule_set_type, said.rule_set_version)
     if groups is None:
         return None
-    disabled, blocking = set[int](), set[int]()
+    off, on = set[int](), dict[int, str | None]()
     for override in said.rule_group_overrides:
         if not override.rules:
-            disabled |= set(rule_sets.numbers(rule_sets.group(groups, override.rule_group_name) or ""))
-        disabled |= {int(r.rule_id) for r in override.rules if r.state == "Disabled"}
-        blocking |= {int(r.rule_id) for r in override.rules if r.state == "Enabled" and r.action == "Block"}
+            off |= set(rule_sets.numbers(rule_sets.group(groups, override.rule_group_name) or ""))
+        off |= {int(r.rule_id) for r in override.rules if r.state == "Disabled"}
+        on |= {int(r.rule_id): r.action for r in override.rules if r.state == "Enabled"}
+    told = {n for n, action in on.items() if action == "Log"}
+    more = rule_sets.BEYOND & (on.keys() - told)
+    if more:
+        off |= {n for own in groups.values() for n in rule_sets.numbers(own)} & rule_sets.BEYOND - more
     return WafManaged(
         said.rule_set_type,
         said.rule_set_version,
         tuple(sorted(groups.items())),
-        tuple(sorted(disabled)),
-        tuple(sorted(blocking)),
+        tuple(sorted(off)),
+        tuple(sorted(n for n, action in on.items() if action == "Block")),
+        tuple(sorted(told)),
+        rule_sets.MOST if more else 1,
     )
+
+
+def _bots(said: ManagedRuleSet) -> WafBots | None:
+    rules = rule_sets.bots(said.rule_set_type, said.rule_set_version)
+    if rules is None:
+        return None
+    named = {r.rule_id.lower(): r for o in said.rule_group_overrides for r in o.rules}
+    off = {o.rule_group_name.lower() for o in said.rule_group_overrides if not o.rules}
+    found = []
+    for rule in rules:
+        override = named.get(rule.rule.lower())
+        if rule.group.lower() in off or (override is not None and override.state == "Disabled"):
+            continue
+        action = (override.action if override is not None else None) or rule.action
+        found += [WafBot(rule.rule, rule.group, sort, _ACTIONS[action], rule.message) for sort in rule.sorts]
+    return WafBots(said.rule_set_type, said.rule_set_version, tuple(found))
 
 
 def _exclusions(said: ManagedRules) -> Iterator[WafExclusion]:

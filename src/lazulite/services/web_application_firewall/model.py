@@ -51,7 +51,7 @@ class PolicySettings(Properties, frozen=True):
     custom_block_response_status_code: int | None = None
     custom_block_response_body: str | None = None
     log_scrubbing: LogScrubbing | None = None
-    js_challenge_cookie_expiration_in_mins: Annotated[int | None, INERT, Bounds(5, 1440)] = None
+    js_challenge_cookie_expiration_in_mins: Annotated[int | None, Bounds(5, 1440)] = None
     captcha_expiration_in_mins: Annotated[int | None, INERT, Bounds(5, 1440)] = None
 
 
@@ -105,8 +105,8 @@ class GroupByUserSession(Properties, frozen=True):
 class CustomRule(Properties, frozen=True):
     priority: Annotated[int, Bounds(1, MAX_PRIORITY)]
     rule_type: Literal["MatchRule", "RateLimitRule"]
-    match_conditions: tuple[MatchCondition, ...]
-    action: Literal["Allow", "Block", "Log"]
+    action: Literal["Allow", "Block", "Log", "JSChallenge"]
+    match_conditions: tuple[MatchCondition, ...] = ()
     name: str = ""
     state: State = "Enabled"
     rate_limit_duration: Literal["OneMin", "FiveMins"] | None = None
@@ -118,7 +118,7 @@ class CustomRule(Properties, frozen=True):
 class RuleOverride(Properties, frozen=True):
     rule_id: str
     state: State = "Disabled"
-    action: Literal["AnomalyScoring", "Block"] | None = None
+    action: Literal["AnomalyScoring", "Allow", "Block", "Log", "JSChallenge"] | None = None
     sensitivity: Annotated[str | None, UNSUPPORTED] = None
 
 

@@ -22,6 +22,7 @@ from lazulite.services.web_application_firewall.model import (
     ManagedRuleSet,
     MatchCondition,
     PolicySettings,
+    RuleOverride,
     WebApplicationFirewallPolicy,
 )
 
@@ -29,6 +30,9 @@ PREFIX = "ApplicationGatewayWebApplicationFirewallPolicy"
 INVALID = "InvalidParameter"
 STATUSES = range(200, 600)
 MAX_PAGE = 32 << 10
+SCORED = ("AnomalyScoring", "Block", "Log")
+OF_BOTS = ("Allow", "Block", "Log", "JSChallenge")
+"""Actions of rules. Source: "DRS and CRS rule groups and rules", tuning; "JavaScript challenge" (bot rules)."""
 _SELECTED = ("RequestHeaders", "RequestCookies", "PostArgs")
 _SIZES = ("LessThan", "GreaterThan", "LessThanOrEqual", "GreaterThanOrEqual")
 
@@ -75,9 +79,6 @@ def _rules(rules: tuple[CustomRule, ...]) -> Iterator[Violation]:
             yield Violation(f"{PREFIX}CustomRulePriorityConflict", message, f"{path}.priority")
         seen.setdefault(rule.priority, rule.name)
         yield from _limit(rule, path)
-        if not rule.match_conditions:
-            message = f"Custom rule {rule.name} needs a match condition."
-            yield Violation(f"{PREFIX}CustomRuleWithoutMatchConditions", message, f"{path}.matchConditions")
         for number, condition in enumerate(rule.match_conditions):
             yield from _condition(rule, condition, f"{path}.matchConditions[{number}]")
 
@@ -147,21 +148,25 @@ def _managed(said: ManagedRules) -> Iterator[Violation]:
     for index, each in enumerate(said.managed_rule_sets):
         place = f"{path}.managedRuleSets[{index}]"
         groups = rule_sets.found(each.rule_set_type, each.rule_set_version)
-        if groups is None:
+        bots = rule_sets.bots(each.rule_set_type, each.rule_set_version)
+        if groups is None and bots is None:
             yield _unknown(each.rule_set_type, each.rule_set_version, place)
             continue
-        if seen:
-            message = f"A policy can have one managed rule set here; {each.rule_set_type} is another."
+        purpose = "about bots" if groups is None else "against attacks"
+        if purpose in seen:
+            message = f"A policy can have one managed rule set {purpose}; {each.rule_set_type} is another."
             yield Violation(f"{PREFIX}ManagedRuleSetConflict", message, place)
-        seen.add(each.rule_set_type)
-        yield from _overrides(each, groups, place)
+        seen.add(purpose)
+        yield from _overrides(each, groups, place) if groups is not None else _of_bots(each, bots or (), place)
     for index, exclusion in enumerate(said.exclusions):
         yield from _exclusion(exclusion, f"{path}.exclusions[{index}]")
 
 
 def _unknown(kind: str, version: str, path: str) -> Violation:
-    known = ", ".join(f"{k} {v}" for k, v in rule_sets.SETS)
+    known = ", ".join(f"{k} {v}" for k, v in (*rule_sets.SETS, *rule_sets.BOT_SETS))
     message = f"Managed rule set {kind} {version} is not supported; there are {known}."
+    if (kind, version) == rule_sets.OLD:
+        message = f"Managed rule set {kind} {version} is no longer supported for WAF policies; there are {known}."
     return Violation(f"{PREFIX}ManagedRuleSetNotSupported", message, f"{path}.ruleSetVersion")
 
 
@@ -169,6 +174,33 @@ def _overrides(said: ManagedRuleSet, groups: dict[str, str], path: str) -> Itera
     for index, override in enumerate(said.rule_group_overrides):
         place = f"{path}.ruleGroupOverrides[{index}]"
         yield from _named(groups, override.rule_group_name, [r.rule_id for r in override.rules], place)
+        for number, rule in enumerate(override.rules):
+            if rule.action not in (None, *SCORED):
+                yield _inapplicable(rule, said.rule_set_type, SCORED, f"{place}.rules[{number}].action")
+
+
+def _of_bots(said: ManagedRuleSet, rules: tuple[rule_sets.BotRule, ...], path: str) -> Iterator[Violation]:
+    groups = dict.fromkeys(r.group for r in rules)
+    for index, override in enumerate(said.rule_group_overrides):
+        place, name = f"{path}.ruleGroupOverrides[{index}]", override.rule_group_name
+        if name.lower() not in map(str.lower, groups):
+            message = f"Rule group {name} is not supported; there are {', '.join(groups)}."
+            yield Violation(f"{PREFIX}ManagedRuleGroupNotSupported", message, f"{place}.ruleGroupName")
+            continue
+        known = {r.rule.lower(): r for r in rules if r.group.lower() == name.lower()}
+        for number, rule in enumerate(override.rules):
+            found, where = known.get(rule.rule_id.lower()), f"{place}.rules[{number}]"
+            if found is None or (rule.state == "Enabled" and not found.sorts):
+                why = "there is no such rule" if found is None else "what it looks for are lists of Microsoft's"
+                message = f"Rule {rule.rule_id} of group {name} is not supported: {why}."
+                yield Violation(f"{PREFIX}ManagedRuleNotSupported", message, f"{where}.ruleId")
+            if rule.action not in (None, *OF_BOTS):
+                yield _inapplicable(rule, said.rule_set_type, OF_BOTS, f"{where}.action")
+
+
+def _inapplicable(rule: RuleOverride, kind: str, actions: tuple[str, ...], path: str) -> Violation:
+    message = f"Rule {rule.rule_id} of {kind} cannot have the action {rule.action}, only {', '.join(actions)}."
+    return Violation(f"{PREFIX}ManagedRuleActionNotSupported", message, path)
 
 
 def _named(groups: dict[str, str], name: str, rules: list[str], path: str) -> Iterator[Violation]:
