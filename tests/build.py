@@ -26,6 +26,8 @@ from lazulite.services.service import Lab as LabConfiguration
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
 LOCATION = "westeurope"
+VERSION = "2025-01-01"
+"""Of the API, that clients speak."""
 
 _ROWS: dict[str, tuple[Service, Kind]] = {k.name.lower(): (s, k) for s in SERVICES for k in s.kinds}
 
@@ -80,6 +82,7 @@ class Lab:
         tier: str = "Regional",
         zones: tuple[str, ...] = (),
         group: str = GROUP,
+        version: str = VERSION,
     ) -> Resource[Any]:
         """Write a resource; raise :class:`Refused` with everything that speaks against it."""
         identity = ResourceId(resource_id(kind, name).text.replace(GROUP, group, 1))
@@ -98,9 +101,11 @@ class Lab:
         chosen = Sku(sku, tier) if sku is not None else row.default_sku
         kept = carried(decoded, old.properties if old is not None else None)
         new = Resource(identity, kept, location, {}, chosen, zones, {}, guid, revision)
-        return self._store(service, new, old)
+        return self._store(service, new, old, version)
 
-    def _store(self, service: Service, new: Resource[Any], old: Resource[Any] | None) -> Resource[Any]:
+    def _store(
+        self, service: Service, new: Resource[Any], old: Resource[Any] | None, version: str = VERSION
+    ) -> Resource[Any]:
         new = service.assign(new, old, self.view, self.configuration)
         found = list(dangling(new, old, self.snapshot))
         if old is not None:
@@ -108,6 +113,7 @@ class Lab:
             found += changed_immutables(new.properties, old.properties)
             found += self._in_use([p for p, _ in parts(old.id, old.properties) if p.key not in left], old)
         found += service.validate(new, self.view, self.configuration)
+        found += service.since(new, old, version)
         if found:
             raise Refused(found)
         born = service.companions(new, self.view, self.configuration) if old is None else ()

@@ -20,7 +20,7 @@ from tests.clients.sdk import LOCATION, Sdk
 
 covers = pytest.mark.covers
 
-MACHINES = "Microsoft.Compute/virtualMachines"
+MACHINES, GATEWAYS = "Microsoft.Compute/virtualMachines", "Microsoft.Network/applicationGateways"
 _OF_OLD, _NAMED = "application-gateway-waf-firewall-policy", "GET-PREREQ-"
 _PREREQUISITE = f"{_NAMED}existingNSG"
 """What the quickstarts' own tests replace by the id of a group that they made before."""
@@ -53,7 +53,7 @@ def test_a_template_works_or_names_what_is_missing(lab: Lab, sdk: Sdk, group: st
 
 
 def _without_priorities(sdk: Sdk, group: str, body: dict[str, Any]) -> None:
-    """Rules without a priority, as API versions before 2021-08-01 had them, are refused whatever the version.
+    """A template of 2021-03-01, whose rules have no priority yet: from 2021-08-01 on they need one.
 
     The network that the parameters name is made first.
     """
@@ -63,9 +63,14 @@ def _without_priorities(sdk: Sdk, group: str, body: dict[str, Any]) -> None:
     if named:
         sdk.virtual_network(group, "net", "10.0.0.0/16", gateways="10.0.1.0/24")
         body["parameters"] |= {n: {"value": places[body["parameters"][n]["value"]]} for n in named}
-    refused = _deploy(sdk, group, body)
-    assert isinstance(refused, HttpResponseError)
-    assert "Priority for request routing rule Rule01 cannot be empty." in str(refused)
+    done = _deploy(sdk, group, body)
+    gateways = [r.id.rpartition("/")[2] for r in done.output_resources if _type(r.id) == GATEWAYS]
+    made = sdk.network.application_gateways.get(group, gateways[0])
+    assert made.operational_state == "Running"
+    assert [r.priority for r in made.request_routing_rules] == [None]
+    made.request_routing_rules[0].name = "another"
+    with pytest.raises(HttpResponseError, match="Priority for request routing rule another cannot be empty"):
+        sdk.network.application_gateways.begin_create_or_update(group, made.name, made).result()
 
 
 def _flow_log(sdk: Sdk, group: str, body: dict[str, Any]) -> None:

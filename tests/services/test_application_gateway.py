@@ -38,6 +38,7 @@ from tests.services.gateways import (
     REDIRECTS,
     RULES,
     SETTINGS,
+    body,
     by_path,
     certificate,
     child,
@@ -129,6 +130,38 @@ def test_listeners_are_asked_by_the_priority_of_their_rules(lab: Lab) -> None:
         requestRoutingRules=[rule("late", 20, "wild"), rule("early", 10, "shop")],
     )
     assert [(s.name, s.hosts) for s in sites(lab)] == [("shop", ("shop.contoso.com",)), ("wild", ("*.contoso.com",))]
+
+
+OLD, NEW = "2021-05-01", "2021-08-01"
+
+
+def unordered(lab: Lab, version: str, *priorities: int | None) -> None:
+    """Rules all, wild and shop with these priorities."""
+    listened = [
+        listener("all"),
+        listener("wild", hostNames=["*.contoso.com"]),
+        listener("shop", hostName="a.contoso.com"),
+    ]
+    rules = [rule(n, p, n) for n, p in zip(("all", "wild", "shop"), priorities, strict=True)]
+    lab.put("applicationGateways", "gw", body(httpListeners=listened, requestRoutingRules=rules), version=version)
+
+
+def test_rules_of_older_api_versions_have_no_priority_and_listeners_for_hosts_come_first(lab: Lab) -> None:
+    unordered(lab, OLD, None, None, None)
+    assert [s.name for s in sites(lab)] == ["wild", "shop", "all"]
+    unordered(lab, OLD, None, None, 5)
+    assert [s.name for s in sites(lab)] == ["shop", "wild", "all"]
+
+
+def test_a_rule_that_never_had_a_priority_is_let_be_by_newer_versions_and_no_other(lab: Lab) -> None:
+    unordered(lab, OLD, None, None, 5)
+    unordered(lab, NEW, None, 10, 5)
+    assert [s.name for s in sites(lab)] == ["shop", "wild", "all"]
+    with pytest.raises(Refused) as refused:
+        unordered(lab, NEW, None, None, None)
+    assert refused.value.codes == ["ApplicationGatewayRequestRoutingRulePriorityCannotBeEmpty"] * 2
+    with pytest.raises(Refused):
+        unordered(lab, "2021-08-01-preview", 7, None, 5)
 
 
 def test_a_private_frontend_has_an_address_of_its_own(lab: Lab) -> None:

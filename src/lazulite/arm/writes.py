@@ -66,7 +66,7 @@ class Writes:
         """Create or replace the resource or child at *resource_id*. *conditions* are the request's headers."""
         address = self._address(resource_id, version)
         if address.steps:
-            return self._put_child(resource_id, address, body, conditions)
+            return self._put_child(resource_id, address, body, conditions, version)
         old = self._backend.store.snapshot.get(address.root.key)
         checks.precondition(conditions, old.etag if old is not None else None)
         new, violations = envelope.decode(address.kind, address.root, body)
@@ -76,7 +76,7 @@ class Writes:
             since = address.kind.children_kept_since
             kept = with_unmentioned(new.properties, old.properties, body, since, version)
             new = msgspec.structs.replace(new, properties=kept)
-        return self._replace(address, new, old)
+        return self._replace(address, new, old, version)
 
     def patch(
         self, resource_id: ResourceId, body: Any, conditions: Mapping[str, str] = NO_CONDITIONS, version: str = ""
@@ -108,7 +108,7 @@ class Writes:
             return None
         checks.precondition(conditions, old.etag)
         if address.steps:
-            return self._put_in_parent(address, old, None)
+            return self._put_in_parent(address, old, None, version)
         doomed = [old, *self._nested(address, old)]
         self._refuse_removal(address, doomed)
         return self.commit(address, {r.id.key: None for r in doomed}, old, self._along(old.id.text))
@@ -162,7 +162,7 @@ class Writes:
             raise parent_not_found(address.root)
         return address
 
-    def _replace(self, address: Address, new: Resource[Any], old: Resource[Any] | None) -> Written:
+    def _replace(self, address: Address, new: Resource[Any], old: Resource[Any] | None, version: str) -> Written:
         moved = list(checks.same_location(new, old)) if old is not None else []
         if moved:
             raise refused(moved)
@@ -170,10 +170,15 @@ class Writes:
         guid = old.guid if old is not None else self._backend.new_id()
         kept = carried(new.properties, old.properties if old is not None else None)
         new = msgspec.structs.replace(new, id=identity, guid=guid, properties=kept)
-        return self._store(address, new, old)
+        return self._store(address, new, old, version)
 
     def _store(
-        self, address: Address, new: Resource[Any], old: Resource[Any] | None, sent: Child[Any] | None = None
+        self,
+        address: Address,
+        new: Resource[Any],
+        old: Resource[Any] | None,
+        version: str,
+        sent: Child[Any] | None = None,
     ) -> Written:
         """*sent* is the child that the client wrote, where it is not the whole."""
         snapshot, lab = self._backend.store.snapshot, self._backend.lab
@@ -186,6 +191,7 @@ class Writes:
         else:
             violations += checks.quota(address.kind, new, snapshot)
         violations += service.validate(new, view, lab)
+        violations += service.since(new, old, version)
         if violations:
             raise refused(_as_sent(violations, address, new, sent))
         born = service.companions(new, view, lab) if old is None else ()
@@ -214,7 +220,7 @@ class Writes:
         return list(found)
 
     def _put_child(
-        self, resource_id: ResourceId, address: Address, body: Any, conditions: Mapping[str, str]
+        self, resource_id: ResourceId, address: Address, body: Any, conditions: Mapping[str, str], version: str
     ) -> Written:
         root = self._backend.store.snapshot.get(address.root.key)
         if root is None:
@@ -224,14 +230,14 @@ class Writes:
         child, violations = envelope.decode_child(address.model, resource_id.name, body)
         if child is None or violations:
             raise refused(violations)
-        written = self._put_in_parent(address, root, child)
+        written = self._put_in_parent(address, root, child, version)
         return msgspec.structs.replace(written, created=known is None)
 
-    def _put_in_parent(self, address: Address, root: Resource[Any], child: Child[Any] | None) -> Written:
+    def _put_in_parent(self, address: Address, root: Resource[Any], child: Child[Any] | None, version: str) -> Written:
         properties = with_child(root.properties, address.steps[0], child)
         kept = properties if child is None else carried(properties, root.properties)
         new = msgspec.structs.replace(root, properties=kept)
-        return self._store(address, new, root, child)
+        return self._store(address, new, root, version, child)
 
     def _stored_child(self, resource_id: ResourceId, address: Address, root: Resource[Any]) -> dict[str, Any]:
         child = find_child(root.properties, address.steps)

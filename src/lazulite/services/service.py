@@ -131,6 +131,9 @@ class Service(msgspec.Struct, frozen=True):
     validate: Callable[[Resource[Any], View, Lab], Iterable[Violation]] = lambda resource, view, lab: ()
     """Refuse a write before anything is stored. Yields every violation, never raises. References that dangle and
     immutable properties are checked by the protocol layer, from the declarations."""
+    since: Callable[[Resource[Any], Resource[Any] | None, str], Iterable[Violation]] = lambda new, old, version: ()
+    """Refuse what the client's API version no longer allows, or not yet: by what is new, what was there, and the
+    version, empty where nobody says one. What one version let in is not refused where it stays as it was."""
     companions: Callable[[Resource[Any], View, Lab], Iterable[Resource[Any]]] = lambda resource, view, lab: ()
     """What is born with a new resource: documents below its id, which go when it does."""
     brings: Mapping[type, Callable[[Resource[Any], View, Lab], Iterable[Resource[Any]]]] = {}

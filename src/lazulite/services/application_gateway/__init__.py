@@ -9,6 +9,7 @@ from lazulite.services.application_gateway import (
     on_demand,
     status,
     validate,
+    validate_routing,
 )
 from lazulite.services.application_gateway.model import (
     KINDS,
@@ -49,6 +50,7 @@ SERVICE = Service(
     KINDS,
     assign=assign.resource,
     validate=validate.resource,
+    since=validate_routing.since,
     compile={
         ApplicationGateway: compile.gateway,
         SslCertificate: compile.certificate,

@@ -20,7 +20,7 @@ from lazulite.forwarding.model import (
 )
 from lazulite.resources.model import Ref, Resource
 from lazulite.resources.view import View
-from lazulite.services.application_gateway import backends, rewriting, tls
+from lazulite.services.application_gateway import backends, ordering, rewriting, tls
 from lazulite.services.application_gateway.model import (
     ApplicationGateway,
     ClientAuth,
@@ -122,9 +122,8 @@ def _resolver(subnet: Resource[Subnet], view: View) -> IPAddress:
 
 
 def _sites(resource: Resource[ApplicationGateway], address: IPAddress, view: View) -> Iterator[Site]:
-    """In the order in which they are asked: by priority, where rules have one."""
-    rules = sorted(resource.properties.request_routing_rules, key=lambda c: c.properties.priority or 0)
-    for child in rules:
+    """In the order in which they are asked."""
+    for child in ordering.ordered(resource, view):
         listener = view.get(child.properties.http_listener, HttpListener)
         frontend = view.get(listener.properties.frontend_ip_configuration, Frontend) if listener is not None else None
         port = view.get(listener.properties.frontend_port, FrontendPort) if listener is not None else None

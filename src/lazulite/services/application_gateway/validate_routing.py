@@ -25,6 +25,9 @@ from lazulite.services.application_gateway.model import (
 from lazulite.services.application_gateway.patterns import path_fault
 
 INVALID = "InvalidParameter"
+PRIORITIES_SINCE = "2021-08-01"
+"""The API version from which on rules of version 2 need a priority. Source: facts/application-gateway.md,
+requestRoutingRule."""
 _STATUSES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?")
 _NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?"
@@ -65,18 +68,29 @@ def rules(new: Resource[ApplicationGateway]) -> Iterator[Violation]:
 
 
 def _priorities(new: Resource[ApplicationGateway]) -> Iterator[Violation]:
-    """Source: facts/application-gateway.md, requestRoutingRule; the first code was recorded."""
+    """Source: facts/application-gateway.md, requestRoutingRule."""
     seen: dict[int, str] = {}
     for index, child in enumerate(new.properties.request_routing_rules):
-        path = f"properties.requestRoutingRules[{index}].properties.priority"
         priority = child.properties.priority
-        if priority is None:
-            if is_v2(new):
-                message = f"Priority for request routing rule {child.name} cannot be empty."
-                yield Violation("ApplicationGatewayRequestRoutingRulePriorityCannotBeEmpty", message, path)
-        elif seen.setdefault(priority, child.name) != child.name:
+        if priority is not None and seen.setdefault(priority, child.name) != child.name:
             message = f"Request routing rules {seen[priority]} and {child.name} have the same priority {priority}."
+            path = f"properties.requestRoutingRules[{index}].properties.priority"
             yield Violation("ApplicationGatewayRequestRoutingRulePriorityMustBeUnique", message, path)
+
+
+def since(
+    new: Resource[ApplicationGateway], old: Resource[ApplicationGateway] | None, version: str
+) -> Iterator[Violation]:
+    """Rules of version 2 need a priority, but for those that never had one. The code was recorded."""
+    if version < PRIORITIES_SINCE or not is_v2(new):
+        return
+    before = old.properties.request_routing_rules if old is not None else ()
+    without = {c.name.lower() for c in before if c.properties.priority is None}
+    for index, child in enumerate(new.properties.request_routing_rules):
+        if child.properties.priority is None and child.name.lower() not in without:
+            message = f"Priority for request routing rule {child.name} cannot be empty."
+            path = f"properties.requestRoutingRules[{index}].properties.priority"
+            yield Violation("ApplicationGatewayRequestRoutingRulePriorityCannotBeEmpty", message, path)
 
 
 def _rule(child: Child[RoutingRule], path: str) -> Iterator[Violation]:
