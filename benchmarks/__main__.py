@@ -9,6 +9,7 @@ from rich.console import Console
 
 from benchmarks import result
 from benchmarks.table import BENCHMARKS
+from lazulite.agent.collecting import collect_seldom
 
 OUTPUT = Path("build/bench.json")
 
@@ -20,6 +21,7 @@ def main(names: list[str]) -> int:
     if unknown:
         console.print(f"There is no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}.")
         return 2
+    collect_seldom()  # as the controller does
     for name in names or BENCHMARKS:
         with console.status(f"measuring {name}"):
             part = list(BENCHMARKS[name]())

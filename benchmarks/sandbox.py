@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lazulite.agent.collecting import collect_seldom
 from lazulite.drivers.linux import anchor, isolation, namespaces, netlink
 
 PATIENCE_S = 60.0
@@ -91,6 +92,7 @@ def start_inside(descriptor: int, words: list[str], **options: Any) -> subproces
 def _main() -> None:
     module, _, name = sys.argv[1].partition(":")
     isolation.mount("lazulite-bench", "/run", "tmpfs")
+    collect_seldom()  # as the agent does
     result = getattr(importlib.import_module(module), name)(*json.loads(sys.argv[2]))
     print(json.dumps(result))
 

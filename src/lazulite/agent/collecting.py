@@ -1,4 +1,4 @@
-"""When Python looks for garbage in rings, in a process that makes many objects and hardly any rings."""
+"""When Python looks for garbage in rings, in agent and controller: they make many objects and hardly any rings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _YOUNG, _MIDDLE, _OLD = 100_000, 50, 100
 def collect_seldom() -> None:
     """Look through new objects after a hundred thousand of them, not seven hundred, and leave alone what is there.
 
-    Records of flows are tuples by the hundred thousand: a third of what they cost was looking for rings among them.
+    Records of flows are tuples by the hundred thousand, and so are entries of a model: a third to a half of what they
+    cost was looking for rings among them.
     """
     gc.collect()
     gc.freeze()

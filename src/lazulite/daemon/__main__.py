@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from lazulite.agent.collecting import collect_seldom
 from lazulite.arm import pki, profile
 from lazulite.arm.app import Api
 from lazulite.arm.deployments.links import HOME, Folders
@@ -42,6 +43,7 @@ def main() -> int:
     asked = _arguments()
     os.umask(0o077)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    collect_seldom()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(asked))
