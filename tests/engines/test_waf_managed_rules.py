@@ -13,8 +13,9 @@ from lazulite.engines.waf.inspection import Compiler, Event, Inspector, Request
 from lazulite.engines.waf.spec import Use
 from lazulite.engines.waf.whereabouts import Plan
 from lazulite.forwarding.model import WafBody, WafExclusion, WafManaged, WafPolicy, WafScrub
+from lazulite.services.web_application_firewall import rule_sets
 from lazulite.values import IPAddress
-from tests.engines.waf import GROUPS, MANAGED, condition, country, judged, policy, request, rule, status
+from tests.engines.waf import CLEARANCE, GROUPS, MANAGED, condition, country, judged, policy, request, rule, status
 
 SQLI = "/?id=1%27%20or%20%271%27=%271%27--%20"
 XSS = "/?x=%3Cscript%3Ealert(1)%3C/script%3E"
@@ -83,6 +84,69 @@ def test_rules_that_are_off_do_not_count() -> None:
 def test_a_rule_that_blocks_alone_needs_no_score() -> None:
     verdict = judged(managed(blocking=(920350,)), request(Host="192.0.2.80"))[0]
     assert (verdict.status, [e.action for e in verdict.events]) == (403, ["Blocked"])
+
+
+def test_a_rule_that_is_only_told_does_not_add_up() -> None:
+    verdict = judged(managed(logging=(942100,)), request(SQLI))[0]
+    assert (verdict.status, {e.rule: e.action for e in verdict.events}) == (200, {"942100": "Log"})
+    (found,) = verdict.events
+    assert (found.group, found.kind) == ("REQUEST-942-APPLICATION-ATTACK-SQLI", "OWASP")
+    both = judged(managed(logging=(942100,)), request(SQLI + "&x=<script>alert(1)</script>"))[0]
+    assert both.status == 403
+    assert {"942100": "Log", "941100": "Matched", "949110": "Blocked"}.items() <= {
+        e.rule: e.action for e in both.events
+    }.items()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(managed(logging=(942100, 913100, 200002)), id="rules of several groups"),
+        pytest.param(managed(logging=(942110,)), id="a rule of a higher level"),
+    ],
+)
+def test_the_text_of_what_is_only_told_has_nothing_else(found: WafPolicy) -> None:
+    wanted = {str(n) for n in found.managed[0].logging}
+    attack = request(SQLI + "&x=<script>alert(1)</script>&f=../../etc/passwd&n=1'", User_Agent="sqlmap/1.0")
+    told = {e.rule for e in judged(found, attack)[0].events if e.action == "Log"}
+    assert told
+    assert told <= wanted
+    alone = Compiler()
+    alone.compile(seclang.told(found))
+    assert {str(m.rule_id) for m in alone.matched(seclang.told(found), attack, b"")} == told
+
+
+def test_rules_of_a_higher_level_are_there_when_the_level_is() -> None:
+    quote = request("/?n=%27")
+    assert status(managed(), quote) == 200
+    rest = tuple(sorted(rule_sets.BEYOND - {942110}))
+    assert {e.rule for e in judged(managed(level=4, disabled=rest), quote)[0].events} == {"942110"}
+    assert judged(managed(level=4, disabled=(*rest, 942110)), quote)[0].events == ()
+
+
+BEFORE = b'before\r\n--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
+
+
+def general(**more: Any) -> WafPolicy:
+    return WafPolicy("waf", "waf", managed=(WafManaged("OWASP", "3.2", (("General", seclang.GENERAL),), **more),))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "number"),
+    [
+        pytest.param(b"{", JSON, 200002, id="JSON that is none"),
+        pytest.param(BEFORE, "multipart/form-data; boundary=x", 200003, id="something before the parts"),
+    ],
+)
+def test_bodies_that_cannot_be_read_are_blocked_by_rules_that_can_be_off(body: bytes, kind: str, number: int) -> None:
+    broken = request(body=body, kind=kind)
+    verdict = judged(general(), broken)[0]
+    assert verdict.status == 403
+    assert (str(number), "General", "Blocked") in {(e.rule, e.group, e.action) for e in verdict.events}
+    assert status(general(disabled=(200002, 200003)), broken) == 200
+    told = judged(general(logging=(200002, 200003)), broken)[0]
+    assert told.status == 200
+    assert (str(number), "Log") in {(e.rule, e.action) for e in told.events}
 
 
 EXCLUSIONS = [
@@ -210,7 +274,7 @@ def test_an_attack_in_bytes_that_are_no_text_is_told_all_the_same(tmp_path: Path
 def test_policies_whose_managed_rules_are_alike_share_them() -> None:
     made = Compiler()
     of = [policy(rule(str(i), "block", condition("uri", "contains", str(i))), managed=True) for i in range(3)]
-    inspectors = [Inspector(each, made, country) for each in of]
+    inspectors = [Inspector(each, made, country, CLEARANCE) for each in of]
     assert len({i.texts[1] for i in inspectors}) == 1
     assert len({i.texts[0] for i in inspectors}) == 3
 
@@ -218,7 +282,7 @@ def test_policies_whose_managed_rules_are_alike_share_them() -> None:
 def test_what_cannot_be_compiled_says_why() -> None:
     of = policy(rule("r", "block", condition("address", "network", 'a"b')))
     with pytest.raises(ValueError, match="Rules error"):
-        Inspector(of, Compiler(), country)
+        Inspector(of, Compiler(), country, CLEARANCE)
     assert status(policy(rule("after", "block", condition("uri", "contains", "after"))), request("/after")) == 403
 
 

@@ -7,6 +7,7 @@ import time
 from functools import cache
 from typing import Any
 
+from lazulite.engines.waf.challenge import Clearance
 from lazulite.engines.waf.counting import Counters
 from lazulite.engines.waf.inspection import Compiler, Inspector, Request, Verdict
 from lazulite.forwarding.model import WafCondition, WafLimit, WafManaged, WafPolicy, WafRule, WafTarget
@@ -22,6 +23,7 @@ GROUPS = (
     "REQUEST-942-APPLICATION-ATTACK-SQLI",
 )
 MANAGED = WafManaged("OWASP", "3.2", tuple((g, g) for g in GROUPS))
+CLEARANCE = Clearance(b"a secret of tests")
 COUNTRIES = {"192.0.2.1": "DE", "192.0.2.2": "US"}
 
 
@@ -61,7 +63,7 @@ def request(
 
 def judged(of: WafPolicy, *requests: Request, step_s: float = 0.0, site: str = "site") -> list[Verdict]:
     """What becomes of *requests*, *step_s* apart."""
-    inspector, counters, clock = Inspector(of, compiler(), country), Counters(), [time.monotonic()]
+    inspector, counters, clock = Inspector(of, compiler(), country, CLEARANCE), Counters(), [time.monotonic()]
 
     async def within(key: str, limit: WafLimit) -> bool:
         return counters.within(key, limit.count, limit.seconds, clock[0])

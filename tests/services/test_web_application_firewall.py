@@ -38,6 +38,7 @@ from tests.services.gateways import (
 )
 
 POLICIES = "ApplicationGatewayWebApplicationFirewallPolicies"
+SQLI = "REQUEST-942-APPLICATION-ATTACK-SQLI"
 METHODS = "REQUEST-911-METHOD-ENFORCEMENT"
 KEY = resource_id(POLICIES, "waf").key
 OWASP = {"ruleSetType": "OWASP", "ruleSetVersion": "3.2"}
@@ -177,16 +178,94 @@ def overridden(*groups: dict[str, Any], **of: str) -> dict[str, Any]:
 
 def test_groups_and_rules_can_be_off_and_rules_can_block_alone(lab: Lab) -> None:
     sqli = {
-        "ruleGroupName": "REQUEST-942-APPLICATION-ATTACK-SQLI",
+        "ruleGroupName": SQLI,
         "rules": [
             {"ruleId": "942100", "state": "Disabled"},
-            {"ruleId": "942110", "state": "Enabled", "action": "Block"},
-            {"ruleId": "942120", "state": "Enabled", "action": "AnomalyScoring"},
+            {"ruleId": "942140", "state": "Enabled", "action": "Block"},
+            {"ruleId": "942160", "state": "Enabled", "action": "AnomalyScoring"},
+            {"ruleId": "942170", "state": "Enabled", "action": "Log"},
         ],
     }
     put(lab, managed=overridden(sqli, {"ruleGroupName": "REQUEST-911-METHOD-ENFORCEMENT"}))
     (found,) = compiled(lab).managed
-    assert (found.disabled, found.blocking) == ((911100, 942100), (942110,))
+    assert (found.disabled, found.blocking, found.logging) == ((911100, 942100), (942140,), (942170,))
+    assert found.level == 1
+
+
+def test_rules_of_a_higher_paranoia_level_are_on_where_a_policy_says_so_and_the_others_of_it_are_not(lab: Lab) -> None:
+    sqli = {"ruleGroupName": SQLI, "rules": [{"ruleId": "942110", "state": "Enabled"}]}
+    put(lab, managed=overridden(sqli))
+    (found,) = compiled(lab).managed
+    there = {n for _, own in found.groups for n in rule_sets.numbers(own)}
+    assert found.level == rule_sets.MOST
+    assert set(found.disabled) == there & rule_sets.BEYOND - {942110}
+    sqli = {"ruleGroupName": SQLI, "rules": [{"ruleId": "942110", "state": "Enabled", "action": "Log"}]}
+    put(lab, managed=overridden(sqli))
+    (found,) = compiled(lab).managed
+    assert (found.level, found.disabled, found.logging) == (1, (), (942110,))
+
+
+def bots(version: str, *groups: dict[str, Any]) -> dict[str, Any]:
+    set_ = {"ruleSetType": rule_sets.BOTS, "ruleSetVersion": version, "ruleGroupOverrides": list(groups)}
+    return {"managedRuleSets": [OWASP, set_]}
+
+
+@pytest.mark.parametrize(
+    ("version", "crawler"),
+    [
+        pytest.param("1.0", ("Bot200200", "log"), id="in 1.0 as one that is not proved"),
+        pytest.param("1.1", ("Bot300700", "log"), id="in 1.1 as any other bot"),
+    ],
+)
+def test_a_set_about_bots_stands_beside_one_against_attacks(lab: Lab, version: str, crawler: Any) -> None:
+    put(lab, managed=bots(version))
+    found = compiled(lab)
+    assert found.bots is not None
+    assert len(found.managed) == 1
+    assert {b.sort: (b.rule, b.action) for b in found.bots.rules} == {
+        "pretender": ("Bot100200", "block"),
+        "crawler": crawler,
+        "unnamed": ("Bot300100", "log"),
+        "tool": ("Bot300200", "log"),
+        "library": ("Bot300300", "log"),
+        "monitor": ("Bot300500", "log"),
+        "bot": ("Bot300700", "log"),
+    }
+
+
+def test_rules_about_bots_can_be_off_and_have_other_actions(lab: Lab) -> None:
+    unknown = {
+        "ruleGroupName": "unknownbots",
+        "rules": [
+            {"ruleId": "Bot300100", "state": "Enabled", "action": "JSChallenge"},
+            {"ruleId": "Bot300200", "state": "Enabled", "action": "Block"},
+            {"ruleId": "Bot300300", "state": "Enabled", "action": "Allow"},
+            {"ruleId": "Bot300600"},
+            {"ruleId": "Bot300700"},
+        ],
+    }
+    put(lab, managed=bots("1.0", unknown, {"ruleGroupName": "BadBots"}))
+    found = compiled(lab).bots
+    assert found is not None
+    assert [(b.rule, b.action) for b in found.rules] == [
+        ("Bot200200", "log"),
+        ("Bot300100", "challenge"),
+        ("Bot300200", "block"),
+        ("Bot300300", "allow"),
+        ("Bot300500", "log"),
+    ]
+
+
+def test_a_challenge_has_a_rule_and_a_lifetime(lab: Lab) -> None:
+    put(lab, own(1, action="JSChallenge"))
+    assert (compiled(lab).rules[0].action, compiled(lab).clearance_s) == ("challenge", 1800)
+    put(lab, own(1, action="JSChallenge"), jsChallengeCookieExpirationInMins=5)
+    assert compiled(lab).clearance_s == 300
+
+
+def test_a_set_that_azure_no_longer_gives_is_refused_with_that(lab: Lab) -> None:
+    with pytest.raises(Refused, match="no longer supported"):
+        put(lab, managed=overridden(ruleSetVersion="2.2.9"))
 
 
 def test_microsoft_s_names_of_groups_stand_for_those_of_the_core_rule_set(lab: Lab) -> None:
@@ -286,6 +365,10 @@ def test_a_gateway_without_a_firewall_has_no_policies(lab: Lab) -> None:
             lab, firewallPolicy=ref(POLICIES, "waf"), **{LISTENERS: [listener(firewallPolicy=ref(POLICIES, "waf"))]}
         )
     assert refused.value.codes == ["ApplicationGatewayFirewallNotSupportedForSku"] * 2
+
+
+def bad(rule: str, **said: str) -> dict[str, Any]:
+    return {"ruleGroupName": "BadBots", "rules": [{"ruleId": rule, "state": "Enabled"} | said]}
 
 
 UNNAMED = {"matchVariable": "RequestArgNames", "selectorMatchOperator": "Equals"}
@@ -411,7 +494,60 @@ Put = Callable[[Lab], Any]
             lambda lab: put(lab, managed={"managedRuleSets": [OWASP, OWASP]}),
             "ManagedRuleSetConflict",
             "properties.managedRules.managedRuleSets[1]",
-            id="two rule sets",
+            id="two rule sets against attacks",
+        ),
+        pytest.param(
+            lambda lab: put(lab, managed={"managedRuleSets": bots("1.0")["managedRuleSets"][1:] * 2}),
+            "ManagedRuleSetConflict",
+            "properties.managedRules.managedRuleSets[1]",
+            id="two rule sets about bots",
+        ),
+        pytest.param(
+            lambda lab: put(lab, managed=bots("0.1")),
+            "ManagedRuleSetNotSupported",
+            "properties.managedRules.managedRuleSets[1].ruleSetVersion",
+            id="a set about bots that is only a list of Microsoft's",
+        ),
+        pytest.param(
+            lambda lab: put(lab, managed=bots("1.0", {"ruleGroupName": "KnownBadBots"})),
+            "ManagedRuleGroupNotSupported",
+            "properties.managedRules.managedRuleSets[1].ruleGroupOverrides[0].ruleGroupName",
+            id="a group of bots that is not",
+        ),
+        pytest.param(
+            lambda lab: put(lab, managed=bots("1.0", bad("Bot100300"))),
+            "ManagedRuleNotSupported",
+            "properties.managedRules.managedRuleSets[1].ruleGroupOverrides[0].rules[0].ruleId",
+            id="a rule about bots that its version has not",
+        ),
+        pytest.param(
+            lambda lab: put(lab, managed=bots("1.1", bad("Bot100300"))),
+            "ManagedRuleNotSupported",
+            "properties.managedRules.managedRuleSets[1].ruleGroupOverrides[0].rules[0].ruleId",
+            id="a rule about bots on lists that nobody has here, on",
+        ),
+        pytest.param(
+            lambda lab: put(lab, managed=bots("1.1", bad("Bot100200", action="AnomalyScoring"))),
+            "ManagedRuleActionNotSupported",
+            "properties.managedRules.managedRuleSets[1].ruleGroupOverrides[0].rules[0].action",
+            id="a score for bots",
+        ),
+        *(
+            pytest.param(
+                lambda lab, action=action: put(
+                    lab,
+                    managed=overridden(
+                        {
+                            "ruleGroupName": METHODS,
+                            "rules": [{"ruleId": "911100", "state": "Enabled", "action": action}],
+                        }
+                    ),
+                ),
+                "ManagedRuleActionNotSupported",
+                "properties.managedRules.managedRuleSets[0].ruleGroupOverrides[0].rules[0].action",
+                id=f"{action} for a rule against attacks",
+            )
+            for action in ("Allow", "JSChallenge")
         ),
         pytest.param(
             lambda lab: put(lab, managed=excluded(selector="")),
@@ -532,9 +668,20 @@ def test_expressions(pattern: str, good: bool) -> None:
 
 
 INSTALLED = Path("/usr/share/modsecurity-crs/rules")
+GROUPS = sorted({g for s in rule_sets.SETS.values() for g in s.values()} - {"GENERAL"})
 
 
-@pytest.mark.parametrize("group", sorted({g for s in rule_sets.SETS.values() for g in s.values()}))
+def test_the_rules_that_are_off_by_themselves_are_those_of_higher_paranoia_levels() -> None:
+    found = set[int]()
+    for group in GROUPS:
+        text = re.sub(r"(?m)^\s*#.*$", "", (INSTALLED / f"{group}.conf").read_text())
+        for number, rest in re.findall(r"(?s)\bid:(9\d{5}),(.*?)(?=\bid:9|\Z)", text):
+            level = re.search(r"paranoia-level/([2-4])", rest)
+            found |= {int(number)} if level and int(number) % 1000 >= 100 else set()
+    assert found == rule_sets.BEYOND
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_the_rules_that_are_declared_are_those_that_are_installed(group: str) -> None:
     found = {int(n) for n in re.findall(r"\bid:(9\d{5})", (INSTALLED / f"{group}.conf").read_text())}
     assert {n for n in found if n % 1000 >= 100} == set(rule_sets.numbers(group))
@@ -551,4 +698,4 @@ def test_a_set_names_groups_that_there_are(lab: Lab) -> None:
     put(lab)
     (found,) = compiled(lab).managed
     assert found == WafManaged("OWASP", "3.2", found.groups)
-    assert all(own.startswith("REQUEST-") for _, own in found.groups)
+    assert all(own == "GENERAL" or own.startswith("REQUEST-") for _, own in found.groups)

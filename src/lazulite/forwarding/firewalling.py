@@ -43,7 +43,8 @@ class WafLimit(msgspec.Struct, frozen=True):
 
 
 class WafRule(msgspec.Struct, frozen=True):
-    """When all ``conditions`` hold: ``allow``, ``block`` or ``log``. With a ``limit`` only those requests beyond it."""
+    """When all ``conditions`` hold: ``allow``, ``block``, ``log``, or ``challenge``, which lets browsers go on that ran
+    a script. With a ``limit`` only those requests beyond it."""
 
     name: str
     action: str
@@ -54,8 +55,9 @@ class WafRule(msgspec.Struct, frozen=True):
 class WafManaged(msgspec.Struct, frozen=True):
     """A set of rules that comes with the engine, as users call it, and what of it is used.
 
-    ``groups`` pairs names of users with names of the OWASP core rule set; ``disabled`` and ``blocking`` are numbers of
-    rules: those that are left out, and those of which each match alone is enough to block.
+    ``groups`` pairs names of users with names of the OWASP core rule set. The others are numbers of rules: those that
+    are left out, those of which each match alone is enough to block, and those that are only told. Rules up to
+    ``level`` of paranoia, 1 to 4, are used.
     """
 
     kind: str
@@ -63,6 +65,31 @@ class WafManaged(msgspec.Struct, frozen=True):
     groups: tuple[tuple[str, str], ...]
     disabled: tuple[int, ...] = ()
     blocking: tuple[int, ...] = ()
+    logging: tuple[int, ...] = ()
+    level: int = 1
+
+
+class WafBot(msgspec.Struct, frozen=True):
+    """A rule about clients that are no browsers: ``allow block log challenge`` those of a ``sort``.
+
+    Sorts: ``unnamed`` who do not say what they are, ``pretender`` who say they were a search engine that others could
+    prove to be one, ``crawler`` of another search engine, ``tool`` for attacks and scraping, ``library`` or general
+    client, ``monitor``, and ``bot`` for all others that say they are one.
+    """
+
+    rule: str
+    group: str
+    sort: str
+    action: str
+    message: str = ""
+
+
+class WafBots(msgspec.Struct, frozen=True):
+    """A set of rules about clients that are no browsers; each client is of one sort at most."""
+
+    kind: str
+    version: str
+    rules: tuple[WafBot, ...]
 
 
 class WafExclusion(msgspec.Struct, frozen=True):
@@ -102,7 +129,8 @@ class WafScrub(msgspec.Struct, frozen=True):
 
 
 class WafPolicy(Entry, frozen=True):
-    """What requests pass: ``rules`` in their order, the first that allows or blocks decides; then managed ones.
+    """What requests pass: ``rules`` in their order, the first that allows or blocks decides; then managed ones, those
+    about ``bots`` last. Who answered a challenge is let go on for ``clearance_s`` seconds.
 
     One that is not ``enabled`` does nothing. With ``detect`` it only tells what it would do, and lets requests pass
     while nobody can look at them. Who is blocked gets ``status`` and ``page``.
@@ -118,4 +146,6 @@ class WafPolicy(Entry, frozen=True):
     status: int = 403
     page: str = ""
     scrubs: tuple[WafScrub, ...] = ()
+    bots: WafBots | None = None
+    clearance_s: int = 1800
     origin: str = ""

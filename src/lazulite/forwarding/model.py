@@ -20,6 +20,8 @@ import msgspec
 from lazulite.forwarding.entry import Entry, EntryKey
 from lazulite.forwarding.firewalling import (
     WafBody,
+    WafBot,
+    WafBots,
     WafCondition,
     WafExclusion,
     WafLimit,
@@ -70,6 +72,7 @@ from lazulite.forwarding.observing import (
     Capture,
     CaptureFilter,
     Check,
+    Doorway,
     Fault,
     FlowLog,
     FlowLogFormat,
@@ -115,6 +118,7 @@ __all__ = [
     "Country",
     "Detour",
     "Distribution",
+    "Doorway",
     "Entry",
     "EntryKey",
     "Fault",
@@ -168,6 +172,8 @@ __all__ = [
     "Upstream",
     "Vrf",
     "WafBody",
+    "WafBot",
+    "WafBots",
     "WafCondition",
     "WafExclusion",
     "WafLimit",
@@ -435,6 +441,7 @@ AnyEntry: TypeAlias = (
     | Tap
     | TapSource
     | ObjectStore
+    | Doorway
     | FlowLog
     | Capture
     | Monitor

@@ -56,6 +56,16 @@ class ObjectStore(Entry, frozen=True):
     origin: str = ""
 
 
+class Doorway(Entry, frozen=True):
+    """Connections to TCP ``port`` of the Internet host ``host`` are handed to the unix socket ``socket`` of the lab's
+    directory, where the controller answers."""
+
+    host: str
+    port: int
+    socket: str
+    origin: str = ""
+
+
 class Sink(msgspec.Struct, frozen=True):
     """Blobs of the :class:`ObjectStore` ``account`` whose names begin with ``prefix``. The writer appends the rest."""
 

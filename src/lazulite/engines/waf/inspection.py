@@ -1,7 +1,8 @@
-"""What becomes of one request: rules of the user's in their order, then sizes, then managed rules."""
+"""What becomes of one request: rules of the user's in their order, then sizes, managed rules, and those about bots."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
 from pathlib import PurePath
@@ -11,6 +12,8 @@ import libmodsecurity
 import msgspec
 
 from lazulite.engines.waf import seclang
+from lazulite.engines.waf.bots import sort_of
+from lazulite.engines.waf.challenge import Clearance
 from lazulite.forwarding.model import WafLimit, WafPolicy, WafRule
 from lazulite.values import IPAddress
 
@@ -18,7 +21,11 @@ UNKNOWN = "ZZ"
 FILE_SLACK = 4 << 10
 """Bytes that an upload may have beyond the limit. Source: facts/web-application-firewall.md, W12."""
 TOO_LARGE = 413
-_DISRUPTIVE = (seclang.EXCEEDED, seclang.UNREADABLE)
+_OF_BODIES = {seclang.UNREADABLE, seclang.UNTIDY}
+_DISRUPTIVE = {seclang.EXCEEDED, *_OF_BODIES}
+_CUSTOM = "Custom rule matched."
+_ISSUED, _VALID = "JSChallengeIssued", "JSChallengeValid"
+"""Source: "Azure Web Application Firewall JavaScript challenge" (logs)."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -50,7 +57,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A rule that matched, as logs tell it. ``action``: ``Matched Blocked Detected Allowed Log``."""
+    """A rule that matched, as logs tell it. ``action``: ``Matched Blocked Detected Allowed Log``, or of a
+    challenge ``JSChallengeIssued JSChallengeValid``."""
 
     rule: str
     action: str
@@ -136,9 +144,9 @@ def _told(message: Any, what: str) -> str:
 class Inspector:
     """One policy, compiled. Raises ``ValueError`` where that cannot be."""
 
-    def __init__(self, policy: WafPolicy, compiler: Compiler, country: Country) -> None:
-        self.policy, self._compiler, self._country = policy, compiler, country
-        self.texts = (seclang.own(policy), seclang.managed(policy))
+    def __init__(self, policy: WafPolicy, compiler: Compiler, country: Country, clearance: Clearance) -> None:
+        self.policy, self._compiler, self._country, self._clearance = policy, compiler, country, clearance
+        self.texts = (seclang.own(policy), seclang.managed(policy), seclang.told(policy))
         for text in self.texts:
             compiler.compile(text)
         sets = {own: (m.kind, m.version, users) for m in policy.managed for users, own in m.groups}
@@ -155,16 +163,41 @@ class Inspector:
                 key = f"{policy.name}|{site}|{rule.name}|{self._group(rule.limit, request)}"
                 if await within(key, rule.limit):
                     continue
-            if rule.action == "log":
-                events.append(Event(rule.name, "Log", "Custom rule matched."))
-                continue
-            if rule.action == "allow":
-                return Verdict(events=(*events, Event(rule.name, "Allowed", "Custom rule matched.")))
-            return self._blocked([*events, Event(rule.name, self._word, "Custom rule matched.")], 403)
+            found = self._done(rule.action, Event(rule.name, "", _CUSTOM), request, events)
+            if found is not None:
+                return found
         excess = self._excess(request)
         if excess:
             return self._blocked([*events, Event("0", self._word, excess, "", "", "Mandatory")], TOO_LARGE)
-        return self._managed(request, body, events)
+        return self._managed(request, body, events) or self._bots(request, events) or Verdict(events=tuple(events))
+
+    def _done(self, action: str, event: Event, request: Request, events: list[Event]) -> Verdict | None:
+        """What a rule does that holds; ``None`` where the next one is asked."""
+        replace = msgspec.structs.replace
+        if action == "challenge" and self._clearance.holds(request.header("cookie"), request.client, time.time()):
+            events.append(replace(event, action=_VALID))
+            return None
+        if action == "challenge":
+            page = self._clearance.page(request.client, self.policy.clearance_s, time.time())
+            events.append(replace(event, action=self._word if self.policy.detect else _ISSUED))
+            return Verdict(events=tuple(events)) if self.policy.detect else Verdict(403, page, tuple(events))
+        if action == "log":
+            events.append(replace(event, action="Log"))
+            return None
+        if action == "allow":
+            return Verdict(events=(*events, replace(event, action="Allowed")))
+        return self._blocked([*events, replace(event, action=self._word)], 403)
+
+    def _bots(self, request: Request, events: list[Event]) -> Verdict | None:
+        set_ = self.policy.bots
+        if set_ is None:
+            return None
+        sort = sort_of(request.header("user-agent"))
+        rule = next((r for r in set_.rules if r.sort == sort), None)
+        if rule is None:
+            return None
+        event = Event(rule.rule, "", rule.message, set_.kind, set_.version, rule.group)
+        return self._done(rule.action, event, request, events)
 
     @property
     def _word(self) -> str:
@@ -209,29 +242,27 @@ class Inspector:
             return "Request body exceeded the size limit."
         return ""
 
-    def _managed(self, request: Request, body: bytes, events: list[Event]) -> Verdict:
-        cut = len(body) < len(request.body) or request.partial
-        found = self._compiler.matched(self.texts[1], request, body)
-        numbers = {m.rule_id for m in found} - ({seclang.UNREADABLE} if cut else set())
-        for each in found:
-            if each.rule_id in numbers:
-                events.append(self._event(each))
-        if numbers.isdisjoint(_DISRUPTIVE) and numbers.isdisjoint(self._blocking):
-            return Verdict(events=tuple(events))
-        return self._blocked(events, 403)
+    def _managed(self, request: Request, body: bytes, events: list[Event]) -> Verdict | None:
+        unread = _OF_BODIES if len(body) < len(request.body) or request.partial else set[int]()
+        for each in self._compiler.matched(self.texts[2], request, body):
+            if each.rule_id not in unread:
+                events.append(self._event(each, "Log"))
+        found = [m for m in self._compiler.matched(self.texts[1], request, body) if m.rule_id not in unread]
+        decisive = _DISRUPTIVE | self._blocking
+        events += (self._event(m, self._word if m.rule_id in decisive else "Matched") for m in found)
+        return self._blocked(events, 403) if any(m.rule_id in decisive for m in found) else None
 
-    def _event(self, message: Any) -> Event:
-        own = PurePath(message.file).stem
+    def _event(self, message: Any, action: str) -> Event:
+        own = seclang.GENERAL if message.rule_id in _OF_BODIES else PurePath(message.file).stem
         kind, version, group = self._sets.get(own, ("", "", own))
-        decides = message.rule_id in _DISRUPTIVE or message.rule_id in self._blocking
         return Event(
             str(message.rule_id),
-            self._word if decides else "Matched",
+            action,
             _told(message, "message"),
             kind,
             version,
             group,
             _told(message, "data"),
-            f"{own}.conf" if own else "",
+            "" if own == seclang.GENERAL else f"{own}.conf",
             str(message.line),
         )

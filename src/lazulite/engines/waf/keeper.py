@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from lazulite.engines.waf import spec
+from lazulite.engines.waf import challenge, spec
 from lazulite.engines.waf.counting import Counters
 from lazulite.engines.waf.spec import Count, Counted, Load, Loaded
 from lazulite.engines.waf.worker import FIRST, to_keeper
@@ -32,6 +32,7 @@ class Keeper:
     def __init__(self, directory: Path, workers: int = WORKERS) -> None:
         self._directory = directory
         self._counters = Counters()
+        challenge.key(directory / spec.KEY)
         self._closed = directory / f"{spec.SOCKET}.new"
         self._door = _listen(self._closed)
         identity = spec.identity(self._closed) or (0, 0)

@@ -1,19 +1,22 @@
 """Policies as SecLang, which libmodsecurity and what embeds it read: pure.
 
-A policy has two texts. In the first each rule of the user's is one that only tells that it matched, so that whoever
+A policy has three texts. In the first each rule of the user's is one that only tells that it matched, so that whoever
 asks goes through them in their order, whatever phase or counter decides each. The second are the managed rules, the
-same text for all policies that use them alike.
+same text for all policies that use them alike; the third those of them that are to be told and must not add up.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from lazulite.forwarding.model import WafCondition, WafExclusion, WafManaged, WafPolicy, WafRule, WafTarget
+from lazulite.forwarding.model import WafCondition, WafExclusion, WafPolicy, WafRule, WafTarget
 
-UNREADABLE, EXCEEDED = 200002, 949110
-"""Numbers of the rules that say that a body cannot be parsed, and that the score is reached."""
+UNREADABLE, UNTIDY, EXCEEDED = 200002, 200003, 949110
+"""Numbers of the rules that say that a body cannot be parsed, that one of parts is not well formed, and that the score
+is reached."""
+GENERAL = "GENERAL"
+"""The group of the first two, which no file has."""
 FIRST_RULE = 1000
 """Number of the first rule of a user; the others follow."""
 COUNTRY = "x-lazulite-country"
@@ -71,7 +74,9 @@ SecRule REQUEST_HEADERS:Content-Type "^application/json" \
     "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
 SecRule REQBODY_ERROR "!@eq 0" \
     "id:200002,phase:2,t:none,log,auditlog,pass,msg:'Failed to parse request body.'"
-SecAction "id:900000,phase:1,nolog,pass,t:none,setvar:tx.paranoia_level=1"
+SecRule MULTIPART_STRICT_ERROR "!@eq 0" \
+    "id:200003,phase:2,t:none,log,auditlog,pass,msg:'Multipart request body failed strict validation.'"
+SecAction "id:900000,phase:1,nolog,pass,t:none,setvar:tx.paranoia_level={level}"
 SecAction "id:900110,phase:1,nolog,pass,t:none,setvar:tx.inbound_anomaly_score_threshold={threshold}"
 SecAction "id:900200,phase:1,nolog,pass,t:none,setvar:'tx.allowed_methods={methods}'"
 SecAction "id:900990,phase:1,nolog,pass,t:none,setvar:tx.crs_setup_version=334"
@@ -90,26 +95,60 @@ def own(policy: WafPolicy) -> str:
 
 
 def managed(policy: WafPolicy) -> str:
-    """The managed rules; empty where there are none."""
-    groups = dict.fromkeys(own for m in policy.managed for _, own in m.groups)
+    """The managed rules that add up or block; empty where there are none."""
+    groups = {own for m in policy.managed for _, own in m.groups}
     if not groups:
         return ""
-    lines = [_base(policy), _PROCESSORS.format(threshold=THRESHOLD, methods=METHODS)]
-    names = ("REQUEST-901-INITIALIZATION", *sorted(groups), "REQUEST-949-BLOCKING-EVALUATION")
-    lines += [f"Include {RULES}/{name}.conf" for name in names]
-    lines += [f"SecRuleRemoveById {n}" for n in _disabled(policy.managed)]
-    for exclusion in policy.exclusions:
-        lines += _excluded(exclusion)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    left_out = {n for m in policy.managed for n in (*m.disabled, *m.logging)}
+    level = max(m.level for m in policy.managed)
+    decision = f"Include {RULES}/REQUEST-949-BLOCKING-EVALUATION.conf"
+    removed = (f"SecRuleRemoveById {n}" for n in sorted(left_out))
+    return _text([*_managed(policy, groups, level), decision, *removed], policy)
+
+
+def told(policy: WafPolicy) -> str:
+    """Those that are only told, and no others; empty where there are none."""
+    wanted = {n for m in policy.managed for n in m.logging}
+    groups = {own for m in policy.managed for _, own in m.groups if _series(own) in {n // 1000 for n in wanted}}
+    if not groups:
+        return ""
+    lines = list(_managed(policy, groups, 4))
+    for series in sorted({200, *map(_series, groups)}):
+        lines += _all_but(series, wanted)
+    return _text(lines, policy)
+
+
+def _managed(policy: WafPolicy, groups: Iterable[str], level: int) -> Iterator[str]:
+    yield _base(policy)
+    yield _PROCESSORS.format(threshold=THRESHOLD, methods=METHODS, level=level)
+    files = sorted(set(groups) - {GENERAL})
+    for name in ("REQUEST-901-INITIALIZATION", *files):
+        yield f"Include {RULES}/{name}.conf"
+
+
+def _text(lines: Iterable[str], policy: WafPolicy) -> str:
+    """With what is not looked at, which has to come last."""
+    excluded = (line for exclusion in policy.exclusions for line in _excluded(exclusion))
+    return "".join(f"{line.rstrip()}\n" for line in (*lines, *excluded))
+
+
+def _series(group: str) -> int:
+    """The first three digits of the numbers of its rules."""
+    return 200 if group == GENERAL else int(group.split("-")[1])
+
+
+def _all_but(series: int, wanted: set[int]) -> Iterator[str]:
+    """Numbers that begin with *series*, but for *wanted* and those that choose the reader of a body."""
+    first = series * 1000 + (2 if series == 200 else 0)
+    for number in (*sorted(n for n in wanted if n // 1000 == series), series * 1000 + 1000):
+        if first < number:
+            yield f"SecRuleRemoveById {first}-{number - 1}"
+        first = number + 1
 
 
 def _base(policy: WafPolicy) -> str:
     engine = "DetectionOnly" if policy.detect else "On"
     return _BASE.format(engine=engine, bodies="On" if policy.body.check else "Off", limit=policy.body.inspected)
-
-
-def _disabled(sets: tuple[WafManaged, ...]) -> list[int]:
-    return sorted({n for m in sets for n in m.disabled})
 
 
 def _rule(index: int, rule: WafRule) -> Iterator[str]:

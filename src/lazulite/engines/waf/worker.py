@@ -20,6 +20,7 @@ import httptools
 import msgspec
 
 from lazulite.engines.waf import logs, spec
+from lazulite.engines.waf.challenge import Clearance, key
 from lazulite.engines.waf.counting import Counters
 from lazulite.engines.waf.inspection import Compiler, Inspector, Request, Verdict
 from lazulite.engines.waf.spec import (
@@ -59,6 +60,7 @@ class Worker:
     def __init__(self, directory: Path, pair: socket.socket, identity: spec.Identity) -> None:
         self._directory, self._pair, self._identity = directory, pair, identity
         self._compiler = Compiler()
+        self._clearance = Clearance(key(directory / spec.KEY))
         self._inspectors: dict[str, Inspector] = {}
         self._uses: dict[str, Use] = {}
         self._numbers = itertools.count()
@@ -121,7 +123,7 @@ class Worker:
             plan, inspectors, faults = Plan(state.places), dict[str, Inspector](), dict[str, str]()
             for name, policy in state.policies.items():
                 try:
-                    inspectors[name] = Inspector(policy, self._compiler, plan.country)
+                    inspectors[name] = Inspector(policy, self._compiler, plan.country, self._clearance)
                 except ValueError as error:
                     faults[name] = str(error)
                 await asyncio.sleep(0)
@@ -137,9 +139,9 @@ class Worker:
         self._tell(Count(number, key, limit.count, limit.seconds))
         return await self._asked[number]
 
-    async def answer(self, key: str, request: Request) -> tuple[int, str]:
+    async def answer(self, use_key: str, request: Request) -> tuple[int, str]:
         """Status and page; 200 lets the request pass, 503 says that nobody knows."""
-        use = self._uses.get(key)
+        use = self._uses.get(use_key)
         inspector = self._inspectors.get(use.policy) if use is not None else None
         if use is None or inspector is None:
             return HTTPStatus.SERVICE_UNAVAILABLE, ""

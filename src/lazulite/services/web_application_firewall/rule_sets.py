@@ -6,7 +6,10 @@ nothing.
 
 from __future__ import annotations
 
+import msgspec
+
 _NUMBERS = {
+    "GENERAL": (200, "002 003"),
     "REQUEST-911-METHOD-ENFORCEMENT": (911, "100"),
     "REQUEST-913-SCANNER-DETECTION": (913, "100 101 102 110 120"),
     "REQUEST-920-PROTOCOL-ENFORCEMENT": (
@@ -34,9 +37,26 @@ _NUMBERS = {
     "REQUEST-944-APPLICATION-ATTACK-JAVA": (944, "100 110 120 130 200 210 240 250 300"),
 }
 """By group of the core rule set, the first three digits of its rules' numbers and the last three."""
-_OLD = tuple(name for name in _NUMBERS if "-934-" not in name and "-944-" not in name)
+_BEYOND = {
+    913: "101 102",
+    920: "121 200 201 202 230 271 272 273 274 275 300 320 341 460 490 510",
+    921: "151 170 180 230 422",
+    931: "130",
+    932: "106 190 200",
+    933: "111 131 151 161 190",
+    941: "101 150 320 330 340 380",
+    942: "101 110 120 130 150 180 200 210 251 260 300 310 330 340 361 370 380 390 400 410 420 421 430 431 432 440 450 "
+    "460 470 480 490 510 511",
+    944: "200 210 240 250 300",
+}
+BEYOND = frozenset(series * 1000 + int(each) for series, rest in _BEYOND.items() for each in rest.split())
+"""Rules of a paranoia level above 1, which are off unless a policy has them on."""
+MOST = 4
+"""The highest paranoia level."""
+_OLD = tuple(name for name in _NUMBERS if name != "GENERAL" and "-934-" not in name and "-944-" not in name)
 _WITH_JAVA = (*_OLD, "REQUEST-944-APPLICATION-ATTACK-JAVA")
 _MICROSOFT = {
+    "General": "GENERAL",
     "METHOD-ENFORCEMENT": "REQUEST-911-METHOD-ENFORCEMENT",
     "PROTOCOL-ENFORCEMENT": "REQUEST-920-PROTOCOL-ENFORCEMENT",
     "PROTOCOL-ATTACK": "REQUEST-921-PROTOCOL-ATTACK",
@@ -50,14 +70,66 @@ _MICROSOFT = {
     "FIX": "REQUEST-943-APPLICATION-ATTACK-SESSION-FIXATION",
     "JAVA": "REQUEST-944-APPLICATION-ATTACK-JAVA",
 }
+
+
+def _named(groups: tuple[str, ...]) -> dict[str, str]:
+    return {"General": "GENERAL"} | {n: n for n in groups}
+
+
 SETS: dict[tuple[str, str], dict[str, str]] = {
-    ("OWASP", "3.2"): {n: n for n in _WITH_JAVA},
-    ("OWASP", "3.1"): {n: n for n in _WITH_JAVA},
-    ("OWASP", "3.0"): {n: n for n in _OLD},
+    ("OWASP", "3.2"): _named(_WITH_JAVA),
+    ("OWASP", "3.1"): _named(_WITH_JAVA),
+    ("OWASP", "3.0"): _named(_OLD),
     ("Microsoft_DefaultRuleSet", "2.1"): _MICROSOFT,
 }
 """By type and version: Azure's names of groups, and those of the core rule set. Source:
 facts/web-application-firewall.md, W9; "DRS and CRS rule groups and rules" (names of the default rule set's groups)."""
+OLD = ("OWASP", "2.2.9")
+"""No policy can have it any more. Source: "DRS and CRS rule groups and rules", OWASP CRS 2.2.9."""
+
+
+class BotRule(msgspec.Struct, frozen=True):
+    """``sorts`` as :class:`lazulite.forwarding.model.WafBot` has them; none where the rule is a list of Microsoft's."""
+
+    rule: str
+    group: str
+    action: str
+    message: str
+    sorts: tuple[str, ...] = ()
+
+
+BOTS = "Microsoft_BotManagerRuleSet"
+_UNKNOWN = (
+    BotRule("Bot300100", "UnknownBots", "Log", "The client does not say what it is.", ("unnamed",)),
+    BotRule("Bot300200", "UnknownBots", "Log", "A tool or framework for crawling or attacks.", ("tool",)),
+    BotRule("Bot300300", "UnknownBots", "Log", "A general HTTP client or library.", ("library",)),
+    BotRule("Bot300400", "UnknownBots", "Log", "A service's agent."),
+    BotRule("Bot300500", "UnknownBots", "Log", "A monitor of sites.", ("monitor",)),
+    BotRule("Bot300600", "UnknownBots", "Log", "An unknown bot on Microsoft's lists."),
+)
+_BAD = (
+    BotRule("Bot100100", "BadBots", "Block", "A bad bot on Microsoft's lists."),
+    BotRule("Bot100200", "BadBots", "Block", "A bot that pretends to be another.", ("pretender",)),
+)
+_VERIFIED = "A bot that proved who it is."
+BOT_SETS: dict[tuple[str, str], tuple[BotRule, ...]] = {
+    (BOTS, "1.0"): (
+        *_BAD,
+        BotRule("Bot200100", "GoodBots", "Allow", _VERIFIED),
+        BotRule("Bot200200", "GoodBots", "Log", "A search engine's crawler, not proved.", ("crawler",)),
+        *_UNKNOWN,
+        BotRule("Bot300700", "UnknownBots", "Log", "Another bot.", ("bot",)),
+    ),
+    (BOTS, "1.1"): (
+        *_BAD,
+        BotRule("Bot100300", "BadBots", "Block", "A risky bot on Microsoft's lists."),
+        *(BotRule(f"Bot200{n}00", "GoodBots", "Allow", _VERIFIED) for n in range(1, 8)),
+        *_UNKNOWN,
+        BotRule("Bot300700", "UnknownBots", "Log", "Another bot.", ("crawler", "bot")),
+    ),
+}
+"""Source: facts/web-application-firewall.md, W9 and W10; "DRS and CRS rule groups and rules", bot rules; "General
+availability of Azure WAF Bot Manager 1.1 Ruleset"."""
 RULE_EXCLUSIONS = (("OWASP", "3.2"), ("Microsoft_DefaultRuleSet", "2.1"))
 """Sets of which single rules can have exclusions. Source: facts/web-application-firewall.md, W11."""
 
@@ -76,3 +148,8 @@ def found(kind: str, version: str) -> dict[str, str] | None:
 def group(groups: dict[str, str], name: str) -> str | None:
     """The core rule set's name of a group."""
     return next((own for each, own in groups.items() if each.lower() == name.lower()), None)
+
+
+def bots(kind: str, version: str) -> tuple[BotRule, ...] | None:
+    """The rules of a set about bots; letter case of its type does not count."""
+    return next((r for (k, v), r in BOT_SETS.items() if k.lower() == kind.lower() and v == version), None)
