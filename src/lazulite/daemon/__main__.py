@@ -90,7 +90,8 @@ async def _run(asked: argparse.Namespace) -> None:
     uploads = Uploads(controller.store.documents, controller.base_url)
     api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
     api.router.surroundings.compare = Foresight(controller).compare
-    api.router.mounts[PREFIX.strip("/")] = Surface(asked.lab, controller, parts, uploads, api.router.code).answer
+    surface = Surface(asked.lab, controller, parts, uploads, api.router.code, api.router.surroundings.rehearse)
+    api.router.mounts[PREFIX.strip("/")] = surface.answer
     files = pki.ensure(places.certificates, datetime.now(UTC), asked.bind)
     pki.ensure_service(files, "storage", datetime.now(UTC), [f"*.{zone}" for zone in ZONES.values()])
     servers = Servers(Portal(api))

@@ -12,9 +12,12 @@ import msgspec
 from lazulite.arm.codes import CODE_S
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
-from lazulite.daemon import captures, flows, past, questions, requests, snapshot
+from lazulite.arm.target import Rehearsal
+from lazulite.daemon import captures, flows, past, questions, references, requests, schema, snapshot
 from lazulite.daemon.auditing import AuditQuestion, audit
 from lazulite.daemon.controller import Controller
+from lazulite.daemon.foreseeing import Deletes, foresee
+from lazulite.daemon.foresight import Foresight
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.picture import picture
@@ -48,12 +51,20 @@ class Surface:
     """Answers requests below :data:`PREFIX`; the caller has been authenticated."""
 
     def __init__(
-        self, lab: str, controller: Controller, parts: Parts, uploads: Uploads, code: Callable[[], str]
+        self,
+        lab: str,
+        controller: Controller,
+        parts: Parts,
+        uploads: Uploads,
+        code: Callable[[], str],
+        rehearse: Callable[[], Rehearsal] | None = None,
     ) -> None:
+        """*code* makes one-time codes, *rehearse* opens a place where a change can be tried."""
         self._lab, self._controller, self._parts = lab, controller, parts
         streams = Places()
         self._topology = Hub(Topology(lab, controller, parts, self._frozen), streams)
         self._flow_streams = FlowStreams(controller.network, streams)
+        foresight = Foresight(controller)
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
             ("POST", "codes"): lambda r: {"code": code(), "expiresIn": CODE_S},
@@ -82,6 +93,10 @@ class Surface:
             ("GET", "drift"): self._drift,
             ("POST", "reset"): self._reset,
             ("PUT", "templates"): lambda r: uploads.put(body(r, Files)),
+            ("GET", "schema"): lambda r: schema.known(controller.registry),
+            ("GET", "schema/*"): lambda r: schema.schema(controller.registry, "/".join(r.segments[2:])),
+            ("GET", "references"): lambda r: references.around(controller.store.snapshot, r.query.get("id", "")),
+            ("POST", "foresee"): lambda r: foresee(controller, rehearse, foresight.compare, body(r, Deletes)),
             ("GET", "snapshot"): lambda r: snapshot.save(controller),
             ("PUT", "snapshot"): self._restore,
         }
@@ -89,7 +104,8 @@ class Surface:
     async def answer(self, request: Request) -> Response:
         """Raises :class:`ArmError`."""
         verb = request.path.removeprefix(PREFIX).strip("/").lower()
-        route = self._routes.get((request.method, verb))
+        below = f"{verb.partition('/')[0]}/*"  # for what names what it is about
+        route = self._routes.get((request.method, verb)) or self._routes.get((request.method, below))
         if route is None:
             raise ArmError(404, "NotFound", f"The lab has no {request.method} {request.path}.")
         try:
