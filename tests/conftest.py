@@ -12,7 +12,12 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("lazulite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lazulite")
 
-_MARKED = {"packets": pytest.mark.packets, "lab": pytest.mark.packets, "clients": pytest.mark.clients}
+_MARKED = {
+    "packets": pytest.mark.packets,
+    "lab": pytest.mark.packets,
+    "clients": pytest.mark.clients,
+    "portal": pytest.mark.portal,
+}
 
 
 def pytest_configure() -> None:

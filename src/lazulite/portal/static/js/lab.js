@@ -9,7 +9,10 @@ export const useLab = () => useContext(LabContext);
 export function useLive(of = live => live.moment) {
   const { live } = useLab();
   const [, turn] = useState(of(live));
-  useEffect(() => live.subscribe(() => turn(of(live))), [live]);
+  useEffect(() => {
+    turn(of(live)); // a frame may have come since this was rendered
+    return live.subscribe(() => turn(of(live)));
+  }, [live]);
   return live;
 }
 
