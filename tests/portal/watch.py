@@ -11,7 +11,7 @@ _REPORT = (
     "addEventListener('securitypolicyviolation', e => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))"
 )
 _ANSWERS = "Failed to load resource"
-"""How a browser comments on every 4xx; refusals are something that pages show. Those that matter are found by status."""
+"""How a browser comments on every 4xx; pages show refusals. Those that matter are found by their status."""
 
 
 class Watch:

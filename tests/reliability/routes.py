@@ -29,6 +29,10 @@ PARTS = ("", "operations", "validate", "whatIf", "cancel", "exportTemplate", "op
 """What stands below a deployment."""
 
 
+NAMED = {"schema/*": "schema/Microsoft.Network/routeTables"}
+"""Rooms of the lab that are about something, asked about it."""
+
+
 class Route(NamedTuple):
     """A path, and a body that is right for it (``None``: it takes none, or one that is not known here)."""
 
@@ -145,4 +149,4 @@ def _lab() -> Iterator[Route]:
     """The lab's own rooms, those that put another state in the place of this one at the end."""
     found: Any = Surface("x", None, None, None, str)  # type: ignore[arg-type]
     verbs = sorted({verb for _, verb in found._routes}, key=lambda verb: verb in ("reset", "snapshot"))
-    yield from (Route(f"/lazulite/{verb}", {}) for verb in verbs)
+    yield from (Route(f"/lazulite/{NAMED.get(verb, verb)}", {}) for verb in verbs)

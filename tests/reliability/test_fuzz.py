@@ -45,6 +45,10 @@ class Attacker:
         sent = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"} | headers
         self._http.request(method, path, content, sent)
         answer = self._http.getresponse()
+        if (answer.getheader("Content-Type") or "").startswith("text/event-stream"):
+            begun = answer.read1(4096) if method != "HEAD" else b""  # a stream has no end: who leaves ends it
+            self._http.close()
+            return answer.status, begun
         return answer.status, answer.read()
 
     def stored(self) -> int:

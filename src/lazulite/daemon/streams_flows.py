@@ -52,21 +52,21 @@ class Flows:
 class FlowStreams:
     """A hub for each choice of machines that somebody watches."""
 
-    def __init__(self, network: Network, places: Places) -> None:
-        self._network, self._places = network, places
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._hubs: dict[tuple[str, ...], Hub] = {}
 
-    def response(self, machines: str) -> Response:
+    def response(self, network: Network, machines: str) -> Response:
         """*machines*: names with commas between, none for all.
 
         Raises :class:`UnknownGuestError`, and :class:`ArmError` when too much is watched already."""
         wanted = {n.strip() for n in machines.split(",")} - {""}
-        names = tuple(sorted({find(self._network.model, name).entry.label for name in wanted}))
+        names = tuple(sorted({find(network.model, name).entry.label for name in wanted}))
         self._hubs = {choice: hub for choice, hub in self._hubs.items() if hub.listeners}
         if names not in self._hubs and len(self._hubs) >= MOST_CHOICES:
             message = f"{MOST_CHOICES} different choices of machines are being watched; close one of these streams."
             raise ArmError(429, "TooManyStreams", message)
-        hub = self._hubs.setdefault(names, Hub(Flows(self._network, names), self._places))
+        hub = self._hubs.setdefault(names, Hub(Flows(network, names), self._places))
         return hub.response()
 
 

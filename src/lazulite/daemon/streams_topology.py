@@ -11,6 +11,7 @@ import msgspec
 
 from lazulite.daemon.condition import conditions
 from lazulite.daemon.controller import Controller
+from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.picture import Box, Joint, picture
 from lazulite.daemon.streams import Hub, frame
@@ -62,8 +63,12 @@ class Topology:
         beat_s: float = BEAT_S,
     ) -> None:
         self._lab, self._controller, self._parts = lab, controller, parts
-        self._network, self._frozen, self._beat_s = controller.network, frozen, beat_s
+        self._frozen, self._beat_s = frozen, beat_s
         self._forget()
+
+    @property
+    def _network(self) -> Network:
+        return self._controller.network
 
     def _forget(self) -> None:
         self._drawn = -1

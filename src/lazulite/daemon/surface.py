@@ -63,7 +63,7 @@ class Surface:
         self._lab, self._controller, self._parts = lab, controller, parts
         streams = Places()
         self._topology = Hub(Topology(lab, controller, parts, self._frozen), streams)
-        self._flow_streams = FlowStreams(controller.network, streams)
+        self._flow_streams = FlowStreams(streams)
         foresight = Foresight(controller)
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
@@ -84,7 +84,9 @@ class Surface:
             ("POST", "audit"): self._audit,
             ("GET", "picture"): self._picture,
             ("GET", "stream/topology"): lambda r: self._topology.response(),
-            ("GET", "stream/flows"): lambda r: self._flow_streams.response(r.query.get("machines", "")),
+            ("GET", "stream/flows"): lambda r: self._flow_streams.response(
+                controller.network, r.query.get("machines", "")
+            ),
             ("GET", "revisions"): self._revisions,
             ("POST", "diff"): lambda r: past.compare(controller, body(r, past.DiffQuestion)),
             ("GET", "counters"): self._counters,
