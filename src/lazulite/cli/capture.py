@@ -18,7 +18,6 @@ import click
 from lazulite.cli.api import Client
 from lazulite.cli.errors import Failure
 from lazulite.cli.session import Session, lab_command
-from lazulite.cli.trace import short
 
 _KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
 _ALL = [[6, 0, 0, 0x40000]]
@@ -157,21 +156,9 @@ def comments(client: Client, places: Sequence[str], flows: Sequence[Sequence[Any
     names = ("at", "sent", "protocol", "src", "src_port", "dst", "dst_port", "answers")
     asked = [dict(zip(names, (places[flow[0]], *flow[1:]), strict=True)) for flow in flows]
     try:
-        return [comment(said) for said in client.post("/lazulite/explain", {"flows": asked})["value"]]
+        return [said.get("comment", "") for said in client.post("/lazulite/explain", {"flows": asked})["value"]]
     except (Failure, OSError):
         return []
-
-
-def comment(said: dict[str, str]) -> str:
-    """``allowed by nsg-web/allow-http``, in the names that people use."""
-    if not said:
-        return ""
-    why = short(said["origin"]) or said["detail"]
-    if said["verdict"] == "answer":
-        return f"answer to what {why} allowed" if why else "answer"
-    if said["verdict"] == "dropped":
-        return f"dropped, {said['detail']}" + (f": {short(said['origin'])}" if said["origin"] else "")
-    return f"allowed by {why}" if why else "allowed"
 
 
 def _tell(session: Session, done: dict[str, Any], path: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -97,9 +98,29 @@ def _row(machine: Machine, at: Port | InternetHost) -> dict[str, str]:
 def explain(index: Index, asked: SeenFlows) -> dict[str, Any]:
     """For each packet, as :func:`lazulite.analysis.trace` has it: ``verdict``, ``origin`` and ``detail``.
 
-    ``{}`` where nothing can be said.
+    And ``comment``, the same in words. ``{}`` where nothing can be said.
     """
-    return {"value": [_explained(index, seen) for seen in asked.flows]}
+    found = (_explained(index, seen) for seen in asked.flows)
+    return {"value": [said | {"comment": comment(said)} if said else said for said in found]}
+
+
+def comment(said: Mapping[str, str]) -> str:
+    """``allowed by nsg-web/allow-http``, in the names that people use."""
+    if not said:
+        return ""
+    why = _short(said["origin"]) or said["detail"]
+    if said["verdict"] == ANSWER:
+        return f"answer to what {why} allowed" if why else "answer"
+    if said["verdict"] == DROPPED:
+        return f"dropped, {said['detail']}" + (f": {_short(said['origin'])}" if said["origin"] else "")
+    return f"allowed by {why}" if why else "allowed"
+
+
+def _short(origin: str) -> str:
+    """The last two names of an ARM id, which is how people know a rule or a route."""
+    if not origin.startswith("/subscriptions/"):
+        return origin
+    return "/".join(origin.rpartition("/providers/")[2].split("/")[2::2][-2:])
 
 
 def _explained(index: Index, seen: Seen) -> dict[str, str]:

@@ -76,6 +76,9 @@ class LinuxParts:
     def namespaces(self, workload: Workload) -> dict[str, str]:
         return guests.namespace_paths(self._here()[0], workload.name)
 
+    def recordings(self) -> Path:
+        return self._directory / "recordings"
+
     def _here(self) -> tuple[Anchor, AgentLink]:
         if self._running is None:
             raise ConnectionError("the agent is being started")

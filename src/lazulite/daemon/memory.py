@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from lazulite.agent.targets import Targets
@@ -105,4 +106,7 @@ class MemoryParts:
         raise GuestError(NO_PACKETS)
 
     def namespaces(self, workload: Workload) -> dict[str, str]:
+        raise GuestError(NO_PACKETS)
+
+    def recordings(self) -> Path:
         raise GuestError(NO_PACKETS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 from lazulite.daemon.guests import Workload
@@ -51,3 +52,6 @@ class Parts(Protocol):
         """Paths on the host: ``net``, and ``user`` where the lab has a user namespace of its own.
 
         Raises as :meth:`enter` does."""
+
+    def recordings(self) -> Path:
+        """The folder for captured packets, made by whoever writes there. Raises ``GuestError`` without packets."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -15,23 +15,26 @@ from lazulite.arm.message import Request, Response
 from lazulite.arm.target import Rehearsal
 from lazulite.daemon import captures, flows, past, questions, references, requests, schema, snapshot
 from lazulite.daemon.auditing import AuditQuestion, audit
+from lazulite.daemon.bodies import body
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.foreseeing import Deletes, foresee
 from lazulite.daemon.foresight import Foresight
 from lazulite.daemon.guests import UnknownGuestError, find, machines
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.picture import picture
+from lazulite.daemon.probing import Probing
 from lazulite.daemon.reaching import ReachQuestion, reach
+from lazulite.daemon.recordings import Recordings
 from lazulite.daemon.streams import Hub, Places
 from lazulite.daemon.streams_flows import FlowStreams
 from lazulite.daemon.streams_topology import Topology
 from lazulite.daemon.templates import Files, Uploads
+from lazulite.daemon.terminals import Terminals
 from lazulite.drivers.linux.guests import GuestError
 from lazulite.forwarding.model import Contents, ForwardingModel, Guest, InternetHost, Pool, Port, SourceNat, Vrf
 
 PREFIX = "/lazulite"
 _COUNTED: dict[str, type[Any]] = {"networks": Vrf, "interfaces": Port, "machines": Guest, "clients": InternetHost}
-T = TypeVar("T")
 
 
 def _count(model: ForwardingModel, kind: type[Any]) -> int:
@@ -64,6 +67,8 @@ class Surface:
         streams = Places()
         self._topology = Hub(Topology(lab, controller, parts, self._frozen), streams)
         self._flow_streams = FlowStreams(streams)
+        probing, terminals = Probing(controller, parts), Terminals(controller, parts)
+        recordings = Recordings(controller, parts)
         foresight = Foresight(controller)
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
@@ -72,6 +77,14 @@ class Surface:
             ("GET", "names"): self._names,
             ("GET", "network"): self._network,
             ("POST", "enter"): self._enter,
+            ("POST", "probe"): probing.probe,
+            ("POST", "run"): probing.run,
+            ("GET", "terminals"): terminals.mine,
+            ("POST", "terminals"): terminals.open,
+            **{(method, "terminals/*"): terminals.below for method in ("GET", "POST", "DELETE")},
+            ("GET", "recordings"): recordings.listing,
+            ("POST", "recordings"): recordings.start,
+            **{(method, "recordings/*"): recordings.below for method in ("GET", "POST", "DELETE")},
             ("POST", "trace"): lambda r: questions.trace(controller.index, body(r, questions.Question)),
             ("POST", "request"): lambda r: requests.request(controller.index, body(r, requests.RequestQuestion)),
             ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
@@ -224,14 +237,6 @@ class Surface:
         deleted = self._controller.clear()
         await self._controller.settled(self._controller.store.snapshot.revision)
         return {"deleted": deleted}
-
-
-def body(request: Request, kind: type[T]) -> T:
-    """The body as a *kind*. Raises :class:`ArmError` naming the member that is wrong."""
-    try:
-        return msgspec.convert(request.body, kind)
-    except msgspec.ValidationError as error:
-        raise ArmError(400, "InvalidRequestContent", f"The request content is invalid: {error}.") from None
 
 
 def _asked(pool: Pool, held: Contents | None, counted: Mapping[str, tuple[int, int, str]]) -> Iterator[dict[str, Any]]:
