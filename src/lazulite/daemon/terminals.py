@@ -152,9 +152,7 @@ class Terminals:
             raise ArmError(404, "NotFound", f"The lab has no {request.method} {request.path}.")
         terminal = self._open.get(words[0])
         if terminal is None or terminal.owner != _caller():
-            raise ArmError(
-                404, "TerminalNotFound", "You have no such terminal; one that ended is kept for a while."
-            )
+            raise ArmError(404, "TerminalNotFound", "You have no such terminal; one that ended is kept for a while.")
         terminal.used = time.monotonic()
         done = act(terminal, request)
         return await done if asyncio.iscoroutine(done) else done
