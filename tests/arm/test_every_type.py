@@ -32,6 +32,11 @@ WRONG = (
 NETWORK = f"{GROUP}/providers/Microsoft.Network"
 SUBNET = {"id": f"{NETWORK}/virtualNetworks/aaa/subnets/a"}
 SOUND: dict[str, dict[str, Any]] = {
+    "Microsoft.KeyVault/vaults": {
+        "tenantId": "11111111-1111-1111-1111-111111111111",
+        "sku": {"family": "A", "name": "standard"},
+        "accessPolicies": [],
+    },
     "Microsoft.Network/virtualNetworks": {
         "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
         "subnets": [

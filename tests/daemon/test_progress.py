@@ -17,12 +17,12 @@ from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.compute.model import SshPublicKey
-from lazulite.services.service import Observations, Service, Write
+from lazulite.services.service import Lab, Observations, Service, Write
 
 KEY = ResourceId("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/sshPublicKeys/k")
 
 
-def longer(view: View, observations: Observations) -> Iterable[Write]:
+def longer(view: View, observations: Observations, lab: Lab) -> Iterable[Write]:
     """Adds a letter until there are five."""
     for key in view.all(SshPublicKey):
         text = key.properties.public_key or ""
@@ -71,12 +71,12 @@ def test_it_goes_on_until_there_is_nothing_to_write(tmp_path: Path) -> None:
 def test_a_service_that_fails_ends_nothing(tmp_path: Path) -> None:
     calls = 0
 
-    def faulty(view: View, observations: Observations) -> Iterable[Write]:
+    def faulty(view: View, observations: Observations, lab: Lab) -> Iterable[Write]:
         nonlocal calls
         calls += 1
         if calls == 3:
             raise ZeroDivisionError
-        return longer(view, observations)
+        return longer(view, observations, lab)
 
     assert play(tmp_path, faulty, nudged=lambda: calls == 3) == ("aaaaa", 5)
     assert calls > 5

@@ -58,11 +58,11 @@ class Fleet(Lab):
         found: ScaleSet = self.put(KIND, "web", body, zones=zones or (stored.zones if stored else ())).properties
         return found
 
-    def _store(self, service: Any, new: Resource[Any], old: Resource[Any] | None) -> Resource[Any]:
+    def _store(self, service: Any, new: Resource[Any], old: Resource[Any] | None, *more: Any) -> Resource[Any]:
         if isinstance(new.properties, ScaleSet) and new.sku is not None and hasattr(self, "_capacity"):
             new = replace(new, sku=replace(new.sku, capacity=self._capacity))
             del self._capacity
-        return super()._store(service, new, old)
+        return super()._store(service, new, old, *more)
 
     @property
     def stored(self) -> Resource[ScaleSet]:
@@ -306,7 +306,7 @@ class TestRolling:
     def advance(self, lab: Fleet, seen: Observations) -> int:
         """How many instances the next step brings along."""
         before = len(self.behind(lab))
-        for write in rollout.progress(lab.view, seen):
+        for write in rollout.progress(lab.view, seen, lab.configuration):
             lab.keep(write)
         return before - len(self.behind(lab))
 

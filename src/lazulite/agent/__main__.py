@@ -20,6 +20,7 @@ from pathlib import Path
 
 from lazulite.agent.captures import Captures
 from lazulite.agent.collecting import collect_seldom
+from lazulite.agent.doorways import Doorways
 from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.gateways import Gateways
 from lazulite.agent.health import Health
@@ -79,12 +80,13 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
             _spread(directory / "tls" / "ca.pem")
         health = Health(directory, make_members, outbox.tell, life)
         names, gateways = DnsNames(directory), Gateways(directory)
+        doorways = Doorways(directory)
         stores = Stores(directory, outbox.tell)
         flows = FlowLogs(stores.blobs, outbox.tell, directory)
         monitors = Monitors(directory, outbox.tell, LinuxSpaces() if real else None)
         captures = Captures(directory, workloads.enter, stores.blobs, outbox.tell, life)
         followers: list[Follower] = [captures, stores, monitors, flows] if real else [monitors]
-        engines: list[Engine] = [names, stores, gateways] if real else []
+        engines: list[Engine] = [names, stores, doorways, gateways] if real else []
         loop = Loop(driver, workloads, health, thread, outbox.tell, engines, followers)
         stores.wake, flows.lend = loop.wake, loop.lend
         serving = Server(driver, loop, workloads, health, outbox, followers, flows if real else None)
@@ -98,6 +100,7 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
             await follower.close()
         names.engine.close()
         gateways.close()
+        await doorways.close()
         await loop.in_driver(driver.close)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from copy import copy
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -42,6 +43,7 @@ class Api:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.router = Router(backend)
+        self._answer: Callable[[Request], Awaitable[Response]] = self.router.answer
         self._resuming: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -55,6 +57,12 @@ class Api:
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1002})
+
+    def through(self, answer: Callable[[Request], Awaitable[Response]]) -> Api:
+        """An application whose requests *answer* answers, with all that is done here around that."""
+        other = copy(self)
+        other._answer = answer
+        return other
 
     async def close(self) -> None:
         if self._resuming is not None:
@@ -84,7 +92,7 @@ class Api:
             headers[_CORRELATION] = headers[_REQUEST]
         try:
             content = await _content(headers, receive)
-            return headers, await self.router.answer(_request(scope, headers, content))
+            return headers, await self._answer(_request(scope, headers, content))
         except ArmError as error:
             return headers, Response(error.status, error.envelope(), error.headers)
         except Exception:

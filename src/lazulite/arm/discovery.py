@@ -113,7 +113,7 @@ class Discovery:
             "appInsightsResourceId": f"{base}/appinsights",
             "suffixes": {
                 "storage": "core.windows.net",
-                "keyVaultDns": f"vault.{suffix}",
+                "keyVaultDns": "vault.azure.net",
                 "sqlServerHostname": f"sql.{suffix}",
                 "acrLoginServer": f"acr.{suffix}",
                 "azureDataLakeStoreFileSystem": f"dls.{suffix}",

@@ -61,7 +61,7 @@ def _clouds(base_url: str, subscriptions: Sequence[Resource[Subscription]]) -> s
         "endpoint_log_analytics_resource_id": f"{base_url}/loganalytics",
         "endpoint_gallery": f"{base_url}/gallery",
         "suffix_storage_endpoint": "core.windows.net",
-        "suffix_keyvault_dns": ".vault.lazulite.test",
+        "suffix_keyvault_dns": ".vault.azure.net",
         "subscription": subscriptions[0].id.subscription if subscriptions else "",
     }
     return f"[{CLOUD}]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items() if v)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvloop
 
 from lazulite.agent.collecting import collect_seldom
@@ -26,11 +27,13 @@ from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.places import Connection, Places, started_at
 from lazulite.daemon.progress import Progress
-from lazulite.daemon.server import HOST, PortTakenError, Servers, bindable, host_name, listen
+from lazulite.daemon.server import HOST, PortTakenError, Servers, bindable, host_name, listen, listen_inside
 from lazulite.daemon.surface import PREFIX, Surface
 from lazulite.daemon.templates import Uploads
+from lazulite.daemon.vaults import Vaults
 from lazulite.portal import Portal
 from lazulite.services import SERVICES
+from lazulite.services.key_vault.model import SOCKET, SUFFIX
 from lazulite.services.storage.naming import ZONES
 from lazulite.store import StoreError
 
@@ -96,6 +99,7 @@ async def _run(asked: argparse.Namespace) -> None:
     pki.ensure_service(files, "storage", datetime.now(UTC), [f"*.{zone}" for zone in ZONES.values()])
     servers = Servers(Portal(api))
     servers.https(https, files)
+    _vaults(servers, api, controller, places, files)
     servers.http(http)
     servers.portal(browsers)
     profile.write(
@@ -104,6 +108,15 @@ async def _run(asked: argparse.Namespace) -> None:
     at = [f"http://{HOST}:{listening.getsockname()[1]}" for listening in (http, browsers)]
     connection = _connection(controller, api.router.lab_token(_TOKEN_S), str(files.authority), *at)
     await _serve(servers, network, Progress(controller), lambda: places.announce(connection))
+
+
+def _vaults(servers: Servers, api: Api, controller: Controller, places: Places, files: pki.Files) -> None:
+    """Serve the data plane of key vaults to the lab's network, and let services act as their identities."""
+    controller.lab = msgspec.structs.replace(controller.lab, directory=api.router.access)
+    pki.ensure_service(files, "vault", datetime.now(UTC), [f"*.{SUFFIX}"])
+    certificate, key = (places.certificates / f"vault.{kind}" for kind in ("crt", "key"))
+    vaults = Vaults(controller, api.router)
+    servers.beside(api.through(vaults.answer), listen_inside(places.directory, SOCKET), certificate, key)
 
 
 def _parts(places: Places, *, memory: bool) -> Parts:

@@ -42,7 +42,8 @@ class Progress:
         controller, store = self._controller, self._controller.store
         wrote = False
         for service in controller.services:
-            writes = service.progress(View(store.snapshot), controller.observations) if service.progress else ()
+            view, seen = View(store.snapshot), controller.observations
+            writes = service.progress(view, seen, controller.lab) if service.progress else ()
             for write in list(writes):
                 controller.committed(*store.commit({write.resource.id.key: write.resource}))
                 wrote = True

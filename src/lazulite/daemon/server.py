@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Iterator, MutableMapping
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -59,6 +61,19 @@ def listen(port: int, last: int, address: IPAddress = HOST) -> socket.socket:
         except OSError as error:
             refused = PortTakenError(f"port {choice} of {address}: {error.strerror}")
     raise refused
+
+
+def listen_inside(directory: Path, name: str) -> socket.socket:
+    """A listening unix socket in *directory*, by a path that fits a socket address however long that is."""
+    at = socket.socket(socket.AF_UNIX)
+    opened = os.open(directory, os.O_PATH | os.O_CLOEXEC)
+    try:
+        (directory / name).unlink(missing_ok=True)
+        at.bind(f"/proc/self/fd/{opened}/{name}")
+    finally:
+        os.close(opened)
+    at.listen(128)
+    return at
 
 
 class _Protocol(HttpToolsProtocol):
@@ -130,6 +145,10 @@ class Servers:
     def https(self, at: socket.socket, files: Files) -> None:
         self._add(at, lifespan="on", ssl_certfile=str(files.certificate), ssl_keyfile=str(files.key))
 
+    def beside(self, app: Any, at: socket.socket, certificate: Path, key: Path) -> None:
+        """Another application, for who comes from inside the lab's network by a unix socket."""
+        self._add(at, app, lifespan="off", ssl_certfile=str(certificate), ssl_keyfile=str(key))
+
     def http(self, at: socket.socket) -> None:
         """For managed identities."""
         self._add(at, lifespan="off")
@@ -138,9 +157,9 @@ class Servers:
         """For a browser on this host, which trusts loopback and does not know the lab's authority."""
         self._add(at, private=True, lifespan="off")
 
-    def _add(self, at: socket.socket, *, private: bool = False, **settings: Any) -> None:
+    def _add(self, at: socket.socket, app: Any = None, *, private: bool = False, **settings: Any) -> None:
         config = uvicorn.Config(
-            partial(self._answer, private),
+            partial(self._answer, app or self._app, private),
             http=_Protocol,
             interface="asgi3",
             ws="none",
@@ -153,10 +172,10 @@ class Servers:
         )
         self._serving.append((_Server(config), at))
 
-    async def _answer(self, private: bool, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    async def _answer(self, app: Any, private: bool, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         scope[PRIVATE] = private
         scope[NEAR] = partial(is_near, scope)
-        await self._app(scope, receive, send)
+        await app(scope, receive, send)
 
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT; requests under way are finished."""

@@ -6,6 +6,7 @@ from lazulite.services.connection_monitor import SERVICE as CONNECTION_MONITOR
 from lazulite.services.dns import SERVICE as DNS
 from lazulite.services.dns_resolver import SERVICE as DNS_RESOLVER
 from lazulite.services.flow_log import SERVICE as FLOW_LOG
+from lazulite.services.key_vault import SERVICE as KEY_VAULT
 from lazulite.services.lab import SERVICE as LAB
 from lazulite.services.load_balancer import SERVICE as LOAD_BALANCER
 from lazulite.services.managed_identity import SERVICE as MANAGED_IDENTITY
@@ -36,6 +37,7 @@ SERVICES: tuple[Service, ...] = (
     SCALE_SET,
     STORAGE,
     MANAGED_IDENTITY,
+    KEY_VAULT,
     TEMPLATE_SPEC,
     LAB,
     DNS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network
 from math import asin, cos, radians, sin, sqrt
 from typing import Any
 
@@ -17,6 +18,9 @@ WORLD = "WORLD"
 HOP_MS, KM_A_MS = 2.0, 100.0
 """What a path costs however short it is, and how far light in glass comes and returns in a millisecond."""
 _EARTH_KM = 6371.0
+SERVICES_4 = IPv4Network("198.19.0.0/16")
+SERVICES_6 = IPv6Network("2001:2:0:ffff::/64")
+"""Simulated Azure services answer here: the second half of the lab's public pool."""
 
 _GROUPS = {
     "GEO-EU": "Europe",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -12,6 +12,35 @@ from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Kind, Resource, Violation
 from lazulite.resources.view import View
 from lazulite.values import Direction, Flow, IPAddress
+
+
+class Directory(Protocol):
+    """Who managed identities are, and what roles give: for services that act as one of them."""
+
+    def principal(self, identity: Resource[Any]) -> str:
+        """Object id of the managed identity that a resource is; empty where it is none."""
+
+    def holders(self, principal: str) -> Collection[str]:
+        """The object ids by which a principal has rights: its own, and those of its groups."""
+
+    def may(self, principal: str, action: str, scope: str) -> bool:
+        """Whether roles give the principal the data action *action* on *scope*."""
+
+
+class _Nobody:
+    """A directory without roles, where a resource's id is its principal's."""
+
+    def principal(self, identity: Resource[Any]) -> str:
+        return identity.guid
+
+    def holders(self, principal: str) -> Collection[str]:
+        return (principal,)
+
+    def may(self, principal: str, action: str, scope: str) -> bool:
+        return False
+
+
+NOBODY: Directory = _Nobody()
 
 
 class Lab(msgspec.Struct, frozen=True):
@@ -25,6 +54,7 @@ class Lab(msgspec.Struct, frozen=True):
     """The tenant of each subscription, by its folded id."""
     secret: str = ""
     """What nobody outside knows: what a service derives from it, nobody can guess."""
+    directory: Directory = NOBODY
 
 
 class Observations(msgspec.Struct, frozen=True):
@@ -151,7 +181,7 @@ class Service(msgspec.Struct, frozen=True):
     """Per model (children too), the read-only properties: wire name to JSON value."""
     beside: Mapping[type, Callable[[Resource[Any], View, Observations], Mapping[str, Any]]] = {}
     """Per model of a child, the members that stand beside its ``properties``."""
-    progress: Callable[[View, Observations], Iterable[Write]] | None = None
+    progress: Callable[[View, Observations, Lab], Iterable[Write]] | None = None
     """What the service goes on to write by itself, given what it sees: asked again after whatever changes either."""
     actions: Mapping[str, Action] = {}
     """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded. A sub-path can have

@@ -6,7 +6,7 @@ take nothing from another. Source: "What is Azure RBAC?", "How Azure RBAC determ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from lazulite.arm.access.caller import (
     linked_authorization_failed,
 )
 from lazulite.arm.access.directory import Directory
+from lazulite.arm.access.identities import ids
 from lazulite.arm.access.linked import Link, links, moved_to
 from lazulite.arm.access.permission import Permission
 from lazulite.arm.access.principals import Principal, User
@@ -31,6 +32,7 @@ from lazulite.arm.catalogue import Catalogue
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request
 from lazulite.resources.ids import ResourceId
+from lazulite.resources.model import Resource
 
 _MOVES = (["moveresources"], ["validatemoveresources"])
 
@@ -57,7 +59,10 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Access:
-    """Principals, roles and assignments of a lab, and what follows from them."""
+    """Principals, roles and assignments of a lab, and what follows from them.
+
+    Implements :class:`lazulite.services.service.Directory`.
+    """
 
     def __init__(self, backend: Backend, catalogue: Catalogue) -> None:
         self._backend = backend
@@ -123,6 +128,20 @@ class Access:
         """Whether the principal may do *action* on *scope*."""
         folded, key = action.lower(), scope_key(scope)
         return any(grant.gives(folded, key) for grant in self.grants(oid))
+
+    def principal(self, identity: Resource[Any]) -> str:
+        """Object id of the managed identity that a resource is; empty where it is none."""
+        return ids(identity).get("principalId", "")
+
+    def holders(self, principal: str) -> Collection[str]:
+        """The object ids by which a principal has rights: its own, and those of its groups."""
+        return {principal, *self.directory.groups_of(principal)}
+
+    def may(self, principal: str, action: str, scope: str) -> bool:
+        """Whether roles give the principal the data action *action* on *scope*."""
+        folded, key = action.lower(), scope_key(scope)
+        given = (p for g in self.grants(principal) if covers(g.scope, key) for p in g.permissions)
+        return any(p.permits_data(folded) for p in given)
 
     def around(self, oid: str, scope: str) -> bool:
         """Whether the principal has any role at *scope*, above it or somewhere below."""

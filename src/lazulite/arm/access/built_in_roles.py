@@ -1,5 +1,5 @@
 """Roles that every lab has, with Azure's ids. Source: "Azure built-in roles" (general, compute, networking, storage,
-monitor, identity)."""
+monitor, identity, security)."""
 
 from __future__ import annotations
 
@@ -109,6 +109,81 @@ USER_ACCESS_ADMINISTRATOR = _role(
     "*/read",
     "Microsoft.Authorization/*",
     "Microsoft.Support/*",
+)
+_VAULT = "Microsoft.KeyVault/vaults"
+_VAULT_READ = (
+    "Microsoft.KeyVault/checkNameAvailability/read",
+    "Microsoft.KeyVault/deletedVaults/read",
+    "Microsoft.KeyVault/locations/*/read",
+    f"{_VAULT}/*/read",
+    "Microsoft.KeyVault/operations/read",
+)
+_VAULTS = (
+    _contributor(
+        "f25e0fa2-a7c8-4377-a976-54943a77a395",
+        "Key Vault Contributor",
+        "Manages key vaults, without access to what is in them.",
+        "Microsoft.KeyVault/*",
+    ),
+    *(
+        Role(
+            name=guid,
+            role_name=role_name,
+            description=description,
+            permissions=(
+                Permission(actions=(*_SUPPORT, *_RESOURCES, *_VAULT_READ) if manages else (), data_actions=data),
+            ),
+        )
+        for guid, role_name, description, manages, data in (
+            (
+                "00482a5a-887f-4fb3-b363-3b7fe8e74483",
+                "Key Vault Administrator",
+                "Does everything with what is in a key vault.",
+                True,
+                (f"{_VAULT}/*",),
+            ),
+            (
+                "a4417e6f-fecd-4de8-b567-7b0420556985",
+                "Key Vault Certificates Officer",
+                "Does everything with certificates of a key vault.",
+                True,
+                (f"{_VAULT}/certificatecas/*", f"{_VAULT}/certificates/*", f"{_VAULT}/certificatecontacts/write"),
+            ),
+            (
+                "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+                "Key Vault Secrets Officer",
+                "Does everything with secrets of a key vault.",
+                True,
+                (f"{_VAULT}/secrets/*",),
+            ),
+            (
+                "21090545-7ca7-4776-b22c-e363652d74d2",
+                "Key Vault Reader",
+                "Reads what is said of a key vault's contents, not the contents.",
+                True,
+                (f"{_VAULT}/*/read", f"{_VAULT}/secrets/readMetadata/action"),
+            ),
+            (
+                "4633458b-17de-408a-b874-0445c86b69e6",
+                "Key Vault Secrets User",
+                "Reads secrets, and so the private keys of certificates.",
+                False,
+                (f"{_VAULT}/secrets/getSecret/action", f"{_VAULT}/secrets/readMetadata/action"),
+            ),
+            (
+                "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba",
+                "Key Vault Certificate User",
+                "Reads certificates with their private keys.",
+                False,
+                (
+                    f"{_VAULT}/certificates/read",
+                    f"{_VAULT}/secrets/getSecret/action",
+                    f"{_VAULT}/secrets/readMetadata/action",
+                    f"{_VAULT}/keys/read",
+                ),
+            ),
+        )
+    ),
 )
 _ROLES = (
     OWNER,
@@ -223,6 +298,7 @@ _ROLES = (
         # Azure lists only the two with a star, which there stands for nothing too; here it stands for something.
         *(f"{_IDENTITIES}/{verb}" for verb in ("*/read", "*/assign/action", "read", "assign/action")),
     ),
+    *_VAULTS,
     _role(
         "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
         "Monitoring Reader",

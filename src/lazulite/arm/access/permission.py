@@ -20,6 +20,11 @@ class Permission(msgspec.Struct, frozen=True, rename="camel", dict=True, kw_only
         """Whether it permits *action*, which is folded. Source: "Understand Azure role definitions"."""
         return _any(self._wanted, action) and not _any(self._left_out, action)
 
+    def permits_data(self, action: str) -> bool:
+        """The same of a data action."""
+        wanted, left_out = ([_pieces(p) for p in found] for found in (self.data_actions, self.not_data_actions))
+        return _any(wanted, action) and not _any(left_out, action)
+
     @cached_property
     def _wanted(self) -> tuple[tuple[str, ...], ...]:
         return tuple(_pieces(pattern) for pattern in self.actions)

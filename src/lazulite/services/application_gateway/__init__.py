@@ -10,6 +10,7 @@ from lazulite.services.application_gateway import (
     status,
     validate,
     validate_routing,
+    vaulted,
 )
 from lazulite.services.application_gateway.model import (
     KINDS,
@@ -60,10 +61,11 @@ SERVICE = Service(
     status={
         ApplicationGateway: status.gateway,
         BackendAddressPool: status.pool,
-        SslCertificate: status.certificate,
-        TrustedRootCertificate: status.part,
+        SslCertificate: status.vaulted,
+        TrustedRootCertificate: status.vaulted,
     }
     | dict.fromkeys(_PARTS, status.part),
+    progress=vaulted.progress,
     actions={
         f"{_TYPE}/start": actions.start,
         f"{_TYPE}/stop": actions.stop,

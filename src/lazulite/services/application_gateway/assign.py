@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from lazulite.resources.model import Child, Ref, Resource
 from lazulite.resources.view import View
+from lazulite.services.application_gateway import vaulted
 from lazulite.services.application_gateway.model import ApplicationGateway, Frontend, GatewayIpConfiguration
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.addresses import free, occupants
@@ -37,7 +38,7 @@ def resource(
             said.frontend_ip_configurations, before.frontend_ip_configurations, new, taken, view
         ),
     )
-    return replace(new, properties=found)
+    return vaulted.refreshed(replace(new, properties=found), view, lab)
 
 
 def _tier(name: str) -> Any:

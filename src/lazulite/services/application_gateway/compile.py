@@ -210,7 +210,7 @@ def _redirect(to: RedirectConfiguration, view: View) -> Redirect:
 def certificate(child: Resource[SslCertificate], view: View) -> Iterator[Certificate]:
     """One that cannot be opened was refused; were it stored all the same, its sites have none and refuse."""
     try:
-        chain, key = tls.opened(child.properties.data or "", child.properties.password or "")
+        chain, key = tls.presented(child.properties)
     except ValueError:
         return
     yield Certificate(child.id.key, chain, key, child.id.text)
@@ -218,7 +218,7 @@ def certificate(child: Resource[SslCertificate], view: View) -> Iterator[Certifi
 
 def trusted(child: Resource[TrustedRootCertificate], view: View) -> Iterator[Certificate]:
     try:
-        yield Certificate(child.id.key, tls.root(child.properties.data or ""), "", child.id.text)
+        yield Certificate(child.id.key, tls.trusted(child.properties), "", child.id.text)
     except ValueError:
         return
 

@@ -97,11 +97,14 @@ class FrontendPort(Properties, frozen=True):
 
 
 class SslCertificate(Properties, frozen=True):
-    """``data`` is PKCS #12 in base64, sealed with ``password``."""
+    """``data`` is PKCS #12 in base64, sealed with ``password``, unless a key vault has it; ``held`` is the copy of what
+    is there, ``fault`` why there is no newer one."""
 
     data: Annotated[str | None, SECRET] = None
     password: Annotated[str | None, SECRET] = None
-    key_vault_secret_id: Annotated[str | None, UNSUPPORTED] = None
+    key_vault_secret_id: str | None = None
+    held: Annotated[str | None, ASSIGNED, SECRET] = None
+    fault: Annotated[str | None, ASSIGNED, SECRET] = None
     hsm: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
     public_cert_data: Annotated[str | None, READ_ONLY] = None
     http_listeners: Annotated[tuple[Ref, ...], READ_ONLY] = ()
@@ -109,10 +112,12 @@ class SslCertificate(Properties, frozen=True):
 
 
 class TrustedRootCertificate(Properties, frozen=True):
-    """``data`` is a certificate, DER or PEM, in base64."""
+    """``data`` is a certificate, DER or PEM, in base64, unless a key vault has it, as in :class:`SslCertificate`."""
 
     data: str | None = None
-    key_vault_secret_id: Annotated[str | None, UNSUPPORTED] = None
+    key_vault_secret_id: str | None = None
+    held: Annotated[str | None, ASSIGNED, SECRET] = None
+    fault: Annotated[str | None, ASSIGNED, SECRET] = None
     backend_http_settings: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 

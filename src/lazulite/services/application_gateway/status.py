@@ -60,7 +60,14 @@ def pool(child: Resource[BackendAddressPool], view: View, observations: Observat
 def certificate(child: Resource[SslCertificate], view: View, observations: Observations) -> Status:
     shown = dict(part(child, view, observations))
     try:
-        shown["publicCertData"] = tls.public(child.properties.data or "", child.properties.password or "")
+        shown["publicCertData"] = tls.public(child.properties)
     except ValueError:
         return shown
     return shown
+
+
+def vaulted(child: Resource[Any], view: View, observations: Observations) -> Status:
+    """One whose key vault cannot be read any more failed: what was read last is served on."""
+    shown = certificate(child, view, observations) if isinstance(child.properties, SslCertificate) else None
+    failed = {"provisioningState": "Failed"} if child.properties.fault else {}
+    return {**(part(child, view, observations) if shown is None else shown), **failed}

@@ -5,9 +5,15 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
 
-from lazulite.services.application_gateway.model import SslPolicy
+from lazulite.services.application_gateway.model import SslCertificate, SslPolicy, TrustedRootCertificate
 
 DEFAULT_POLICY = "AppGwSslPolicy20220101"
 """Source: "Application Gateway TLS policy overview", default TLS policy."""
@@ -60,7 +66,31 @@ def unknown_suites(policy: SslPolicy) -> list[str]:
 
 def opened(data: str, password: str) -> tuple[str, str]:
     """The chain and the private key in a PKCS #12 file in base64, both PEM. Raises ``ValueError``."""
-    key, certificate, more = pkcs12.load_key_and_certificates(b64decode(data, validate=True), password.encode())
+    return _parted(b64decode(data, validate=True), password.encode())
+
+
+def unsealed(value: str) -> tuple[str, str]:
+    """The same of what a vault has: PEM with the key in it, or PKCS #12 without a password. Raises ``ValueError``."""
+    if "-----BEGIN" not in value:
+        return _parted(b64decode(value, validate=True), None)
+    key = load_pem_private_key(value[value.index("-----BEGIN") :].encode(), None)
+    certificates = x509.load_pem_x509_certificates(value.encode())
+    first = next((c for c in certificates if c.public_key() == key.public_key()), None)
+    if first is None:
+        raise ValueError("there is no certificate of its private key in it")
+    chain = b"".join(c.public_bytes(Encoding.PEM) for c in (first, *(c for c in certificates if c != first)))
+    return chain.decode(), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def presented(said: SslCertificate) -> tuple[str, str]:
+    """The chain and the private key of a gateway's certificate, wherever it is from. Raises ``ValueError``."""
+    if said.key_vault_secret_id is not None:
+        return unsealed(said.held or "")
+    return opened(said.data or "", said.password or "")
+
+
+def _parted(sealed: bytes, password: bytes | None) -> tuple[str, str]:
+    key, certificate, more = pkcs12.load_key_and_certificates(sealed, password)
     if key is None or certificate is None:
         raise ValueError("there is no certificate with a private key in it")
     chain = b"".join(c.public_bytes(Encoding.PEM) for c in (certificate, *more))
@@ -68,9 +98,9 @@ def opened(data: str, password: str) -> tuple[str, str]:
     return chain.decode(), private.decode()
 
 
-def public(data: str, password: str) -> str:
-    """The certificate in a PKCS #12 file, without its key, as Azure shows it: base64 of DER. Raises ``ValueError``."""
-    found = x509.load_pem_x509_certificate(opened(data, password)[0].encode())
+def public(said: SslCertificate) -> str:
+    """A gateway's certificate without its key, as Azure shows it: base64 of DER. Raises ``ValueError``."""
+    found = x509.load_pem_x509_certificate(presented(said)[0].encode())
     return b64encode(found.public_bytes(Encoding.DER)).decode()
 
 
@@ -80,6 +110,23 @@ def root(data: str) -> str:
     pem = raw.lstrip().startswith(b"-----")
     found = x509.load_pem_x509_certificate(raw) if pem else x509.load_der_x509_certificate(raw)
     return found.public_bytes(Encoding.PEM).decode()
+
+
+def trusted(said: TrustedRootCertificate) -> str:
+    """PEM of a trusted root, wherever it is from. Raises ``ValueError``."""
+    return vaulted_root(said.held or "") if said.key_vault_secret_id is not None else root(said.data or "")
+
+
+def vaulted_root(value: str) -> str:
+    """PEM of the certificate that a key vault has: with a key, which does not count, or as :func:`root`'s. Raises
+    ``ValueError``."""
+    if "-----BEGIN" in value:
+        return x509.load_pem_x509_certificate(value.encode()).public_bytes(Encoding.PEM).decode()
+    try:
+        return root(value)
+    except ValueError:
+        found = x509.load_pem_x509_certificate(unsealed(value)[0].encode())
+        return found.public_bytes(Encoding.PEM).decode()
 
 
 def chain(data: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from lazulite.resources.model import Child, Resource, Violation
 from lazulite.resources.view import View
-from lazulite.services.application_gateway import firewalls, infrastructure, rewriting, tls, validate_routing
+from lazulite.services.application_gateway import firewalls, infrastructure, rewriting, tls, validate_routing, vaulted
 from lazulite.services.application_gateway.model import (
     MAX_HOSTS,
     ApplicationGateway,
@@ -43,6 +43,7 @@ def resource(new: Resource[ApplicationGateway], view: View, lab: Lab) -> Iterato
     yield from _frontends(new, view)
     yield from _listeners(new)
     yield from _certificates(new.properties)
+    yield from vaulted.violations(new, view, lab)
     yield from _profiles(new.properties)
     if new.properties.ssl_policy is not None:
         yield from _policy(new.properties.ssl_policy, "properties.sslPolicy")
@@ -213,6 +214,8 @@ def _listener(child: Child[HttpListener], path: str) -> Iterator[Violation]:
 
 def _certificates(new: ApplicationGateway) -> Iterator[Violation]:
     for index, child in enumerate(new.ssl_certificates):
+        if child.properties.key_vault_secret_id is not None:
+            continue
         path = f"properties.sslCertificates[{index}].properties.data"
         try:
             tls.opened(child.properties.data or "", child.properties.password or "")
@@ -220,6 +223,8 @@ def _certificates(new: ApplicationGateway) -> Iterator[Violation]:
             message = f"Data for certificate {child.name} is invalid, or its password is: {error}."
             yield Violation("ApplicationGatewaySslCertificateInvalidData", message, path)
     for index, trusted in enumerate(new.trusted_root_certificates):
+        if trusted.properties.key_vault_secret_id is not None:
+            continue
         path = f"properties.trustedRootCertificates[{index}].properties.data"
         try:
             tls.root(trusted.properties.data or "")

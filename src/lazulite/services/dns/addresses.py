@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
+from lazulite.services.geography import SERVICES_4, SERVICES_6
 from lazulite.values import IPAddress
 
 _BLOCK_4, _BLOCK_6 = int(SERVICES_4.network_address) + (63 << 10), int(SERVICES_6.network_address) + (63 << 58)

@@ -8,10 +8,9 @@ from typing import Any
 
 from lazulite.resources.model import Resource, Violation
 from lazulite.resources.view import View
-from lazulite.services.geography import AZURE, regions
+from lazulite.services.geography import AZURE, SERVICES_4, SERVICES_6, regions
 from lazulite.services.lab.model import Client, Fault
 from lazulite.services.lab.targets import interfaces
-from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.model import VirtualNetwork

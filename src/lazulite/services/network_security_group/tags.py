@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 
+from lazulite.services.geography import SERVICES_4, SERVICES_6
 from lazulite.values import IPNetwork
 
 
@@ -23,9 +24,6 @@ def _words(text: str) -> tuple[str, ...]:
 ALLOCATABLE_4 = IPv4Network("198.18.0.0/16")
 ALLOCATABLE_6 = IPv6Network("2001:2::/64")
 """Public addresses and lab clients get theirs here, unless the lab was given a pool of its own."""
-SERVICES_4 = IPv4Network("198.19.0.0/16")
-SERVICES_6 = IPv6Network("2001:2:0:ffff::/64")
-"""Simulated Azure services answer here."""
 
 VIRTUAL_NETWORK, INTERNET = "VirtualNetwork", "Internet"
 

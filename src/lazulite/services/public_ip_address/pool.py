@@ -11,8 +11,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import TypeAlias
 
 from lazulite.resources.view import View
+from lazulite.services.geography import SERVICES_4, SERVICES_6
 from lazulite.services.lab.model import Client
-from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress, PublicIPPrefix
 from lazulite.services.service import Lab
 from lazulite.services.virtual_network.model import VirtualNetwork

@@ -14,10 +14,10 @@ from lazulite.resources.view import View
 from lazulite.services.scale_set.assign import upgraded
 from lazulite.services.scale_set.instances import digest
 from lazulite.services.scale_set.model import Instance, RollingPolicy, ScaleSet
-from lazulite.services.service import Observations, Write
+from lazulite.services.service import Lab, Observations, Write
 
 
-def progress(view: View, observations: Observations) -> Iterator[Write]:
+def progress(view: View, observations: Observations, lab: Lab) -> Iterator[Write]:
     """The next batch of each scale set that has one due."""
     for scale_set in view.all(ScaleSet):
         batch = due(scale_set, observations)

@@ -25,7 +25,7 @@ from lazulite.resources.view import View
 from lazulite.services import geography
 from lazulite.services.dns.addresses import RESOLVER
 from lazulite.services.dns.platform import infrastructure, platform, platform_zone
-from lazulite.services.network_security_group.tags import SERVICES_4, SERVICES_6
+from lazulite.services.geography import SERVICES_4, SERVICES_6
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.traffic_manager.model import (
     SUFFIX,
