@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from lazulite.analysis.requests import HttpAnswer, answer
+from lazulite.analysis.requests import HttpAnswer, Judged, answer
 from lazulite.forwarding.model import (
     ClientTls,
+    Condition,
     Contents,
     ForwardingModel,
+    HeaderChange,
     HttpBackend,
     HttpProxy,
     HttpRule,
     Redirect,
+    Rewrite,
     Server,
     ServerTls,
     Site,
+    WafPolicy,
 )
 from lazulite.forwarding.requests import read
 
@@ -274,3 +278,81 @@ def test_what_is_no_url_of_http_is_refused(text: str) -> None:
 )
 def test_a_url_is_read_and_told_alike(text: str) -> None:
     assert read(text).url == text
+
+
+WAF = WafPolicy("waf", "waf", detect=False, origin="/waf")
+
+
+def guarded(policy: WafPolicy | None, judged: Judged | None, **more: Any) -> HttpAnswer:
+    entries = [HttpProxy("gw", "gw", "gw", (site(**more),), policy="waf"), ALL, UP, *([policy] if policy else [])]
+    found = answer(ForwardingModel(entries), "gw", HERE, read("http://a.test/a"), judged)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("policy", "judged", "status", "said"),
+    [
+        pytest.param(
+            WAF,
+            Judged(403, ("Blocked by rule bots",)),
+            403,
+            "prevention: blocked with 403 (Blocked by rule bots)",
+            id="who is blocked",
+        ),
+        pytest.param(WAF, Judged(), 0, "prevention: passes", id="who passes"),
+        pytest.param(
+            replace(WAF, detect=True),
+            Judged(200, ("Detected by rule bots",)),
+            0,
+            "detection: passes (Detected by rule bots)",
+            id="who is only told of",
+        ),
+        pytest.param(replace(WAF, enabled=False), None, 0, "off", id="a policy that is off"),
+        pytest.param(
+            WAF, None, 0, "prevention: it looks at the request, and could not be asked", id="nobody who could be asked"
+        ),
+        pytest.param(None, None, 503, "its policy is not there: nothing passes", id="a policy that is not there"),
+    ],
+)
+def test_the_firewall_s_verdict_is(policy: WafPolicy | None, judged: Judged | None, status: int, said: str) -> None:
+    found = guarded(policy, judged)
+    step = next(s for s in found.steps if s.stage == "firewall")
+    assert (found.status, step.detail, step.origin) == (status, said, "/waf" if policy else "")
+    assert [s.stage for s in found.steps][:3] == ["listener", "rule", "firewall"]
+    assert bool(found.servers) == (status == 0)
+
+
+def test_a_trace_is_refused_before_anything_else_is_asked() -> None:
+    asked = replace(read("http://a.test/"), method="TRACE")
+    found = answer(ForwardingModel([HttpProxy("gw", "gw", "gw", (site(),), policy="waf"), WAF]), "gw", HERE, asked)
+    assert found is not None
+    assert (found.status, found.policy) == (405, "")
+
+
+def test_who_is_redirected_has_passed_the_firewall() -> None:
+    away = replace(TO_ALL, redirect=Redirect(302, "https"))
+    assert guarded(WAF, Judged(403), rules=(away,)).status == 403
+    assert guarded(WAF, Judged(), rules=(away,)).status == 302
+
+
+def test_rewrites_are_told_and_the_servers_are_asked_for_what_came_of_them() -> None:
+    moved = Rewrite("moved", path="/b", query="x=y", origin="/sets/moved")
+    late = Rewrite("late", (Condition("http_resp_Server", "x"),), response=(HeaderChange("Server", ""),))
+    found = told("http://a.test/a", site(rules=(replace(TO_ALL, rewrites=(moved, late)),)), ALL, UP)
+    rows = [(s.name, s.detail, s.origin) for s in found.steps if s.stage == "rewrite"]
+    assert rows == [
+        ("moved", "/a becomes /b?x=y", "/sets/moved"),
+        ("late", "depends on server of the answer, which is not known before", ""),
+    ]
+    assert found.url == "http://a.test:8080/b?x=y"
+
+
+def test_a_rewrite_leads_to_another_rule_to_none_or_round_and_round() -> None:
+    again = replace(TO_ALL, name="from", path="/a", rewrites=(Rewrite("on", path="/b", again=True),))
+    other = replace(TO_ALL, name="to", path="/b")
+    found = told("http://a.test/a", site(rules=(again, other)), ALL, UP)
+    assert steps(found)[1:4] == [("rule", "from"), ("rewrite", "on"), ("rule", "to")]
+    assert told("http://a.test/a", site(rules=(again,)), ALL, UP).status == 404
+    turning = replace(TO_ALL, rewrites=(Rewrite("on", path="/{var_uri_path}", again=True),))
+    assert told("http://a.test/a", site(rules=(turning,)), ALL, UP).status == 500

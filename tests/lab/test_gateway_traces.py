@@ -24,6 +24,7 @@ from tests.lab.test_application_gateway import (
     part,
     rule,
     served,  # noqa: F401
+    told,
     until,
 )
 from tests.services.gateways import PASSWORD, pfx
@@ -42,6 +43,14 @@ def asked(one: Lab, *words: str) -> tuple[int, dict[str, Any]]:
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return done.returncode, found
+
+
+def test_what_comes_as_an_option_is_asked_of_both(served: Lab) -> None:  # noqa: F811
+    url = f"http://{front(served)}/"
+    done = traced(served, "visitor", url, "--packet", "-X", "TRACE", "-H", "X-Name: a")
+    assert (done.returncode, "405" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert traced(served, "visitor", url, "-H", "nonsense").returncode == 2
+    assert traced(served, "visitor", url, "-X", "NO GOOD").returncode != 0
 
 
 def test_a_request_is_followed_to_its_servers(served: Lab) -> None:  # noqa: F811
@@ -212,3 +221,52 @@ def test_what_is_no_url_is_refused(served: Lab) -> None:  # noqa: F811
     done = traced(served, "visitor", "http://")
     assert done.returncode == 2
     assert "no URL" in done.stderr
+
+
+def test_rewrites_are_told_and_the_server_gets_what_was_told(served: Lab) -> None:  # noqa: F811
+    """By path with parts of it, by header, by method, to another rule, and what only the answer decides."""
+
+    def changed(name: str, variable: str, pattern: str, url: Any, *headers: tuple[str, str]) -> dict[str, Any]:
+        found = [{"headerName": n, "headerValue": v} for n, v in headers]
+        return {
+            "name": name,
+            "ruleSequence": 100,
+            "conditions": [{"variable": variable, "pattern": pattern, "ignoreCase": True}],
+            "actionSet": {"requestHeaderConfigurations": found} | ({"urlConfiguration": url} if url else {}),
+        }
+
+    shirts = {"modifiedPath": "/buy", "modifiedQueryString": "c={var_uri_path_1}&p={var_uri_path_2}"}
+    named = [
+        changed("shirts", "var_uri_path", "^/(.+)/(.+)$", shirts, ("X-From", "{var_client_ip} {http_req_Host}")),
+        changed("mobile", "http_req_User-Agent", "phone", {"modifiedPath": "/m{var_uri_path}"}),
+        changed("posted", "var_http_method", "POST", None, ("X-Posted", "yes")),
+    ]
+    rules = _child("w", rewriteRules=named)
+    part_of = part(served, "rewriteRuleSets", "w")
+    gateway(
+        served,
+        rewriteRuleSets=[rules],
+        requestRoutingRules=[rule(served, "r", "l", 10, rewriteRuleSet=part_of, ruleType="Basic", **leads(served))],
+    )
+    try:
+        until(lambda: set(healthy(served).values()) == {"Up"})
+        rows = [
+            ("/fashion/shirts", [], "GET", ["shirts"], "/buy?c=fashion&p=shirts"),
+            ("/a", ["User-Agent: a Phone"], "GET", ["mobile"], "/m/a"),
+            ("/a/b?c=d", ["User-Agent: phone"], "GET", ["shirts", "mobile"], "/m/buy?c=a&p=b"),
+            ("/a?c=d", [], "GET", [], "/a?c=d"),
+            ("/", [], "POST", ["posted"], "/"),
+        ]
+        for path, headers, method, wanted, asked_for in rows:
+            url, how = f"http://{front(served)}{path}", asking.wish(method, headers)
+            http = asking.ask(served.client, "visitor", url, front(served), how)["http"]
+            assert [s["name"] for s in http["steps"] if s["stage"] == "rewrite"] == wanted
+            assert http["url"].partition(":8080")[2] == asked_for
+            if method == "GET":
+                seen = told(served, "visitor", url, *[w for h in headers for w in ("-H", h)])
+                assert seen["path"] == asked_for
+                origins = [s["origin"] for s in http["steps"] if s["stage"] == "rewrite"]
+                assert [o.partition("/rewriteRuleSets/")[2] for o in origins] == ["w"] * len(wanted)
+    finally:
+        gateway(served)
+    until(lambda: set(healthy(served).values()) == {"Up"})

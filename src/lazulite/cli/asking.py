@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from lazulite.cli.api import Client
@@ -34,19 +35,45 @@ def _place(text: str) -> tuple[str, int]:
         return "", 0
 
 
-def ask(client: Client, source: str, url: str, address: str) -> dict[str, Any]:
+class Wish(NamedTuple):
+    """How something is asked for: both the model and the real server get the same."""
+
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = (("User-Agent", "lazulite"), ("Accept", "*/*"))
+
+
+USUAL = Wish()
+
+
+def wish(method: str, headers: Iterable[str]) -> Wish:
+    """Of ``Name: value`` rows, which come instead of the usual ones. Raises :class:`Failure`."""
+    said = []
+    for row in headers:
+        name, colon, value = row.partition(":")
+        if not colon or not name.strip():
+            raise Failure(f"{row!r} is no header, which is written as 'Name: value'.", code=2)
+        said.append((name.strip(), value.strip()))
+    named = {name.lower() for name, _ in said}
+    return Wish(method.upper(), (*(h for h in USUAL.headers if h[0].lower() not in named), *said))
+
+
+def ask(client: Client, source: str, url: str, address: str, how: Wish = USUAL) -> dict[str, Any]:
     """The model's answer: that of ``trace``, with ``http``."""
-    found: dict[str, Any] = client.post("/lazulite/request", {"from": source, "url": url, "to": address})
+    body = {"from": source, "url": url, "to": address, "method": how.method, "headers": how.headers}
+    found: dict[str, Any] = client.post("/lazulite/request", body)
     return found
 
 
-def send(client: Client, source: str, url: str, address: str) -> dict[str, Any]:
+def send(client: Client, source: str, url: str, address: str, how: Wish = USUAL) -> dict[str, Any]:
     """The real request from *source*: ``status`` (0 without an answer) and ``location``. No certificate is checked:
     what is asked for is the way."""
     host, port = _place(url)
     at = f"[{address}]" if ":" in address else address
     words = ["curl", "-s", "-k", "-g", "-o", "/dev/null", "-m", str(_PATIENCE_S), "-w", "%{http_code} %{redirect_url}"]
-    done = run(client, source, [*words, "--resolve", f"{host}:{port}:{at}", url], _PATIENCE_S + 20)
+    # An empty value is asked for with a semicolon; a colon with nothing behind it would remove the header.
+    words += [w for name, value in how.headers for w in ("-H", f"{name}: {value}" if value else f"{name};")]
+    words += ["-I"] if how.method == "HEAD" else ["-X", how.method]
+    done = run(client, source, [*words, "--path-as-is", "--resolve", f"{host}:{port}:{at}", url], _PATIENCE_S + 20)
     status, _, location = done.stdout.partition(" ")
     if not status.isdigit():
         raise Failure(f"Nothing could be sent from {source}.", "lazulite status", details=(done.stderr[-200:],))
@@ -87,8 +114,6 @@ def _http(answer: dict[str, Any]) -> list[str]:
     if http is None:
         return ["  what answers is no proxy of the lab" if answer["passes"] else "  nobody gets it"]
     lines = [f"  {http['proxy']}", *(f"    {_step(s)}" for s in http["steps"])]
-    if http["policy"]:
-        lines.append(f"    firewall policy: asked first  ({short(http['policy'])})")
     lines += [f"    server {_server(s)}" for s in http["servers"]]
     ends = f"  answered with {http['status']}" if http["status"] else f"  asks for {http['url']}"
     ends = "  nobody takes the connection" if http["closed"] else ends

@@ -25,15 +25,25 @@ __all__ = ["ask", "decision", "flow_text", "parse_destination", "send", "short",
 @click.argument("destination", metavar="DESTINATION[:PORT]|URL")
 @click.option("--proto", type=click.Choice(["tcp", "udp", "icmp"]), help="Default: tcp with a port, icmp without.")
 @click.option("--packet", is_flag=True, help="Send the real packet too, and say whether both agree.")
-def trace_command(session: Session, source: str, destination: str, proto: str | None, packet: bool) -> None:
+@click.option("-X", "--method", default="GET", show_default=True, help="Of the request for a URL.")
+@click.option("-H", "--header", multiple=True, metavar="'NAME: VALUE'", help="One of the request for a URL.")
+def trace_command(
+    session: Session,
+    source: str,
+    destination: str,
+    proto: str | None,
+    packet: bool,
+    method: str,
+    header: tuple[str, ...],
+) -> None:
     """Show how a packet from SOURCE (a VM or client) to DESTINATION (a machine, an address or a domain name) fares,
     and why. A domain name is looked up by SOURCE itself first. Of a URL (http://, https://) also what an application
-    gateway does with the request: listener, rule, redirect or pool, and the servers' health.
+    gateway does with the request: listener, rule, firewall, rewrites, redirect or pool, and the servers' health.
 
     Exit code 0 when it passes, 1 when it does not, 4 when --packet and the model disagree.
     """
     if asking.is_url(destination):
-        _request(session, source, destination, packet)
+        _request(session, source, destination, packet, asking.wish(method, header))
     host, port = parse_destination(destination)
     protocol = proto or ("tcp" if port else "icmp")
     address, named = resolved(session.client, source, host)
@@ -46,12 +56,12 @@ def trace_command(session: Session, source: str, destination: str, proto: str | 
     sys.exit(0 if answer["passes"] else 1)
 
 
-def _request(session: Session, source: str, url: str, packet: bool) -> NoReturn:
+def _request(session: Session, source: str, url: str, packet: bool, how: asking.Wish) -> NoReturn:
     """The same of a URL."""
     address, named = resolved(session.client, source, asking.host_of(url))
-    answer = asking.ask(session.client, source, url, address) | ({"name": named} if named else {})
+    answer = asking.ask(session.client, source, url, address, how) | ({"name": named} if named else {})
     if packet:
-        answer["packet"] = asking.send(session.client, source, url, answer["forward"]["flow"]["dst"])
+        answer["packet"] = asking.send(session.client, source, url, answer["forward"]["flow"]["dst"], how)
     session.emit(answer, lambda: "\n".join((*_named(answer), asking.told(answer))))
     if packet and not asking.agrees(answer):
         sys.exit(4)

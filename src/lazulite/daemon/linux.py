@@ -15,6 +15,10 @@ from lazulite.daemon.agent_link import AgentLink
 from lazulite.daemon.guests import Workload
 from lazulite.drivers.linux import anchor, guests
 from lazulite.drivers.linux.anchor import Anchor, AnchorError
+from lazulite.engines.http import supervise as http
+from lazulite.engines.waf import explaining
+from lazulite.engines.waf.explaining import Explained
+from lazulite.forwarding.requests import HttpRequest
 
 
 class LinuxParts:
@@ -69,6 +73,9 @@ class LinuxParts:
         below, agent = self._here()
         init = await agent.enter(workload.name)
         return guests.enter_command(below, init, argv, tty=bool(term), term=term or "dumb")
+
+    async def inspected(self, key: str, asked: HttpRequest) -> Explained | None:
+        return await explaining.ask(self._directory / http.DIRECTORY, key, asked)
 
     def below(self, words: Sequence[str]) -> list[str]:
         return [*anchor.enter_command(self._here()[0]), sys.executable, *words]

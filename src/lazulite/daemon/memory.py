@@ -15,7 +15,9 @@ from lazulite.daemon.network import Listener
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux.guests import GuestError
 from lazulite.drivers.memory import MemoryDriver
+from lazulite.engines.waf.explaining import Explained
 from lazulite.forwarding.model import Contents
+from lazulite.forwarding.requests import HttpRequest
 from lazulite.incremental import Delta
 
 NO_PACKETS = "this lab has no packets (it was started with --memory)"
@@ -101,6 +103,9 @@ class MemoryParts:
 
     async def enter(self, workload: Workload, argv: Sequence[str], term: str) -> list[str]:
         raise GuestError(NO_PACKETS)
+
+    async def inspected(self, key: str, asked: HttpRequest) -> Explained | None:
+        return None
 
     def below(self, words: Sequence[str]) -> list[str]:
         raise GuestError(NO_PACKETS)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from lazulite.daemon.guests import Workload
 from lazulite.daemon.network import Fabric
+from lazulite.engines.waf.explaining import Explained
+from lazulite.forwarding.requests import HttpRequest
 
 
 class Parts(Protocol):
@@ -42,6 +44,10 @@ class Parts(Protocol):
         """What the lab's user runs on the host to have *argv* run in *workload*; *term* asks for a terminal.
 
         Raises ``ConnectionError`` when the fabric is lost, and ``GuestError`` where the machine cannot be entered."""
+
+    async def inspected(self, key: str, asked: HttpRequest) -> Explained | None:
+        """What the firewall says of a request; *key* stands for the use of a policy. ``None`` where nobody can be
+        asked."""
 
     def below(self, words: Sequence[str]) -> list[str]:
         """What the lab's user runs on the host to have Python, told *words*, run beside the agent.

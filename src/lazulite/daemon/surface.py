@@ -86,7 +86,7 @@ class Surface:
             ("POST", "recordings"): recordings.start,
             **{(method, "recordings/*"): recordings.below for method in ("GET", "POST", "DELETE")},
             ("POST", "trace"): lambda r: questions.trace(controller.index, body(r, questions.Question)),
-            ("POST", "request"): lambda r: requests.request(controller.index, body(r, requests.RequestQuestion)),
+            ("POST", "request"): self._request,
             ("POST", "next-hop"): lambda r: questions.hop(controller.index, body(r, questions.Question)),
             ("POST", "verify"): lambda r: questions.verify(controller.index, body(r, questions.VerifyQuestion)),
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
@@ -172,6 +172,10 @@ class Surface:
         """The namespaces of a machine's network, and its addresses."""
         found = find(self._controller.model, request.query.get("name", ""))
         return found.document() | self._parts.namespaces(found.entry)
+
+    async def _request(self, request: Request) -> dict[str, Any]:
+        asked = body(request, requests.RequestQuestion)
+        return await requests.request(self._controller.index, asked, self._parts.inspected)
 
     async def _reach(self, request: Request) -> dict[str, Any]:
         return await asyncio.to_thread(reach, self._frozen(), body(request, ReachQuestion))

@@ -19,13 +19,29 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """A request for ``scheme://host:port{path}?{query}``."""
+    """A request of ``client`` for ``scheme://host:port{path}?{query}``.
+
+    ``headers`` are those beside the host's, which is ``named`` where it has been rewritten.
+    """
 
     scheme: str
     host: str
     port: int
     path: str = "/"
     query: str = ""
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    client: IPAddress | None = None
+    named: str = ""
+
+    @property
+    def authority(self) -> str:
+        """As the header has it: a port that the scheme has is left out."""
+        return self.named or url(self.scheme, self.host, self.port, "", "").partition("://")[2]
+
+    @property
+    def target(self) -> str:
+        return self.path + (f"?{self.query}" if self.query else "")
 
     @property
     def url(self) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import httptools
 import msgspec
 
-from lazulite.engines.waf import logs, spec
+from lazulite.engines.waf import explaining, logs, spec
 from lazulite.engines.waf.challenge import Clearance, key
 from lazulite.engines.waf.counting import Counters
 from lazulite.engines.waf.inspection import Compiler, Inspector, Request, Verdict
@@ -149,6 +149,17 @@ class Worker:
         self._log(inspector, use, request, verdict)
         return verdict.status, verdict.page
 
+    async def explain(self, use_key: str, request: Request) -> bytes:
+        """What :meth:`answer` would say, and why: nothing is counted or logged. Empty where nobody knows."""
+        use = self._uses.get(use_key)
+        inspector = self._inspectors.get(use.policy) if use is not None else None
+        if use is None or inspector is None:
+            return b""
+        limits = explaining.Limits()
+        verdict = await inspector.judge(request, f"{use.origin}/{use.site}", limits.within)
+        matched = tuple(explaining.Matched(e.rule, e.action, e.message, e.group) for e in verdict.events)
+        return msgspec.json.encode(explaining.Explained(verdict.status, matched, tuple(limits.asked)))
+
     def _log(self, inspector: Inspector, use: Use, request: Request, verdict: Verdict) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         try:
@@ -203,10 +214,19 @@ class _Asker(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        key, request = _read(
-            self._parser.get_method().decode(), self._target.decode("latin-1"), self._headers, bytes(self._body)
-        )
-        self._task = asyncio.get_running_loop().create_task(self._answer(key, request))
+        target, method = self._target.decode("latin-1"), self._parser.get_method().decode()
+        explained = target.startswith(f"{explaining.PREFIX}/")
+        target = target.removeprefix(explaining.PREFIX) if explained else target
+        key, request = _read(method, target, self._headers, bytes(self._body))
+        answering = self._explain(key, request) if explained else self._answer(key, request)
+        self._task = asyncio.get_running_loop().create_task(answering)
+
+    async def _explain(self, key: str, request: Request) -> None:
+        told = await self._worker.explain(key, request)
+        status = HTTPStatus.OK if told else HTTPStatus.NOT_FOUND
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: {len(told)}\r\n\r\n"
+        self._transport.write(head.encode() + told)
+        self._busy = False
 
     async def _answer(self, key: str, request: Request) -> None:
         try:
