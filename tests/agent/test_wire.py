@@ -38,6 +38,7 @@ from lazulite.forwarding.model import (
     Site,
     Tunnel,
     Upstream,
+    ValueMatch,
     WafBody,
     WafCondition,
     WafExclusion,
@@ -69,7 +70,7 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: WITHIN.get(hints[f.name], ...) for f in msgspec.structs.fields(kind)})
 
 
-PROXYING = (Site, HttpRule, Rewrite, Condition, HeaderChange, Redirect, Server, ClientTls, ServerTls)
+PROXYING = (Site, HttpRule, Rewrite, Condition, HeaderChange, Redirect, Server, ClientTls, ServerTls, ValueMatch)
 FIREWALLING = (WafTarget, WafCondition, WafLimit, WafRule, WafManaged, WafExclusion, WafBody, WafScrub)
 NESTED = (PublicAddress, PortRange, Rule, Route, Probe, Member, Watched, GlobalMember, PortBlock, Choice, Upstream)
 for nested in (*NESTED, Country, ForwardRule, Tunnel, Sink, CaptureFilter, Check, *PROXYING, *FIREWALLING):

@@ -18,6 +18,18 @@ function headers_of(held)
   function headers:get(name) return held[name:lower()] end
   function headers:replace(name, value) held[name:lower()] = value end
   function headers:remove(name) held[name:lower()] = nil end
+  -- Several headers of one name are lines of one text here.
+  local function values(name)
+    local found = {}
+    for line in (held[name:lower()] or ""):gmatch("[^\\n]+") do found[#found + 1] = line end
+    return found
+  end
+  function headers:getNumValues(name) return #values(name) end
+  function headers:getAtIndex(name, index) return values(name)[index + 1] end
+  function headers:add(name, value)
+    local before = held[name:lower()]
+    held[name:lower()] = before and before .. "\\n" .. value or value
+  end
   return headers
 end
 

@@ -411,6 +411,15 @@ def test_a_server_is_not_proven_where_that_is_turned_off() -> None:
     assert asked_by(found) == {"auto_sni": True, "auto_san_validation": False}
 
 
+@pytest.mark.parametrize("found", [ClientTls("web.test", named=False), ClientTls(named=False)])
+def test_a_server_may_show_a_certificate_for_another_name(found: ClientTls) -> None:
+    """It is proven by the authorities all the same."""
+    made = cluster_of(HttpBackend("b", "b", "gw", 443, tls=found))
+    context = made["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"]
+    assert context == {"trusted_ca": {"filename": secrets.AUTHORITIES}}
+    assert asked_by(made).get("auto_san_validation", False) is False
+
+
 def test_several_roots_are_trusted_together() -> None:
     backend = HttpBackend("b", "b", "gw", 443, tls=ClientTls("web.test", ("one", "two")))
     held = (Certificate("one", "ONE"), Certificate("two", "TWO"))

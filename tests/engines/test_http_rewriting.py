@@ -10,7 +10,16 @@ import pytest
 
 from lazulite.engines.http import rewriting
 from lazulite.engines.http.routes import virtual_hosts
-from lazulite.forwarding.model import Condition, HeaderChange, HttpBackend, HttpRule, Redirect, Rewrite, Site
+from lazulite.forwarding.model import (
+    Condition,
+    HeaderChange,
+    HttpBackend,
+    HttpRule,
+    Redirect,
+    Rewrite,
+    Site,
+    ValueMatch,
+)
 from lazulite.forwarding.rewriting import fault
 from tests.engines.lua import Exchange
 
@@ -152,6 +161,31 @@ def test_responses_are_rewritten_by_what_the_request_said() -> None:
     exchange = Exchange(site(told), {":path": "/p?q", "x-kind": "a-b"})
     assert exchange.response({"x-own": "o"})["x-told"] == "ba /p o"
     assert "x-told" not in Exchange(site(told), {":path": "/"}).response({})
+
+
+COOKIES = "a=1; Path=/\nb=2\na=3"
+
+
+@pytest.mark.parametrize(
+    ("value", "only", "expected"),
+    [
+        pytest.param("n=1", ValueMatch("^a="), "n=1\nb=2\nn=1", id="those that match are replaced, each in its place"),
+        pytest.param("", ValueMatch("^a="), "b=2", id="or removed"),
+        pytest.param("n=1", ValueMatch("^A=", ignore_case=True), "n=1\nb=2\nn=1", id="in any letter case"),
+        pytest.param("", ValueMatch("^a=", negate=True), "a=1; Path=/\na=3", id="or those that do not match"),
+        pytest.param("n=1", ValueMatch("^c="), COOKIES, id="where none matches nothing changes"),
+        pytest.param("n=1", None, "n=1", id="without a match one is left"),
+    ],
+)
+def test_of_several_headers_of_one_name_some_are_changed(value: str, only: ValueMatch | None, expected: str) -> None:
+    rewrite = Rewrite("r", response=(HeaderChange("Set-Cookie", value, only),))
+    found = Exchange(site(rewrite), {":path": "/"})
+    assert found.response({"set-cookie": COOKIES})["set-cookie"] == expected
+
+
+def test_a_pattern_for_values_can_be_none() -> None:
+    wrong = Rewrite("r", response=(HeaderChange("Set-Cookie", "x", ValueMatch("(")),))
+    assert fault(wrong).startswith("a pattern is invalid")
 
 
 def test_a_status_is_known_with_the_response() -> None:

@@ -232,6 +232,18 @@ def test_a_server_that_is_sick_gets_nothing_and_none_is_502(served: Lab) -> None
     assert curl(served, "visitor", f"http://{front(served)}/")[0] == 200
 
 
+def test_as_many_servers_as_a_probe_says_are_asked_although_it_finds_them_sick(served: Lab) -> None:
+    probe = _child("x", protocol="Http", host="probe.test", path="/sick", interval=1, timeout=1, unhealthyThreshold=1)
+    gateway(served, probes=[probe])
+    until(lambda: set(healthy(served).values()) == {"Down"})
+    assert curl(served, "visitor", f"http://{front(served)}/")[0] == 502
+    probe["properties"]["minServers"] = 1
+    gateway(served, probes=[probe])
+    until(lambda: sorted(healthy(served).values()) == ["Down", "Up"])
+    until(lambda: curl(served, "visitor", f"http://{front(served)}/")[0] == 200)
+    assert len({told(served, "visitor", f"http://{front(served)}/")["server"] for _ in range(4)}) == 1
+
+
 def test_affinity_keeps_a_client_with_its_server(served: Lab) -> None:
     settings = _child("s", port=8080, protocol="Http", cookieBasedAffinity="Enabled", probe=part(served, "probes", "x"))
     gateway(served, backendHttpSettingsCollection=[settings])

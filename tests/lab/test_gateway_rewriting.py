@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -38,6 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Location", "https://shop.azurewebsites.net/cart")
         self.send_header("Server-Secret", "1.2.3")
+        for cookie in ("session=1; Path=/", "theme=dark", "old=2"):
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -98,7 +101,12 @@ def rewritten(served: Lab) -> Iterator[Lab]:  # noqa: F811
                 header("X-Said", "{http_req_User-Agent} {var_client_ip}"),
                 header("Accept"),
             ],
-            "responseHeaderConfigurations": [header("Server-Secret"), header("Strict-Transport-Security", "max-age=1")],
+            "responseHeaderConfigurations": [
+                header("Server-Secret"),
+                header("Strict-Transport-Security", "max-age=1"),
+                {**header("Set-Cookie", "session=hidden; Secure"), "headerValueMatcher": {"pattern": "^session="}},
+                {**header("Set-Cookie"), "headerValueMatcher": {"pattern": "^OLD=", "ignoreCase": True}},
+            ],
         },
     }
     location = {
@@ -133,6 +141,7 @@ def test_requests_and_responses_are_rewritten(rewritten: Lab) -> None:
     assert "location: https://contoso.com/cart" in back
     assert "strict-transport-security: max-age=1" in back
     assert "server-secret" not in back
+    assert re.findall("set-cookie: (.*)", back) == ["session=hidden; secure", "theme=dark"]
     assert "lazulite" not in back
 
 
@@ -254,6 +263,8 @@ def test_a_server_over_tls_is_proven_and_asked_for_by_name(served: Lab) -> None:
     until(lambda: asked("web.test", **given)[0] == 200)
     assert json.loads(asked("web.test", **given)[1])["sni"] == "web.test"
     assert asked("other.test", **given)[0] == 502
+    until(lambda: asked("other.test", validateSNI=False, **given)[0] == 200)
+    assert asked("web.test", validateSNI=False)[0] == 502
     assert asked("web.test")[0] == 502
     until(lambda: asked("other.test", validateCertChainAndExpiry=False)[0] == 200)
     assert json.loads(asked("shop.test", hostName="web.test", **given)[1])["sni"] == "web.test"

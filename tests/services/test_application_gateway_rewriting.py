@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lazulite.forwarding.model import Certificate, Condition, HeaderChange, HttpProxy, Site
+from lazulite.forwarding.model import Certificate, Condition, HeaderChange, HttpProxy, Site, ValueMatch
 from tests.build import Lab, Refused
 from tests.services.gateways import (
     CERTIFICATES,
@@ -177,6 +177,17 @@ def test_one_rule_may_lead_to_the_map_again(lab: Lab) -> None:
 INVALID, HEADER = "ApplicationGatewayRewriteRuleInvalid", "ApplicationGatewayRewriteRuleHeaderInvalid"
 
 
+def only(name: str, pattern: str = "^a=") -> dict[str, Any]:
+    return {**header(name, "x"), "headerValueMatcher": {"pattern": pattern}}
+
+
+def test_cookies_are_changed_one_by_one(lab: Lab) -> None:
+    change = only("Set-Cookie") | {"headerValueMatcher": {"pattern": "^a=", "ignoreCase": True, "negate": True}}
+    rewriting(lab, rewrite(actionSet={"responseHeaderConfigurations": [change]}))
+    (found,) = site(lab).rules[0].rewrites
+    assert found.response == (HeaderChange("Set-Cookie", "x", ValueMatch("^a=", True, True)),)
+
+
 def changing(*changes: dict[str, str], where: str = "request") -> dict[str, Any]:
     return rewrite(actionSet={f"{where}HeaderConfigurations": list(changes)})
 
@@ -195,6 +206,9 @@ def changing(*changes: dict[str, str], where: str = "request") -> dict[str, Any]
         pytest.param(changing(header("Upgrade", "x"), where="response"), HEADER, id="Upgrade"),
         pytest.param(changing(header("Host")), HEADER, id="Host cannot be removed"),
         pytest.param(changing(header("X Y", "1")), HEADER, id="a name that is none"),
+        pytest.param(changing(only("X"), where="response"), HEADER, id="some of a header that is there once"),
+        pytest.param(changing(only("Set-Cookie")), HEADER, id="some cookies of a request"),
+        pytest.param(changing(only("Set-Cookie", "("), where="response"), INVALID, id="a match that is no pattern"),
         pytest.param(changing(header("X", "a\r\nSet-Cookie: b")), HEADER, id="a value with a line's end"),
         pytest.param(
             rewrite(actionSet={"urlConfiguration": {"modifiedPath": "/a\r\nX: b"}}), INVALID, id="a path with one"

@@ -140,18 +140,16 @@ class Gateways:
             self._proxies,
             self._backends,
             self._held[Certificate],
-            {n: [s for s in b.servers if self._up(b, s)] for n, b in self._backends.items()},
+            {n: list(self._asked(b)) for n, b in self._backends.items()},
             {n: list(s) for n, s in self._leaving.items()},
             self._found,
             dict(self.pages.texts),
             self._held[WafPolicy],
         )
 
-    def _up(self, backend: HttpBackend, server: Server) -> bool:
-        if not backend.available:
-            return True
+    def _asked(self, backend: HttpBackend) -> Sequence[Server]:
         held: Contents | None = self._held[Contents].get(backend.available)
-        return held is not None and server.name in held.members
+        return backend.asked(held.members if held is not None else None)
 
     def _origin(self, name: str) -> str:
         found = self._backends.get(name) or self._proxies.get(name.partition("|")[0])

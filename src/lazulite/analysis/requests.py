@@ -184,10 +184,8 @@ def _asked(model: ForwardingModel, so_far: HttpAnswer, rule: HttpRule, asked: Ht
         nowhere = HttpStep("pool", "", "the rule leads to no pool", rule.origin)
         return _with(so_far, nowhere, HTTPStatus.BAD_GATEWAY.value)
     known = model.get(Contents, backend.available) if backend.available else None
-    members = frozenset(known.members) if known is not None else frozenset()
-    servers = tuple(
-        Candidate(s.name, s.address, backend.port, not backend.available or s.name in members) for s in backend.servers
-    )
+    chosen = backend.asked(known.members if known is not None else None)
+    servers = tuple(Candidate(s.name, s.address, backend.port, s in chosen) for s in backend.servers)
     step = HttpStep("pool", backend.label, _health(servers, known), backend.origin)
     if not any(s.available for s in servers):
         return msgspec.structs.replace(_with(so_far, step, HTTPStatus.BAD_GATEWAY.value), servers=servers)

@@ -95,6 +95,7 @@ from lazulite.forwarding.proxying import (
     Server,
     ServerTls,
     Site,
+    ValueMatch,
 )
 from lazulite.values import ALL_PORTS, Direction, Flow, IPAddress, IPNetwork, PortRange, Protocol
 
@@ -170,6 +171,7 @@ __all__ = [
     "TapSource",
     "Tunnel",
     "Upstream",
+    "ValueMatch",
     "Vrf",
     "WafBody",
     "WafBot",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from lazulite.forwarding.entry import Entry
@@ -34,12 +36,14 @@ class ServerTls(msgspec.Struct, frozen=True):
 class ClientTls(msgspec.Struct, frozen=True):
     """How a server is spoken to: ``name`` is asked for (empty: that of the request) and must be in its certificate.
 
-    That must lead to one of ``roots``, names of certificates; with ``verify`` off any certificate will do.
+    That must lead to one of ``roots``, names of certificates; with ``verify`` off any certificate will do, with
+    ``named`` off one for any name.
     """
 
     name: str = ""
     roots: tuple[str, ...] = ()
     verify: bool = True
+    named: bool = True
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -57,6 +61,7 @@ class HttpBackend(Entry, frozen=True):
     ``host`` is what requests name, empty for what the client named; with ``own_host`` each server's own name.
     ``prefix`` takes the place of the part of the path that a rule matched. ``affinity`` is the name of a cookie that
     keeps a client with its server. A server that leaves finishes what it has for ``drain_s`` seconds.
+    At least ``least`` servers are asked, were they found healthy or not.
     """
 
     label: str
@@ -73,6 +78,16 @@ class HttpBackend(Entry, frozen=True):
     timeout_s: int = 30
     drain_s: int = 30
     origin: str = ""
+    least: int = 0
+
+    def asked(self, healthy: Collection[str] | None) -> tuple[Server, ...]:
+        """The servers that get requests while those with the names *healthy* are (``None``: nobody has been judged),
+        the first of the others beside them where they are fewer than ``least``."""
+        if not self.available:
+            return self.servers
+        up = [s.name for s in self.servers if s.name in (healthy or ())]
+        more = [s.name for s in self.servers if s.name not in up][: max(0, self.least - len(up))]
+        return tuple(s for s in self.servers if s.name in up or s.name in more)
 
 
 class Redirect(msgspec.Struct, frozen=True):
@@ -88,11 +103,21 @@ class Redirect(msgspec.Struct, frozen=True):
     keep_query: bool = True
 
 
+class ValueMatch(msgspec.Struct, frozen=True):
+    """Which of several headers of one name: those whose value matches a pattern of RE2, or those whose does not."""
+
+    pattern: str
+    ignore_case: bool = False
+    negate: bool = False
+
+
 class HeaderChange(msgspec.Struct, frozen=True):
-    """A header gets a value, made of text and ``{variables}``; an empty one removes it."""
+    """A header gets a value, made of text and ``{variables}``; an empty one removes it. Of several with the name
+    all are replaced by one, with ``only`` each that matches by one of its own."""
 
     name: str
     value: str
+    only: ValueMatch | None = None
 
 
 class Condition(msgspec.Struct, frozen=True):

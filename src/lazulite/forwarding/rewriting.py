@@ -97,6 +97,9 @@ def fault(rewrite: Rewrite) -> str:
         for condition in rewrite.conditions:
             Program(condition.pattern)
             Variable(condition.variable)
+        for change in (*rewrite.request, *rewrite.response):
+            if change.only is not None:
+                Program(change.only.pattern)
         early = [c.value for c in rewrite.request] + [t for t in (rewrite.path, rewrite.query) if t is not None]
         for text in (*early, *(c.value for c in rewrite.response)):
             parts(text, rewrite.conditions)

@@ -169,11 +169,26 @@ local function matched(rewrite, value)
   return groups
 end
 
+-- Of several headers of one name, those that match get the text, or go where it is empty; the others stay.
+local function change_some(headers, name, only, text)
+  local kept, changed = {}, false
+  for index = 0, headers:getNumValues(name) - 1 do
+    local held = headers:getAtIndex(name, index)
+    if (search(only.program, held) ~= nil) ~= only.negate then held, changed = text, true end
+    if held ~= "" then kept[#kept + 1] = held end
+  end
+  if not changed then return end
+  headers:remove(name)
+  for _, held in ipairs(kept) do headers:add(name, held) end
+end
+
 local function change(headers, changes, value, groups)
   for _, each in ipairs(changes) do
     local text = filled(each.value, value, groups)
     local name = each.name == "host" and ":authority" or each.name
-    if text == "" then
+    if each.only then
+      change_some(headers, name, each.only, text)
+    elseif text == "" then
       if name ~= ":authority" then headers:remove(name) end
     else
       headers:replace(name, text)

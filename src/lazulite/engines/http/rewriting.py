@@ -80,7 +80,11 @@ def _condition(condition: Condition) -> dict[str, Any]:
 
 
 def _change(change: HeaderChange, conditions: tuple[Condition, ...]) -> dict[str, Any]:
-    return {"name": change.name.lower(), "value": parts(change.value, conditions)}
+    found = {"name": change.name.lower(), "value": parts(change.value, conditions)}
+    if change.only is None:
+        return found
+    program = Program(change.only.pattern, ignore_case=change.only.ignore_case)
+    return found | {"only": {"program": program, "negate": change.only.negate}}
 
 
 def lua(value: Any) -> str:

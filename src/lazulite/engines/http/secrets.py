@@ -56,10 +56,10 @@ def upstream(backend: HttpBackend, secret: Callable[[str], Json]) -> Json:
     if tls.name:
         found["sni"] = tls.name
     elif backend.own_host:
-        found |= {"auto_host_sni": True, "auto_sni_san_validation": tls.verify}
+        found |= {"auto_host_sni": True, "auto_sni_san_validation": tls.verify and tls.named}
     common = _proof(backend, secret) if tls.verify else {}
     socket = {"@type": wording.UPSTREAM, "common_tls_context": common, **found}
-    auto = {"auto_sni": True, "auto_san_validation": tls.verify} if asked else {}
+    auto = {"auto_sni": True, "auto_san_validation": tls.verify and tls.named} if asked else {}
     return {
         "typed_extension_protocol_options": wording.http_1(**auto),
         "transport_socket": {"name": "tls", "typed_config": socket},
@@ -70,7 +70,7 @@ def _proof(backend: HttpBackend, secret: Callable[[str], Json]) -> Json:
     """By the roots that were given, else by those of the host. Without either nobody is proven."""
     assert backend.tls is not None
     name, named = backend.tls.name, {}
-    if name:
+    if name and backend.tls.named:
         named = {"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": name}}]}
     if not backend.tls.roots:
         return {"validation_context": {"trusted_ca": {"filename": AUTHORITIES}} | named}

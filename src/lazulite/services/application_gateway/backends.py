@@ -117,6 +117,7 @@ def entries(pair: Pair, setting: Setting, view: View) -> Iterator[HttpBackend | 
         said.request_timeout,
         said.connection_draining.drain_timeout_in_sec if said.connection_draining.enabled else 30,
         settings.id.text,
+        probe.properties.min_servers if probe is not None else 0,
     )
     configured = probe.properties if probe is not None else None
     watched = tuple(_watched(s, said, configured) for s in asked)
@@ -128,7 +129,12 @@ def _tls(settings: BackendSettings) -> ClientTls | None:
     if settings.protocol == "Http":
         return None
     roots = tuple(r.target.key for r in settings.trusted_root_certificates)
-    return ClientTls(settings.sni_name or settings.host_name or "", roots, settings.validate_cert_chain_and_expiry)
+    return ClientTls(
+        settings.sni_name or settings.host_name or "",
+        roots,
+        settings.validate_cert_chain_and_expiry,
+        settings.validate_sni,
+    )
 
 
 def _watched(server: Server, settings: BackendSettings, probe: Probe | None) -> Watched:

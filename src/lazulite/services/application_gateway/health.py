@@ -49,12 +49,15 @@ def _servers(pool: ResourceId, settings: ResourceId, context: Context) -> Iterat
     entry, found = context.model.get(HttpBackend, name), context.view.get(pool, BackendAddressPool)
     asked = entry.servers if entry is not None else backends.servers(found, context.view) if found is not None else ()
     contents, reasons = context.observations.health.get(name), context.observations.reasons.get(name, {})
+    kept = entry.asked(contents.members) if entry is not None and contents is not None else ()
     for server in asked:
         row: dict[str, Any] = {"address": server.name}
         if contents is None:
             row |= {"health": "Unknown", "healthProbeLog": ""}
         elif server.name in contents.members:
             row |= {"health": "Up", "healthProbeLog": success(200)}
+        elif server in kept:  # for the sake of the probe's minServers
+            row |= {"health": "Up", "healthProbeLog": log(reasons.get(server.name, ""))}
         else:
             row |= {"health": "Down", "healthProbeLog": log(reasons.get(server.name, ""))}
         yield row

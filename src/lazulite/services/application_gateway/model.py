@@ -162,7 +162,8 @@ class BackendSettings(Properties, frozen=True):
     path: str | None = None
     dedicated_backend_connection: Annotated[bool | None, INERT] = None
     validate_cert_chain_and_expiry: bool = True
-    validate_sni: Annotated[bool, UNSUPPORTED] = msgspec.field(default=True, name="validateSNI")
+    validate_sni: bool = msgspec.field(default=True, name="validateSNI")
+    """Whether the server's certificate must be for the name that it is asked for."""
     sni_name: str | None = None
     request_routing_rules: Annotated[tuple[Ref, ...], READ_ONLY] = ()
     url_path_maps: Annotated[tuple[Ref, ...], READ_ONLY] = ()
@@ -184,7 +185,11 @@ class Probe(Properties, frozen=True):
     unhealthy_threshold: Annotated[int, Bounds(1, 20)] = 3
     """Source: facts/application-gateway.md, probe and "Health"."""
     pick_host_name_from_backend_http_settings: bool = False
-    min_servers: int = 0
+    pick_host_name_from_backend_settings: Annotated[bool, UNSUPPORTED] = False
+    enable_probe_proxy_protocol_header: Annotated[bool, UNSUPPORTED] = False
+    """Of the two, which are for listeners of TCP, we have none."""
+    min_servers: Annotated[int, Bounds(0, MAX_TARGETS)] = 0
+    """Servers that are asked whatever is found of them. Source: facts/application-gateway.md, "Health"."""
     match: Match | None = None
     port: Annotated[int | None, Bounds(1, 65_535)] = None
     backend_http_settings: Annotated[tuple[Ref, ...], READ_ONLY] = ()
@@ -268,6 +273,11 @@ class RoutingRule(Properties, frozen=True):
     rewrite_rule_set: Annotated[Ref | None, part("rewriteRuleSets")] = None
     redirect_configuration: Annotated[Ref | None, part("redirectConfigurations")] = None
     load_distribution_policy: Annotated[Ref | None, UNSUPPORTED] = None
+    advanced_routing_map: Annotated[Ref | None, UNSUPPORTED] = None
+    auth_configs: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    entra_jwt_validation_config: Annotated[Ref | None, UNSUPPORTED] = msgspec.field(
+        default=None, name="entraJWTValidationConfig"
+    )
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
@@ -289,10 +299,18 @@ class RewriteCondition(Properties, frozen=True):
     negate: bool = False
 
 
+class HeaderValueMatcher(Properties, frozen=True):
+    """Of several headers of one name only those are changed whose value matches."""
+
+    pattern: str
+    ignore_case: bool = False
+    negate: bool = False
+
+
 class HeaderConfiguration(Properties, frozen=True):
     header_name: str
     header_value: str = ""
-    header_value_matcher: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
+    header_value_matcher: HeaderValueMatcher | None = None
 
 
 class UrlConfiguration(Properties, frozen=True):
@@ -361,6 +379,12 @@ class FirewallConfiguration(Properties, frozen=True):
     firewall_mode: Annotated[Literal["Detection", "Prevention"], INERT] = "Detection"
     rule_set_type: Annotated[str, INERT] = "OWASP"
     rule_set_version: Annotated[str, INERT] = "3.0"
+    request_body_check: Annotated[bool | None, INERT] = None
+    max_request_body_size: Annotated[int | None, INERT] = None
+    max_request_body_size_in_kb: Annotated[int | None, INERT] = None
+    file_upload_limit_in_mb: Annotated[int | None, INERT] = None
+    disabled_rule_groups: Annotated[tuple[dict[str, Any], ...], INERT, OMITTED_WHEN_EMPTY] = ()
+    exclusions: Annotated[tuple[dict[str, Any], ...], INERT, OMITTED_WHEN_EMPTY] = ()
 
 
 class ApplicationGateway(Properties, frozen=True):
@@ -400,6 +424,9 @@ class ApplicationGateway(Properties, frozen=True):
         msgspec.field(default=(), name="entraJWTValidationConfigs")
     )
     global_configuration: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
+    advanced_routing_condition_sets: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    advanced_routing_maps: Annotated[tuple[dict[str, Any], ...], UNSUPPORTED, OMITTED_WHEN_EMPTY] = ()
+    reserved_capacity: Annotated[dict[str, Any] | None, UNSUPPORTED] = None
     stopped: Annotated[bool, ASSIGNED, SECRET] = False
     """Whether ``stop`` was the last word."""
     operational_state: Annotated[str | None, READ_ONLY] = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lazulite.forwarding.model import Condition, HeaderChange, Rewrite
+from lazulite.forwarding.model import Condition, HeaderChange, Rewrite, ValueMatch
 from lazulite.forwarding.rewriting import fault
 from lazulite.resources.model import Child, Ref, Violation
 from lazulite.resources.view import View
@@ -49,7 +49,12 @@ def _rewrite(rule: RewriteRule, origin: str) -> Rewrite:
 
 
 def _changes(said: tuple[HeaderConfiguration, ...]) -> tuple[HeaderChange, ...]:
-    return tuple(HeaderChange(c.header_name, c.header_value) for c in said)
+    return tuple(HeaderChange(c.header_name, c.header_value, _only(c)) for c in said)
+
+
+def _only(said: HeaderConfiguration) -> ValueMatch | None:
+    found = said.header_value_matcher
+    return ValueMatch(found.pattern, found.ignore_case, found.negate) if found is not None else None
 
 
 def faults(gateway: ApplicationGateway) -> Iterator[Violation]:
@@ -68,6 +73,8 @@ def _rule(child: Child[RewriteRuleSet], rule: RewriteRule, path: str) -> Iterato
     changes = (*rule.action_set.request_header_configurations, *rule.action_set.response_header_configurations)
     for change in changes:
         why = _header(change)
+        if not why and change.header_value_matcher is not None and not _matched(change, rule):
+            why = "cannot have a headerValueMatcher: only Set-Cookie of the response can"
         if why:
             message = f"Header {change.header_name} of rewrite rule {rule.name} of set {child.name} {why}."
             yield Violation("ApplicationGatewayRewriteRuleHeaderInvalid", message, f"{path}.actionSet")
@@ -88,6 +95,11 @@ def _header(change: HeaderConfiguration) -> str:
     if name == "host" and not change.header_value:
         return "cannot be removed"
     return "" if _PRINTABLE.fullmatch(change.header_value) else "has signs that no header has"
+
+
+def _matched(change: HeaderConfiguration, rule: RewriteRule) -> bool:
+    """Whether it is a header that can be there several times. Source: REST API, HeaderValueMatcher."""
+    return change.header_name.lower() == "set-cookie" and change in rule.action_set.response_header_configurations
 
 
 def _again(gateway: ApplicationGateway) -> Iterator[Violation]:

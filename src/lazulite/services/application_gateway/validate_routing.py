@@ -205,5 +205,3 @@ def _probe(child: Child[Probe], path: str) -> Iterator[Violation]:
         if not _STATUSES.fullmatch(text) or text[:3] > text[-3:]:
             message = f"{text} of probe {child.name} is no HTTP status and no range of them."
             yield Violation("ApplicationGatewayProbeStatusCodesInvalid", message, f"{path}.match.statusCodes")
-    if said.min_servers:
-        yield Violation(INVALID, f"minServers of probe {child.name} must be 0 here.", f"{path}.minServers")
