@@ -104,9 +104,20 @@ export async function write(method, path, body, { signal, headers, progress = ()
     const state = operation ? polled.body.status : polled.status === 202 ? 'InProgress' : 'Succeeded';
     progress(state);
     if (state === 'Failed' || state === 'Canceled') throw new ApiError(409, polled.body.error ?? { code: state, message: state });
-    if (state === 'Succeeded') return method === 'DELETE' ? null : operation && method !== 'POST' ? get(path, { signal }) : polled.body;
-    await new Promise(done => setTimeout(done, 1000 * Number(polled.headers.get('retry-after') ?? 0.2)));
+    if (state === 'Succeeded') return outcome(method, path, first, polled, signal);
+    await new Promise(done => setTimeout(done, pause(polled.headers)));
   }
+}
+/** Milliseconds until the next poll: the finer hint where there is one. */
+const pause = headers => Number(headers.get('x-ms-retry-after-ms') ?? 1000 * Number(headers.get('retry-after') ?? 0.2));
+
+/** What an operation that succeeded has made: the resource of a write, the answer of a verb. */
+async function outcome(method, path, first, polled, signal) {
+  if (method === 'DELETE') return null;
+  if (!first.headers.get('azure-asyncoperation')) return polled.body;
+  if (method !== 'POST') return get(path, { signal });
+  const result = first.headers.get('location');
+  return result ? get(result, { signal }) : polled.body;
 }
 export const put = (path, body, options) => write('PUT', path, body, options);
 export const remove = (path, options) => write('DELETE', path, undefined, options);

@@ -1,0 +1,131 @@
+// One resource, whole: what it is, what it has to do with others, and how it is changed.
+import { html, useEffect, useState } from '../html.js';
+import { get } from '../api.js';
+import { parseId, resourcePath, useLab, useLive, useLoad } from '../lab.js';
+import { Button, Empty, Loading, Problem, Tabs, Tag } from '../parts.js';
+import { Log } from './activity.js';
+import { childTabs, ChildTable } from './children.js';
+import { useDocument, useDraft } from './document.js';
+import { Editor, ShowRequest } from './editor.js';
+import { Effective, hasEffective } from './effective.js';
+import { errorsOf, Fields } from './form.js';
+import { outline } from './json.js';
+import { MachineActions } from './machine.js';
+import { Overview } from './overview.js';
+import { DeleteDialog } from './remove.js';
+import { schemaOf } from './schema.js';
+import { Locks, Tags } from './tags.js';
+import { refusalOf } from './view.js';
+import { oneOf, ownerOf, sameId, stateKind } from './words.js';
+
+export default function Details({ route }) {
+  const id = route.path[1] ?? '';
+  return html`<${Page} key=${id.toLowerCase()} id=${id} first=${route.query.get('tab') ?? 'Overview'}/>`;
+}
+
+function Page({ id, first }) {
+  const { type, name } = parseId(id);
+  const found = useDocument(id);
+  const schema = useLoad(() => schemaOf(type), [type]);
+  const nested = useLoad(signal => get('/lazulite/schema', { signal }), []);
+  const [tab, choose] = useState(first);
+  useEffect(() => { document.title = `${name} · Lazulite`; }, [name]);
+  if (found.gone) return html`<div class="page"><${Gone} id=${id} known=${found.value}/></div>`;
+  const error = found.error ?? schema.error;
+  if (error && !found.value) return html`<div class="page"><h1>${name}</h1><${Problem} error=${error}/><p><a href="#/resources">All resources</a></p></div>`;
+  if (!found.value || !schema.value) return html`<div class="page"><h1>${name}</h1><${Loading}/></div>`;
+  const children = childTabs(found.value, schema.value, nested.value?.value ?? []);
+  const whole = sameId(ownerOf(id), id);
+  const tabs = ['Overview', 'Properties', ...children.map(child => child.title), 'JSON', ...(hasEffective(type) ? ['Effective'] : []), 'Activity', ...(whole ? ['Tags', 'Locks'] : [])];
+  const chosen = tabs.includes(tab) ? tab : 'Overview';
+  const child = children.find(each => each.title === chosen);
+  const props = { document: found.value, root: schema.value, again: found.again };
+  return html`<div class="page details"><${Header} document=${found.value} type=${type}/>
+    <${Tabs} tabs=${tabs} chosen=${chosen} choose=${choose} label=${`Parts of ${name}`}/>
+    <div role="tabpanel" aria-label=${chosen} class="tabpanel">
+      ${chosen === 'Overview' && html`<${Overview} ...${props}/>`}
+      ${chosen === 'Properties' && html`<${Properties} ...${props}/>`}
+      ${child && html`<${ChildTable} key=${child.title} child=${child} ...${props}/>`}
+      ${chosen === 'JSON' && html`<${Json} ...${props}/>`}
+      ${chosen === 'Effective' && html`<${Effective} document=${found.value}/>`}
+      ${chosen === 'Activity' && html`<${Log} id=${id}/>`}
+      ${chosen === 'Tags' && html`<${Tags} ...${props}/>`}
+      ${chosen === 'Locks' && html`<${Locks} id=${id}/>`}
+    </div></div>`;
+}
+
+const Gone = ({ id, known }) => {
+  const { group, name } = parseId(id);
+  return html`<${Empty} title=${known ? `${name} was deleted` : `${name} is not there`}>
+    ${known ? 'Somebody deleted it while this page was open.' : 'It was deleted, or never made.'} <a href="#/resources">All resources</a> or <a href=${`#/activity?group=${encodeURIComponent(group)}`}>what happened in ${group}</a>.<//>`;
+};
+
+function Header({ document, type }) {
+  const { navigate, say } = useLab();
+  const [deleting, set] = useState(false);
+  const { stored } = useLive(live => live.revision.applied).revision;
+  const status = useLoad(signal => get('/lazulite/status', { signal }), [stored]);
+  const { group, name } = parseId(document.id);
+  const refusal = refusalOf(document.id, status.value?.refusals ?? []);
+  const state = document.properties?.provisioningState ?? '';
+  const owner = ownerOf(document.id);
+  const whole = sameId(owner, document.id);
+  const done = () => { say(`${name} is deleted.`, 'good'); navigate(whole ? '/resources' : resourcePath(owner)); };
+  return html`<header><div><p class="crumbs"><a href="#/resources">Resources</a> › <a href=${`#/resources/${type.split('/').slice(0, 2).join('/')}`}>${oneOf(type.split('/').slice(0, 2).join('/'))}</a>
+      ${!whole && html` › <a href=${`#${resourcePath(owner)}`}>${owner.split('/').at(-1)}</a>`}</p>
+      <h1>${name}</h1><p class="under"><span>${oneOf(type)}</span><span>${group}</span>${document.location && html`<span>${document.location}</span>`}
+      ${refusal ? html`<${Tag} kind="bad">Refused<//>` : state && html`<${Tag} kind=${stateKind(state)}>${state}<//>`}</p></div>
+    <div class="tools">${/virtualMachines$/i.test(type) && html`<${MachineActions} document=${document}/>`}<${Button} danger onClick=${() => set(true)}>Delete<//></div>
+    ${refusal && html`<div class="problem wide" role="alert"><b>The machine refused it.</b> ${refusal}</div>`}
+    ${deleting && html`<${DeleteDialog} ids=${[document.id]} name=${name} done=${done} close=${() => set(false)}/>`}</header>`;
+}
+
+/** The common edits. Lists whose members have a table of their own are left out. */
+function Properties({ document, root, again }) {
+  const { say } = useLab();
+  const draft = useDraft(document, root);
+  const inner = root.properties.properties;
+  const submit = async insist => {
+    if (await draft.save(insist)) { say('Saved.', 'good'); again(); }
+  };
+  const skip = [...root.children, 'provisioningState'];
+  return html`<form class="form" aria-label="Properties" onSubmit=${e => { e.preventDefault(); submit(false); }}>
+    <${Conflict} draft=${draft} insist=${() => submit(true)}/><${Problem} error=${draft.error}/>
+    <${Fields} root=${root} schema=${inner} value=${draft.draft.properties ?? {}} path="properties" change=${draft.change} errors=${errorsOf(draft.error)} skip=${skip} fixed/>
+    <div class="actions sticky"><${Button} primary type="submit" busy=${draft.busy} disabled=${!draft.dirty}>Save<//><${Button} disabled=${!draft.dirty} onClick=${draft.reset}>Discard<//></div>
+    <${ShowRequest} method="PUT" path=${document.id} body=${draft.draft}/></form>`;
+}
+
+/** Somebody else was quicker: one's own edit would undo theirs. */
+export function Conflict({ draft, insist }) {
+  const refused = draft.error?.status === 412;
+  if (!draft.stale && !refused) return null;
+  return html`<div class="problem warn" role="alert"><b>Somebody else changed this resource meanwhile.</b> Saving is refused until you decide.
+    <div class="actions"><${Button} onClick=${draft.reset}>Show theirs, drop mine<//>${insist && html`<${Button} danger onClick=${insist}>Overwrite theirs<//>`}</div></div>`;
+}
+
+function Json({ document, root, again }) {
+  const { say } = useLab();
+  const draft = useDraft(document, root);
+  const written = JSON.stringify(draft.draft, null, 2);
+  const [typed, type] = useState(null);
+  useEffect(() => { if (!draft.dirty) type(null); }, [draft.dirty, document.etag]);
+  const text = typed ?? written;
+  const found = outline(text);
+  const edit = next => {
+    type(next);
+    const read = outline(next);
+    if (!read.error) draft.replace(read.value);
+  };
+  const submit = async insist => {
+    if (found.error) return;
+    if (await draft.save(insist)) { type(null); say('Saved.', 'good'); again(); }
+  };
+  return html`<form class="json" aria-label="JSON" onSubmit=${e => { e.preventDefault(); submit(false); }}>
+    <${Conflict} draft=${draft} insist=${() => submit(true)}/>
+    ${draft.error && draft.error.rows.every(row => !row.target) && html`<${Problem} error=${draft.error}/>`}
+    <${Editor} text=${text} change=${edit} root=${root} label="JSON of the resource" violations=${draft.error?.rows.filter(row => row.target) ?? []}/>
+    <div class="actions"><${Button} primary type="submit" busy=${draft.busy} disabled=${typed === null || Boolean(found.error)}>Save<//>
+      <${Button} disabled=${typed === null} onClick=${() => { type(null); draft.reset(); }}>Discard<//></div></form>`;
+}
+
