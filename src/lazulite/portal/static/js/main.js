@@ -27,7 +27,9 @@ function View({ route }) {
   useEffect(() => {
     const view = VIEWS[name];
     if (!view) return set({ name, error: new Error(`There is no page called '${name}'.`) });
-    view.load().then(module => set({ name, Inside: module.default }), error => set({ name, error }));
+    let wanted = true; // a page that loads slowly comes after one that was chosen later
+    view.load().then(module => wanted && set({ name, Inside: module.default }), error => wanted && set({ name, error }));
+    return () => { wanted = false; };
   }, [name]);
   if (loaded.name !== name) return html`<main><${Loading}/></main>`;
   if (loaded.error) return html`<main><${Problem} error=${loaded.error}/></main>`;
