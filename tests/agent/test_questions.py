@@ -17,6 +17,7 @@ from lazulite.agent.protocol import (
     SOCKET,
     AskFlows,
     AskPorts,
+    AskTraffic,
     Change,
     Enter,
     Entered,
@@ -31,6 +32,7 @@ from lazulite.agent.protocol import (
     Report,
     Run,
     Status,
+    TrafficSeen,
     frame,
     receive,
     reply,
@@ -65,6 +67,9 @@ class Lab:
 
     def port_use(self) -> list[PortUse]:
         return [PortUse("/v", ip_address("198.18.0.1"), Protocol.TCP, ip_address("10.0.0.4"), 3)]
+
+    def traffic(self) -> dict[str, tuple[int, int]]:
+        return {"/nic": (100, 20)}
 
     def counters(self) -> dict[str, tuple[int, int]]:
         return {"/rule": (1, 100)}
@@ -146,6 +151,7 @@ QUESTIONS = [
     pytest.param(
         AskPorts(4), PortsHeld(4, [("/v", "198.18.0.1", "tcp", "10.0.0.4", 3)]), id="ports of shared addresses"
     ),
+    pytest.param(AskTraffic(7), TrafficSeen(7, {"/nic": (100, 20)}), id="bytes that machines sent and got"),
     pytest.param(AskFlows(5, ["/nic"]), FlowsSeen(5, 9, [{"ports": ["/nic"]}]), id="flows of ports"),
     pytest.param(
         Status(6),

@@ -35,7 +35,7 @@ class Stream:
         self._from = net.socket("/one/vm0", "udp", HERE)
         self._to = net.socket("/one/vm1", "udp", THERE, PORT)
         self._to.setblocking(False)
-        self._sent = 0
+        self.sent = 0
 
     def send(self, count: int, size: int = 100) -> int:
         """Send; how many of these have arrived. What is too late for that is never counted."""
@@ -63,6 +63,7 @@ class Stream:
             self._put(b"x", 100)
 
     def _put(self, what: bytes, size: int) -> None:
+        self.sent += 1
         self._from.sendto(what.ljust(size, b"."), (THERE, PORT))
 
     def _read(self, what: bytes) -> int:

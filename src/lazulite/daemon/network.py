@@ -224,7 +224,8 @@ class Network:
 
     async def _patiently(self, event: Awaitable[V]) -> V:
         try:
-            return await asyncio.wait_for(event, self._patience_s)
+            async with asyncio.timeout(self._patience_s):  # and not wait_for, which may swallow that one gives up
+                return await event
         except TimeoutError:
             raise ConnectionError("the agent does not answer") from None
 

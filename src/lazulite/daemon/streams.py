@@ -35,14 +35,11 @@ class Source(Protocol):
     """What a hub has frames of."""
 
     async def follow(self, hub: Hub) -> None:
-        """Call ``hub.ready`` once :meth:`first` can be asked, and ``hub.tell`` for ever; cancelled when nobody listens
-        any more. When it ends or fails, so do the streams."""
-
-    def first(self) -> bytes:
-        """What one is sent who comes: all that was told before, in one piece."""
+        """Call ``hub.ready`` once :meth:`caught_up` can be asked, and ``hub.tell`` for ever; cancelled when nobody
+        listens any more. When it ends or fails, so do the streams."""
 
     def caught_up(self, missed: int, waiting: list[bytes]) -> bytes:
-        """What one is sent who missed frames of that weight, and for whom *waiting* wait."""
+        """What one is sent for whom *waiting* wait, and who came just now or *missed* frames of that weight."""
 
 
 class Places:
@@ -109,10 +106,12 @@ class Hub:
         try:
             await self._ready.wait()
             if self._works():
-                listener.take()  # all of that is in what comes first
-                yield self._source.first()
-            while self._works() and loop.time() < until:
-                yield await self._next(listener)
+                yield self._source.caught_up(0, listener.take())
+            while loop.time() < until:
+                told = await self._next(listener)
+                if not self._works():
+                    return
+                yield told
         finally:
             self._leave(listener)
 

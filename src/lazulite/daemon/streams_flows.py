@@ -25,9 +25,6 @@ class Flows:
     def __init__(self, network: Network, names: tuple[str, ...], beat_s: float = BEAT_S) -> None:
         self._network, self._names, self._beat_s = network, names, beat_s
 
-    def first(self) -> bytes:
-        return _frame([], 0)
-
     def caught_up(self, missed: int, waiting: list[bytes]) -> bytes:
         """What was missed is gone; it is said how much that is."""
         return _frame([], missed) + b"".join(waiting)
@@ -61,8 +58,9 @@ class FlowStreams:
 
         Raises :class:`UnknownGuestError`, and :class:`ArmError` when too much is watched already."""
         wanted = {n.strip() for n in machines.split(",")} - {""}
-        names = tuple(sorted({find(network.model, name).entry.label for name in wanted}))
-        self._hubs = {choice: hub for choice, hub in self._hubs.items() if hub.listeners}
+        names = tuple(sorted({f"{m.group}/{m.entry.label}" for m in (find(network.model, n) for n in wanted)}))
+        if len(self._hubs) >= MOST_CHOICES:
+            self._hubs = {choice: hub for choice, hub in self._hubs.items() if hub.listeners}
         if names not in self._hubs and len(self._hubs) >= MOST_CHOICES:
             message = f"{MOST_CHOICES} different choices of machines are being watched; close one of these streams."
             raise ArmError(429, "TooManyStreams", message)

@@ -84,16 +84,12 @@ class Topology:
         self._told = {"stored": 0, "applied": 0}
         self._first: bytes | None = None
 
-    def first(self) -> bytes:
-        """Encoded once for all who come before something changes."""
+    def caught_up(self, missed: int, waiting: list[bytes]) -> bytes:
+        """Everything, whatever was missed; encoded once for all who come before something changes."""
         if self._first is None:
             said = {"type": "all", "lab": self._lab, "revision": self._told, "joints": self._joints}
             self._first = frame(said | {"nodes": [self._node(key, rated=True) for key in self._boxes]})
         return self._first
-
-    def caught_up(self, missed: int, waiting: list[bytes]) -> bytes:
-        """Whoever missed something is told everything."""
-        return self.first()
 
     async def follow(self, hub: Hub) -> None:
         """Draw at once, then whenever the network is another; look at health and rates once a beat."""
