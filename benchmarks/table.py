@@ -12,6 +12,8 @@ from benchmarks.compilation import compilation
 from benchmarks.creation import creation
 from benchmarks.differential import differential
 from benchmarks.failover import failover
+from benchmarks.firewall import firewall
+from benchmarks.gateway import gateway
 from benchmarks.internal import internal
 from benchmarks.management import management
 from benchmarks.naming import naming
@@ -35,6 +37,8 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "tap": tapping,
     "capture": capture,
     "flow-log": recording,
+    "gateway": gateway,
+    "firewall": firewall,
     "change": change,
     "starting": starting,
     "differential": differential,

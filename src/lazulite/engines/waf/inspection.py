@@ -210,6 +210,8 @@ class Inspector:
         return Verdict(status, self.policy.page, tuple(events))
 
     def _own(self, request: Request, body: bytes) -> Iterator[WafRule]:
+        if not self.policy.rules:
+            return
         country = self._where(request.client)
         found = self._compiler.matched(self.texts[0], request, body, ((seclang.COUNTRY, country),))
         for number in sorted({m.rule_id for m in found}):

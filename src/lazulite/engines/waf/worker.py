@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import logging
 import socket
@@ -50,6 +51,8 @@ _PAGE = (
 FIRST = 0
 """The number under which a worker tells that it has loaded and serves, unasked."""
 LOOK_S = 0.05
+_GARBAGE = 20_000, 50, 100
+"""After how many new objects rings are looked for: a request leaves none behind."""
 to_worker = msgspec.json.Decoder(Load | Counted)
 to_keeper = msgspec.json.Decoder(Loaded | Count)
 
@@ -75,6 +78,7 @@ class Worker:
     async def run(self, door: socket.socket) -> None:
         """Load and serve, without a keeper as long as no other one has opened."""
         reader, self._writer = await asyncio.open_connection(sock=self._pair)
+        gc.set_threshold(*_GARBAGE)
         faults = await self.load()
         loop = asyncio.get_running_loop()
         serving = await loop.create_unix_server(lambda: _Asker(self), sock=door)
@@ -129,6 +133,7 @@ class Worker:
                 await asyncio.sleep(0)
             self._compiler.keep({t for i in inspectors.values() for t in i.texts})
             self._inspectors, self._uses = inspectors, state.uses
+            gc.freeze()
             return faults
 
     async def within(self, key: str, limit: WafLimit) -> bool:
