@@ -17,6 +17,7 @@ from tests.clients import az_gateway_rows as gateways
 from tests.clients import az_management_rows as management
 from tests.clients import az_network_rows as network
 from tests.clients import az_storage_rows as storage
+from tests.clients import az_vault_rows as vaults
 from tests.clients import az_watch_rows as watch
 from tests.clients.az import Az, AzError
 from tests.clients.az_table import SUCCEEDED, Fails, filled, shared
@@ -431,6 +432,7 @@ STORIES: dict[str, list[tuple[Any, ...]]] = {
     "templates": management.TEMPLATES,
     "identities": management.IDENTITIES,
     "storage": storage.STORAGE,
+    "vaults": vaults.VAULTS,
     "watch": watch.WATCH,
     "gateways": gateways.GATEWAYS,
     "firewalls": firewalls.FIREWALLS,

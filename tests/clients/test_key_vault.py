@@ -90,7 +90,7 @@ def test_az_makes_a_vault_and_takes_it_away(one: Vaulted) -> None:
     assert "lzvault02" not in {v["name"] for v in one.az("keyvault list")}
 
 
-@covers(KIND, "check-name", "get", "list", client="SDK")
+@covers(KIND, "check-name", "get", "list", client="sdk")
 def test_the_management_sdk_reads_vaults_and_asks_for_names(one: Vaulted) -> None:
     found = one.lab.connection
     client = KeyVaultManagementClient(
@@ -155,7 +155,7 @@ def pem_to_der(text: bytes) -> bytes:
     return x509.load_pem_x509_certificate(text).public_bytes(Encoding.DER)
 
 
-@covers(KIND, "secret set", "secret get", "secret list", "secret delete", "secret purge", client="SDK")
+@covers(KIND, "secret set", "secret get", "secret list", "secret delete", "secret purge", client="sdk")
 def test_the_sdk_goes_page_by_page_and_purges(one: Vaulted) -> None:
     client = one.secrets()
     for number in range(30):
@@ -171,7 +171,7 @@ def test_the_sdk_goes_page_by_page_and_purges(one: Vaulted) -> None:
         client.get_secret("nowhere")
 
 
-@covers(KIND, "certificate create", "certificate import", "certificate update", "certificate delete", client="SDK")
+@covers(KIND, "certificate create", "certificate import", "certificate update", "certificate delete", client="sdk")
 def test_the_sdk_makes_a_certificate_whose_secret_has_its_key(one: Vaulted) -> None:
     client = one.certificates()
     policy = CertificatePolicy(

@@ -14,5 +14,6 @@ SERVICE = Service(
     collection_actions={
         "Microsoft.KeyVault/checkNameAvailability": actions.check_name,
         "Microsoft.KeyVault/deletedVaults": actions.deleted,
+        "Microsoft.KeyVault/deletedManagedHSMs": actions.deleted,
     },
 )

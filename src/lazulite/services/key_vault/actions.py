@@ -24,5 +24,5 @@ def check_name(context: Context, place: Mapping[str, str]) -> Any:
 
 
 def deleted(context: Context, place: Mapping[str, str]) -> Any:
-    """``GET deletedVaults``: a vault that is deleted is gone."""
+    """``GET deletedVaults``, and az asks for hardware modules too: what is deleted is gone."""
     return {"value": []}
