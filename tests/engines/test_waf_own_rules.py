@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import quote
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from lazulite.engines.waf import seclang
 from lazulite.engines.waf.counting import MAX_KEYS, Counters
-from lazulite.engines.waf.inspection import Request
+from lazulite.engines.waf.inspection import Inspector, Request
 from lazulite.forwarding.model import WafBody, WafCondition, WafLimit, WafPolicy, WafTarget
-from tests.engines.waf import condition, judged, policy, request, rule, status
+from tests.engines.waf import CLEARANCE, compiler, condition, country, judged, policy, request, rule, status
 
 AGENT = condition("header", "contains", "evilbot", selector="User-Agent", transforms=("lower",))
 OFFICE = condition("address", "network", "192.168.5.0/24")
@@ -218,6 +219,32 @@ def test_a_limit_counts_by(group: str, found: list[int]) -> None:
         request(client="192.0.2.1", X_Forwarded_For="192.0.2.1"),
     ]
     assert [v.status for v in judged(of, *asked)] == found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "apart", "found"),
+    [
+        pytest.param(60, 31.0, [200, 403, 200, 403], id="one minute"),
+        pytest.param(300, 31.0, [200] + [403] * 9 + [200], id="five minutes"),
+    ],
+)
+def test_a_window_is(seconds: int, apart: float, found: list[int]) -> None:
+    of = policy(rule("r", "block", condition("uri", "any"), limit=WafLimit(1, seconds, "none")))
+    assert [v.status for v in judged(of, *([request()] * len(found)), step_s=apart)] == found
+
+
+def test_a_limit_counts_each_listener_by_itself() -> None:
+    """Source: facts/web-application-firewall.md, W13."""
+    of = policy(rule("r", "block", condition("uri", "any"), limit=WafLimit(1, 60, "none")))
+    inspector, counters = Inspector(of, compiler(), country, CLEARANCE), Counters()
+
+    async def within(key: str, limit: WafLimit) -> bool:
+        return counters.within(key, limit.count, limit.seconds, 0.0)
+
+    async def asked() -> list[int]:
+        return [(await inspector.judge(request(), site, within)).status for site in ("a", "b", "a", "b")]
+
+    assert asyncio.run(asked()) == [200, 200, 403, 403]
 
 
 def test_a_window_slides() -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from lazulite.engines.http import access
+from lazulite.engines.waf.challenge import COOKIE
 from lazulite.testing import Lab, lab
+from tests.engines.test_waf_bots import solved
 from tests.lab.test_application_gateway import (
     STATIC,
     _child,
@@ -203,6 +205,35 @@ def test_the_policy_of_a_path_counts_before_that_of_a_site_and_of_the_gateway(he
         assert status(here, "/", "-A", "evilbot") == 200
     finally:
         guarded(here)
+
+
+def test_a_browser_that_runs_the_script_is_let_go_on(here: Lab) -> None:
+    policy(here, "waf", custom("check", 1, "JSChallenge", "RequestUri", "BeginsWith", "/checked"))
+    found, page = curl(here, "visitor", f"http://{front(here)}/checked")
+    assert (found, "<script>" in page) == (403, True)
+    cookie = f"{COOKIE}={solved(page)}"
+    assert curl(here, "visitor", "-H", f"Cookie: {cookie}", f"http://{front(here)}/checked") == (200, "served")
+    assert status(here, "/checked", "-H", f"Cookie: {cookie}1") == 403
+    assert status(here) == 200
+
+
+def test_bots_are_told_and_those_who_pretend_are_blocked(here: Lab) -> None:
+    bots = {"ruleSetType": "Microsoft_BotManagerRuleSet", "ruleSetVersion": "1.1"}
+    policy(here, managed={"managedRuleSets": [*MANAGED["managedRuleSets"], bots]})
+    assert status(here, "/tool", "-A", "curl/8.5.0") == 200
+    assert status(here, "/pretends", "-A", "Mozilla/5.0 (compatible; Googlebot/2.1)") == 403
+    assert ("Bot300300", "Log") in told(here, "/tool")
+    assert ("Bot100200", "Blocked") in told(here, "/pretends")
+    assert status(here, f"/{ATTACK}") == 403
+
+
+def test_a_rule_that_is_only_told_lets_pass(here: Lab) -> None:
+    rules = [{"ruleId": "942100", "state": "Enabled", "action": "Log"}]
+    only = {"ruleGroupName": "REQUEST-942-APPLICATION-ATTACK-SQLI", "rules": rules}
+    policy(here, managed={"managedRuleSets": [MANAGED["managedRuleSets"][0] | {"ruleGroupOverrides": [only]}]})
+    assert status(here, f"/only-told{ATTACK}") == 200
+    assert ("942100", "Log") in told(here, "/only-told")
+    assert status(here, f"/{SCRIPT}") == 403
 
 
 def test_a_limit_counts_over_all_processes(here: Lab) -> None:
