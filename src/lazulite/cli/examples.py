@@ -6,6 +6,7 @@ EXAMPLES = {
     "up": ("up --detach", "up --lab ci --memory -d"),
     "down": ("down", "down --lab ci --purge"),
     "status": ("status", "status --json"),
+    "portal": ("portal", "portal --print"),
     "doctor": ("doctor",),
     "env": ('eval "$(lazulite env)"',),
     "deploy": ("deploy main.json -g shop -p size=3", "deploy main.json -g shop --watch"),

@@ -11,6 +11,7 @@ COMMANDS = {
     "up": "start",
     "down": "start",
     "status": "status",
+    "portal": "portal",
     "doctor": "doctor",
     "env": "environment",
     "deploy": "deploy",

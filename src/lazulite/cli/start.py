@@ -113,6 +113,7 @@ def show_started(session: Session, found: Connection, what: str) -> None:
         f"The lab {session.lab!r} {what} at {found.endpoint}\n"
         f'  eval "$(lazulite env{chosen})"    then az, an SDK or curl talk to it\n'
         f"  lazulite deploy FILE{chosen}       deploy an ARM template\n"
+        f"  lazulite portal{chosen}            see and change it in a browser\n"
         f"  lazulite demo{chosen}              a hub-and-spoke network, proven with packets\n"
         f"  lazulite down{chosen}              stop it"
     )
