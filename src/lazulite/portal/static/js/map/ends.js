@@ -1,0 +1,40 @@
+// The two ends of a packet: as addresses of the page, and as a form for those who do not click.
+import { html, useEffect, useState } from '../html.js';
+import { Button } from '../parts.js';
+import { endOf } from './tree.js';
+
+const PROTOCOLS = ['tcp', 'udp', 'icmp'];
+
+/** {from, to, protocol, port} of the page's address. */
+export function asked(query) {
+  const protocol = PROTOCOLS.includes(query.get('protocol')) ? query.get('protocol') : 'tcp';
+  const port = Number(query.get('port') ?? 443);
+  return { from: query.get('from') ?? '', to: query.get('to') ?? '', protocol, port: Number.isInteger(port) && port > 0 && port < 65536 ? port : 443 };
+}
+
+/** The page's address for a question. */
+export function address({ from, to, protocol, port }) {
+  const query = new URLSearchParams({ ...(from && { from }), ...(to && { to }), protocol, ...(protocol !== 'icmp' && { port }) });
+  return `/topology?${query}`;
+}
+
+/** From, To, protocol and port; `go(question)` on submit. */
+export function Ends({ question, nodes, structure, go }) {
+  const [now, set] = useState(question);
+  useEffect(() => set(question), [question.from, question.to, question.protocol, question.port]);
+  const known = [...nodes.values()];
+  const names = [...new Set(known.map(n => endOf(n, known)).filter(Boolean))];
+  const put = name => event => set({ ...now, [name]: event.target.value });
+  const submit = event => {
+    event.preventDefault();
+    go({ ...now, from: now.from.trim(), to: now.to.trim(), port: Number(now.port) || 443 });
+  };
+  return html`<form class="ends" onSubmit=${submit} aria-label="Trace a packet">
+    <datalist id="ends">${names.map(name => html`<option key=${name} value=${name}/>`)}</datalist>
+    <label>From<input list="ends" required placeholder="machine or client" value=${now.from} onInput=${put('from')}/></label>
+    <button type="button" class="swap" aria-label="Swap the ends" title="Swap the ends" onClick=${() => set({ ...now, from: now.to, to: now.from })}>⇅</button>
+    <label>To<input list="ends" required placeholder="machine, address or name" value=${now.to} onInput=${put('to')}/></label>
+    <label>Protocol<select value=${now.protocol} onChange=${put('protocol')}>${PROTOCOLS.map(p => html`<option key=${p} value=${p}>${p}</option>`)}</select></label>
+    <label>Port<input type="number" min="1" max="65535" value=${now.port} disabled=${now.protocol === 'icmp'} onInput=${put('port')}/></label>
+    <${Button} type="submit" primary>Trace<//></form>`;
+}
