@@ -23,7 +23,7 @@ from lazulite.forwarding.model import (
     WafScrub,
     WafTarget,
 )
-from lazulite.services.web_application_firewall import patterns, rule_sets
+from lazulite.services.web_application_firewall import available, patterns, rule_sets
 from tests.build import Lab, Refused, ref, resource_id
 from tests.services.gateways import (
     LISTENERS,
@@ -699,3 +699,18 @@ def test_a_set_names_groups_that_there_are(lab: Lab) -> None:
     (found,) = compiled(lab).managed
     assert found == WafManaged("OWASP", "3.2", found.groups)
     assert all(own == "GENERAL" or own.startswith("REQUEST-") for _, own in found.groups)
+
+
+def test_every_set_that_a_policy_can_have_is_listed_with_its_rules_and_what_they_do_by_themselves() -> None:
+    found = {each: available._set(*each)["ruleGroups"] for each in available._ALL}
+    assert found.keys() == rule_sets.SETS.keys() | rule_sets.BOT_SETS.keys()
+    rules = {r["ruleIdString"]: r for groups in found.values() for g in groups for r in g["rules"]}
+    assert (rules["942100"]["state"], rules["942110"]["state"]) == ("Enabled", "Disabled")
+    assert rules["Bot100200"] == {
+        "ruleId": 100200,
+        "ruleIdString": "Bot100200",
+        "state": "Enabled",
+        "action": "Block",
+    }
+    assert rules["Bot100100"]["state"] == "Disabled"
+    assert {g["ruleGroupName"] for g in found[rule_sets.BOTS, "1.1"]} == {"BadBots", "GoodBots", "UnknownBots"}
