@@ -89,7 +89,7 @@ class Site:
         rows = [network.ApplicationGatewayBackendAddress(ip_address=a) for a in addresses]
         return network.ApplicationGatewayBackendAddressPool(name=name, backend_addresses=rows)
 
-    def gateway(self, pools: list[Any], **more: Any) -> network.ApplicationGateway:
+    def gateway(self, pools: list[Any], *, sku: str = "Standard_v2", **more: Any) -> network.ApplicationGateway:
         """It asks its servers every second."""
         subnet = network.SubResource(id=self.subnets["gw"])
         probe = network.ApplicationGatewayProbe(
@@ -104,7 +104,7 @@ class Site:
         }
         described = network.ApplicationGateway(
             location=LOCATION,
-            sku=network.ApplicationGatewaySku(name="Standard_v2", tier="Standard_v2", capacity=2),
+            sku=network.ApplicationGatewaySku(name=sku, tier=sku, capacity=2),
             gateway_ip_configurations=[network.ApplicationGatewayIPConfiguration(name="place", subnet=subnet)],
             frontend_ip_configurations=[
                 network.ApplicationGatewayFrontendIPConfiguration(

@@ -40,7 +40,15 @@ def az() -> Iterator[Az]:
 
 
 @pytest.mark.parametrize(
-    "room", ["network_watcher", "flow_log", "packet_capture", "connection_monitor", "virtual_network_tap"]
+    "room",
+    [
+        "network_watcher",
+        "flow_log",
+        "packet_capture",
+        "connection_monitor",
+        "virtual_network_tap",
+        "web_application_firewall",
+    ],
 )
 def test_an_example_runs_as_written_and_says_what_it_is_said_to_say(az: Az, room: str) -> None:
     tour = steps((ROOMS / room / "README.md").read_text())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lazulite.engines.waf import logs, seclang
 from lazulite.engines.waf.inspection import Compiler, Event, Inspector, Request
@@ -259,8 +260,17 @@ def test_what_is_beyond_the_depth_is_not_looked_at_and_no_fault() -> None:
     attack = "<script>alert(1)</script>"
     assert status(of, request(body=('{"a": "' + "b" * 100 + attack + '"}').encode(), kind=JSON)) == 200
     assert status(of, request(body=f"a={attack}{'b' * 100}".encode())) == 403
+
+
+@pytest.mark.parametrize("kind", [JSON, "application/x-www-form-urlencoded", "text/xml"])
+@pytest.mark.parametrize("held", [b"a=<script>alert(1)</script>", b"{", b""])
+def test_where_bodies_are_not_checked_everything_else_is(held: bytes, kind: str) -> None:
+    """A body may even not have come at all."""
     unseen = policy(managed=True, body=WafBody(check=False))
-    assert status(unseen, request(body=f"a={attack}".encode())) == 200
+    kept = {"Content_Type": kind, "Content_Length": "30"}
+    for target, expected in (("/", 200), ("/?x=%3Cscript%3Ealert(1)%3C/script%3E", 403)):
+        asked = replace(request(target, method="POST", **kept), body=held, length=30)
+        assert status(unseen, asked) == expected
 
 
 def test_an_attack_in_bytes_that_are_no_text_is_told_all_the_same(tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_bodies_are_seen_when_they_are_forms() -> None:
         status(blocks(condition("body", "contains", "needle"), body=WafBody(check=False)), request(body=b"needle"))
         == 200
     )
+    assert status(blocks(condition("uri", "contains", "x"), body=WafBody(check=False)), request("/x")) == 403
 
 
 def test_no_header_of_the_engine_s_own_is_seen_by_rules() -> None:

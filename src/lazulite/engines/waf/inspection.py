@@ -245,7 +245,8 @@ class Inspector:
         return ""
 
     def _managed(self, request: Request, body: bytes, events: list[Event]) -> Verdict | None:
-        unread = _OF_BODIES if len(body) < len(request.body) or request.partial else set[int]()
+        cut = len(body) < len(request.body) or request.partial or not self.policy.body.check
+        unread = _OF_BODIES if cut else set[int]()
         for each in self._compiler.matched(self.texts[2], request, body):
             if each.rule_id not in unread:
                 events.append(self._event(each, "Log"))

@@ -55,8 +55,10 @@ _REGEX = {
     "ends": "(?:{})\\z",
     "country": "\\A(?:{})\\z",
 }
+# Without access to bodies no rule of the second phase is asked, whatever it looks at: a policy that does not check
+# bodies is given none.
 _BASE = """SecRuleEngine {engine}
-SecRequestBodyAccess {bodies}
+SecRequestBodyAccess On
 SecRequestBodyLimit {limit}
 SecRequestBodyNoFilesLimit {limit}
 SecRequestBodyLimitAction ProcessPartial
@@ -148,7 +150,7 @@ def _all_but(series: int, wanted: set[int]) -> Iterator[str]:
 
 def _base(policy: WafPolicy) -> str:
     engine = "DetectionOnly" if policy.detect else "On"
-    return _BASE.format(engine=engine, bodies="On" if policy.body.check else "Off", limit=policy.body.inspected)
+    return _BASE.format(engine=engine, limit=policy.body.inspected)
 
 
 def _rule(index: int, rule: WafRule) -> Iterator[str]:
