@@ -52,7 +52,7 @@ _BEYOND = {
 BEYOND = frozenset(series * 1000 + int(each) for series, rest in _BEYOND.items() for each in rest.split())
 """Rules of a paranoia level above 1, which are off unless a policy has them on."""
 MOST = 4
-"""The highest paranoia level."""
+"""The highest paranoia level. Source: "Paranoia levels" of the OWASP core rule set."""
 _OLD = tuple(name for name in _NUMBERS if name != "GENERAL" and "-934-" not in name and "-944-" not in name)
 _WITH_JAVA = (*_OLD, "REQUEST-944-APPLICATION-ATTACK-JAVA")
 _MICROSOFT = {
