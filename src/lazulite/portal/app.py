@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,8 +32,21 @@ HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""Of the API's answers, if somebody has a browser show one as a page."""
+_HOSTS = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+"""Under which names a browser reaches loopback by itself; another one is a page's that had its name lead here."""
+_PRIVATE = "lazulite.private"
 _PREFIX = "/portal/"
 _PLAIN = frozenset({"GET", "HEAD"})
+
+
+_DATA_HEADERS = (*HEADERS, (b"content-security-policy", DATA_POLICY.encode()))
+_BARE = [
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"content-security-policy", DATA_POLICY.encode()),
+    (b"cache-control", b"no-store"),
+]
 
 
 class File(NamedTuple):
@@ -52,16 +66,22 @@ class Portal:
         self._files = dict(_read(_HERE / "static", "")) | dict(_read(_HERE / "vendor", "vendor/"))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        name = _name(scope["path"]) if scope["type"] == "http" else None
-        if name is None:
+        if scope["type"] != "http":
             await self._inner(scope, receive, send)
-        else:
+            return
+        private, name = scope.get(_PRIVATE, False), _name(scope["path"])
+        if private and not _is_ours(scope):
+            await _answer(send, 421, _BARE, b"This place is reached as 127.0.0.1 or localhost.\n")
+        elif name is not None:
             await self._hand_out(name, scope, send)
+        else:
+            await self._inner(scope, receive, _guarded(send) if private else send)
 
     async def _hand_out(self, name: str, scope: Message, send: Send) -> None:
         found = self._files.get(name)
         if found is None or scope["method"] not in _PLAIN:
-            await _answer(send, 404 if found is None else 405, [], b"")
+            allowed = [] if found is None else [(b"allow", b"GET, HEAD")]
+            await _answer(send, 404 if found is None else 405, [*_BARE, *allowed], b"")
             return
         asked = dict(scope["headers"])
         policy = TERMINAL_POLICY if name == _TERMINAL else POLICY
@@ -79,6 +99,25 @@ class Portal:
         content = found.packed if packed else found.content
         headers += [(b"content-encoding", b"gzip")] if packed else []
         await _answer(send, 200, headers, content, body=scope["method"] == "GET")
+
+
+def _is_ours(scope: Message) -> bool:
+    """Whether the one ``Host`` of a request is a name of loopback itself."""
+    hosts = [value for name, value in scope["headers"] if name.lower() == b"host"]
+    return len(hosts) == 1 and _HOSTS.fullmatch(hosts[0]) is not None
+
+
+def _guarded(send: Send) -> Send:
+    """The same with what a browser must be told of the API's answers."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            there = {name for name, _ in message["headers"]}
+            added = [(name, value) for name, value in _DATA_HEADERS if name not in there]
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    return told
 
 
 async def _answer(
