@@ -72,7 +72,7 @@ class Doorways:
                 await self._pass(entry, reader, writer)
             finally:
                 self._passing.discard(task)
-                writer.close()
+                await _shut(writer)
 
         return passed
 
@@ -91,7 +91,7 @@ class Doorways:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            inner_writer.close()
+            await _shut(inner_writer)
 
     async def _inner(self, entry: Doorway) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """By a path that fits a socket address, however long the directory's name is."""
@@ -107,6 +107,12 @@ class Doorways:
         for task in list(self._passing):
             task.cancel()
         await asyncio.gather(*self._passing, return_exceptions=True)
+
+
+async def _shut(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -36,8 +36,7 @@ def import_certificate(asked: Asked) -> Any:
     value, password, said = asked.body.get("value"), asked.body.get("pwd") or "", asked.body.get("policy") or {}
     if not isinstance(value, str) or not isinstance(password, str) or not isinstance(said, Mapping):
         raise bad("Property value must be a certificate, PKCS #12 in base64 or PEM, and pwd and policy go with it.")
-    kept = (said.get("secret_props") or {}).get("contentType") or ""
-    bundle = issuing.imported(value, password, kept)
+    bundle = issuing.imported(value, password, issuing.form_of(said))
     found = _kept(asked, bundle, issuing.agreed(said, issuing.policy_of(bundle)))
     return bundles.certificate(asked.vault, found, asked.contents.version(found, ""))
 

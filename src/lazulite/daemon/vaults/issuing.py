@@ -23,7 +23,7 @@ from cryptography.x509.oid import ObjectIdentifier
 from lazulite.daemon.vaults.errors import bad
 from lazulite.services.key_vault.model import PEM, PFX
 
-_Key: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+_PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _CURVES: Mapping[str, type[ec.EllipticCurve]] = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
 _SIZES = (2048, 3072, 4096)
 """Source: "About Azure Key Vault certificates", key properties."""
@@ -42,6 +42,42 @@ _USAGES = {
 }
 _SERVER, _CLIENT = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
 _USUAL_USAGES = ["digitalSignature", "keyEncipherment"]
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """The form of ``key_props``, as the other three are of theirs."""
+
+    kty: str
+    exportable: bool
+    key_size: int | None = None
+    crv: str = "P-256"
+
+
+class _Names(msgspec.Struct, frozen=True):
+    dns_names: tuple[str, ...] = ()
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    ekus: list[str]
+    key_usage: list[str]
+    validity_months: int
+    subject: str = ""
+    sans: _Names = _Names()
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    contentType: str
+
+
+class _Issuer(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Policy(msgspec.Struct, frozen=True):
+    key_props: _Key
+    x509_props: _Subject
+    secret_props: _Kept
+    issuer: _Issuer
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -75,6 +111,14 @@ def imported(value: str, password: str, content_type: str) -> Bundle:
     if key is None or found is None:
         raise bad("The certificate has no private key, and needs one.")
     return _bundle(key, [found, *more], content_type or PFX)
+
+
+def form_of(policy: Mapping[str, Any]) -> str:
+    """What the secret of a certificate is to be, empty where the policy does not say. Raises the 400 of another."""
+    form = _members(policy.get("secret_props"), "secret_props").get("contentType", "")
+    if form not in ("", PFX, PEM):
+        raise bad(f"secret_props.contentType is {PFX} or {PEM}.")
+    return str(form)
 
 
 def opened(value: str, content_type: str) -> Bundle:
@@ -137,6 +181,8 @@ def agreed(said: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> 
         part: {**base[part], **_members(kept.get(part), part), **_members(said.get(part), part)} for part in base
     }
     actions = said.get("lifetime_actions", kept.get("lifetime_actions"))
+    if not isinstance(actions, list | None):
+        raise bad("policy.lifetime_actions must be a list.")
     _refuse(found)
     return found | ({"lifetime_actions": actions} if actions else {})
 
@@ -157,37 +203,44 @@ def _members(value: Any, part: str) -> dict[str, Any]:
 
 
 def _refuse(policy: dict[str, Any]) -> None:
-    key, subject = policy["key_props"], policy["x509_props"]
-    if key["kty"] not in ("RSA", "EC"):
-        raise bad(f"Keys of type {key['kty']} are not made here: RSA or EC.")
-    if key["kty"] == "RSA" and key["key_size"] not in (None, *_SIZES):
-        raise bad(f"An RSA key has {', '.join(map(str, _SIZES))} bits, not {key['key_size']}.")
-    if key["kty"] == "EC" and key.get("crv", "P-256") not in _CURVES:
-        raise bad(f"There is no curve {key['crv']} here: {', '.join(_CURVES)}.")
-    if key["exportable"] is not True:
+    key, subject = _formed(policy).key_props, _formed(policy).x509_props
+    if key.kty not in ("RSA", "EC"):
+        raise bad(f"Keys of type {key.kty} are not made here: RSA or EC.")
+    if key.kty == "RSA" and key.key_size not in (None, *_SIZES):
+        raise bad(f"An RSA key has {', '.join(map(str, _SIZES))} bits, not {key.key_size}.")
+    if key.kty == "EC" and key.crv not in _CURVES:
+        raise bad(f"There is no curve {key.crv} here: {', '.join(_CURVES)}.")
+    if not key.exportable:
         raise bad("A key that cannot be exported is of no use to services here: exportable must be true.")
-    if policy["secret_props"]["contentType"] not in (PFX, PEM):
-        raise bad(f"secret_props.contentType is {PFX} or {PEM}.")
-    unknown = [u for u in subject["key_usage"] if u not in _USAGES]
+    form_of(policy)
+    unknown = [u for u in subject.key_usage if u not in _USAGES]
     if unknown:
         raise bad(f"There is no key usage {unknown[0]}.")
-    months = subject["validity_months"]
-    if not isinstance(months, int) or not 1 <= months <= _MAX_MONTHS:
+    if not 1 <= subject.validity_months <= _MAX_MONTHS:
         raise bad(f"validity_months is 1 to {_MAX_MONTHS}.")
+
+
+def _formed(policy: Mapping[str, Any]) -> _Policy:
+    """Raises the 400 of a policy whose members have the wrong form."""
+    try:
+        return msgspec.convert(policy, _Policy)
+    except msgspec.ValidationError as error:
+        raise bad(f"The policy has the wrong form: {error}.") from None
 
 
 def issued(policy: Mapping[str, Any], now: datetime) -> Bundle:
     """A certificate that signs itself. Raises the 400 of a subject that is none."""
-    wanted, key = policy["x509_props"], _key(policy["key_props"])
+    formed = _formed(policy)
+    wanted, key = formed.x509_props, _key(formed.key_props)
     try:
-        subject = x509.Name.from_rfc4514_string(str(wanted.get("subject") or ""))
-        names = [x509.DNSName(n) for n in (wanted.get("sans") or {}).get("dns_names") or ()]
-        ekus = [ObjectIdentifier(e) for e in wanted["ekus"]]
-    except (ValueError, TypeError) as error:
+        subject = x509.Name.from_rfc4514_string(wanted.subject)
+        names = [x509.DNSName(n) for n in wanted.sans.dns_names]
+        ekus = [ObjectIdentifier(e) for e in wanted.ekus]
+    except ValueError as error:
         raise bad(f"The subject or its names are invalid: {error}.") from None
     if not subject.rdns and not names:
         raise bad("A certificate needs a subject or alternative names.")
-    usages = {_USAGES[u] for u in wanted["key_usage"]}
+    usages = {_USAGES[u] for u in wanted.key_usage}
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -195,7 +248,7 @@ def issued(policy: Mapping[str, Any], now: datetime) -> Bundle:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=10))
-        .not_valid_after(now + wanted["validity_months"] * _MONTH)
+        .not_valid_after(now + wanted.validity_months * _MONTH)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.KeyUsage(**{n: n in usages for n in _USAGES.values()}), critical=True)
@@ -207,10 +260,10 @@ def issued(policy: Mapping[str, Any], now: datetime) -> Bundle:
     return _bundle(key, [builder.sign(key, hashes.SHA256())], policy["secret_props"]["contentType"])
 
 
-def _key(wanted: Mapping[str, Any]) -> _Key:
-    if wanted["kty"] == "EC":
-        return ec.generate_private_key(_CURVES[wanted.get("crv", "P-256")]())
-    return rsa.generate_private_key(65537, wanted["key_size"] or _SIZES[0])
+def _key(wanted: _Key) -> _PrivateKey:
+    if wanted.kty == "EC":
+        return ec.generate_private_key(_CURVES[wanted.crv]())
+    return rsa.generate_private_key(65537, wanted.key_size or _SIZES[0])
 
 
 def _extension(found: x509.Certificate, kind: Any) -> Any:
