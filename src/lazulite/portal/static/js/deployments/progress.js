@@ -37,7 +37,7 @@ export function Progress({ of: { deployment, operations = [], error, over } }) {
   const { provisioningState: state, error: why, outputs, outputResources } = deployment.properties;
   const rows = operations.map(row => ({ ...row.properties, key: row.operationId, id: row.properties.targetResource.id }));
   const done = rows.filter(row => row.provisioningState === 'Succeeded').length;
-  return html`<section aria-label="Progress" class="progress"><p role="status"><${Tag} kind=${stateKind(state)}>${state}<//> ${over ? `${outputResources?.length || done} resources` : `${done} done, ${rows.length - done} under way`}</p>
+  return html`<section aria-label="Progress" class="progress"><p role="status"><${Tag} kind=${stateKind(state)}>${state}<//> ${over ? counted(outputResources?.length || done) : `${done} done, ${rows.length - done} under way`}</p>
     ${!over && html`<progress aria-label="Deploying"/>`}
     ${state === 'Failed' && html`<${Failure} why=${why} rows=${rows}/>`}
     <${Table} label="Resources of the deployment" rows=${rows} columns=${COLUMNS} keyOf=${row => row.key} filter=${rows.length > 12} empty="No resource yet."/>
@@ -53,6 +53,8 @@ function Failure({ why, rows }) {
     <a href=${`#${resourcePath(row.id)}`}>${shortId(row.id)}</a>: ${leaves(row.statusMessage?.error).map(each => html`<b>${each.code}</b> ${each.message} ${each.target && html`<code>${each.target}</code>`}`)}</li>`)}</ul></div>`;
 }
 
+const counted = n => (n === 1 ? '1 resource' : `${n} resources`);
+
 /** `PT0.0229S` as `23 ms`. */
 const tookOf = duration => {
   const [, m = 0, s = 0] = /^PT(?:(\d+)M)?(?:([\d.]+)S)?$/.exec(duration ?? '') ?? [];
@@ -65,6 +67,6 @@ export const leaves = error => (error?.details?.length ? error.details : error ?
 const COLUMNS = [
   { name: 'Resource', of: row => shortId(row.id), show: row => html`<a href=${`#${resourcePath(row.id)}`}>${shortId(row.id)}</a>` },
   { name: 'State', of: row => row.provisioningState, show: row => html`<${Tag} kind=${stateKind(row.provisioningState)}>${row.provisioningState}<//>` },
-  { name: 'Took', of: row => tookOf(row.duration) },
+  { name: 'Took', of: row => tookOf(row.duration), show: row => html`<span class="nowrap">${tookOf(row.duration)}</span>` },
   { name: 'Why', of: row => leaves(row.statusMessage?.error).map(each => `${each.code}: ${each.message}`).join(' ') },
 ];

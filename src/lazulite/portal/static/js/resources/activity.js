@@ -54,5 +54,5 @@ const COLUMNS = [
   { name: 'Operation', of: event => (event.authorization?.action ?? event.operationName.value).split('/').slice(1).join('/') },
   { name: 'Resource', of: event => shortId(event.resourceId), show: event => html`<a href=${/\/providers\//i.test(event.resourceId) ? `#${resourcePath(event.resourceId)}` : '#/resources'}>${shortId(event.resourceId)}</a>` },
   { name: 'Caller', of: event => event.caller, show: event => html`<span title=${event.caller}>${/^[0-9a-f-]{36}$/i.test(event.caller) ? `${event.caller.slice(0, 8)}…` : event.caller}</span>` },
-  { name: 'Why', of: event => event.properties?.statusMessage ?? event.description ?? '' },
+  { name: 'Why', of: event => event.properties?.statusMessage ?? event.description ?? '', show: event => html`<span class="reason">${event.properties?.statusMessage ?? event.description ?? ''}</span>` },
 ];

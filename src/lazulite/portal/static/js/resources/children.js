@@ -3,7 +3,7 @@ import { html, useState } from '../html.js';
 import { list, put } from '../api.js';
 import { parseId, resourcePath, useLab, useLive, useLoad } from '../lab.js';
 import { Button, Dialog, Field, Loading, Problem, Table, Tag } from '../parts.js';
-import { errorsOf, Fields } from './form.js';
+import { errorsOf, Fields, Refusal } from './form.js';
 import { ShowRequest } from './editor.js';
 import { withAt } from './json.js';
 import { createPath } from './paths.js';
@@ -113,7 +113,7 @@ function Edit({ child, what, document, root, row, done, close }) {
   return html`<${Dialog} title=${fresh ? `Add ${within(what)}` : `Edit ${name}`} close=${close} wide>
     <form class="form wideform" aria-label=${fresh ? `Add ${within(what)}` : `Edit ${name}`} onSubmit=${e => { e.preventDefault(); save(); }}>
     ${stale && html`<div class="problem warn" role="alert"><b>Somebody else changed ${document.name} meanwhile.</b> <${Button} onClick=${() => setEtag(document.etag)}>Save mine all the same<//></div>`}
-    <${Problem} error=${state.error}/>
+    <${Refusal} error=${state.error}/>
     ${fresh && html`<${Field} label="Name *" error=${errors('name')}><input type="text" required value=${name} onInput=${e => setName(e.target.value.trim())}/><//>`}
     <div class="fields two"><${Fields} root=${root} schema=${resolve(root, root.properties.properties)} value=${draft.properties ?? {}} path="properties" change=${change} errors=${errors} fixed=${!fresh}/></div>
     <div class="actions"><${Button} primary type="submit" busy=${state.busy} disabled=${!name}>Save<//><${Button} onClick=${close}>Cancel<//></div>

@@ -8,7 +8,7 @@ import { childTabs, ChildTable } from './children.js';
 import { useDocument, useDraft } from './document.js';
 import { Editor, ShowRequest } from './editor.js';
 import { Effective, hasEffective } from './effective.js';
-import { errorsOf, Fields } from './form.js';
+import { errorsOf, Fields, Refusal } from './form.js';
 import { outline } from './json.js';
 import { MachineActions } from './machine.js';
 import { Overview } from './overview.js';
@@ -90,7 +90,7 @@ function Properties({ document, root, again }) {
   };
   const skip = [...root.children, 'provisioningState'];
   return html`<form class="form" aria-label="Properties" onSubmit=${e => { e.preventDefault(); submit(false); }}>
-    <${Conflict} draft=${draft} insist=${() => submit(true)}/><${Problem} error=${draft.error}/>
+    <${Conflict} draft=${draft} insist=${() => submit(true)}/><${Refusal} error=${draft.error}/>
     <${Fields} root=${root} schema=${inner} value=${draft.draft.properties ?? {}} path="properties" change=${draft.change} errors=${errorsOf(draft.error)} skip=${skip} fixed/>
     <div class="actions sticky"><${Button} primary type="submit" busy=${draft.busy} disabled=${!draft.dirty}>Save<//><${Button} disabled=${!draft.dirty} onClick=${draft.reset}>Discard<//></div>
     <${ShowRequest} method="PUT" path=${document.id} body=${draft.draft}/></form>`;

@@ -1,8 +1,8 @@
 // A form made from a schema: one field for each property that may be written, the error of each below it.
 import { html, useState } from '../html.js';
-import { Button, Field } from '../parts.js';
+import { Button, Field, Problem } from '../parts.js';
 import { useChoices } from './choices.js';
-import { allowed, resolve, writable } from './schema.js';
+import { allowed, paired, resolve, writable } from './schema.js';
 import { oneOf, spoken, within } from './words.js';
 
 /** What people look for first, where a type has it. */
@@ -27,14 +27,6 @@ export function Fields({ root, schema, value, path, change, errors, skip = [], f
 
 const place = row => (FIRST.includes(row.name) ? FIRST.indexOf(row.name) : FIRST.length);
 const inOrder = rows => [...rows].sort((a, b) => place(a) - place(b));
-
-/** A property that is written singular or plural, never both, is one field. */
-export function paired(rows) {
-  const plural = row => rows.find(other => (other.name === `${row.name}s` || other.name === `${row.name}es`) && other.schema.items?.type === 'string');
-  const pairs = rows.map(row => (row.schema.type === 'string' ? { ...row, many: plural(row)?.name } : row));
-  const gone = new Set(pairs.map(row => row.many).filter(Boolean));
-  return pairs.filter(row => !gone.has(row.name));
-}
 
 const join = (path, name) => (path ? `${path}.${name}` : name);
 
@@ -220,3 +212,9 @@ export function errorsOf(error) {
 }
 
 const strip = target => target.toLowerCase().replace(/^\$\./, '');
+
+/** What was refused, each violation once; those of fields that are seen stand below them as well. */
+export function Refusal({ error }) {
+  if (!error?.details?.length) return html`<${Problem} error=${error}/>`;
+  return html`<div class="problem" role="alert"><ul>${error.details.map(row => html`<li><b>${row.code}</b> ${row.message}</li>`)}</ul></div>`;
+}

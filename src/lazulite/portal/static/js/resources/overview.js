@@ -8,23 +8,26 @@ import { brief, ownerOf, sameId, shortId, spoken } from './words.js';
 const MOST = 18;
 const DULL = new Set(['provisioningState', 'resourceGuid', 'instanceView', 'vmId', 'timeCreated', 'allowExtensionOperations']);
 
-export function Overview({ document }) {
-  const rows = essentials(document);
+export function Overview({ document, root }) {
+  const rows = essentials(document, root.properties.properties.properties ?? {});
   return html`<div class="overview"><section class="card" aria-label="Essentials"><h2>Essentials</h2><dl>
       ${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl><p class="identity"><code>${document.id}</code></p></section>
     <${References} id=${document.id} etag=${document.etag}/></div>`;
 }
 
-/** Plain values of the properties, those of nested objects too, in the order the API has them: rows [name, text]. */
-export function essentials(document) {
+/**
+ * Plain values of the properties that count, those of nested objects too, in the order the API has them: rows [name, text].
+ * `declared` are the schemas of the properties.
+ */
+export function essentials(document, declared = {}) {
   const rows = [];
   const walk = (value, above) => {
     for (const [name, item] of Object.entries(value ?? {})) {
       const label = spoken(name);
       const plain = typeof item !== 'object' || (Array.isArray(item) && item.every(each => typeof each !== 'object'));
-      if (DULL.has(name) || item === null || item === '' || item.length === 0) continue;
+      if (DULL.has(name) || item === null || item === '' || item.length === 0 || (!above && declared[name]?.effect)) continue;
       if (plain && brief(item) !== '') rows.push([label, brief(item)]);
-      else if (Array.isArray(item) && item.every(each => each.name)) rows.push([label, item.length <= 4 ? item.map(each => each.name).join(', ') : `${item.length}`]);
+      else if (Array.isArray(item) && item.every(each => each.name)) rows.push([label, item.length <= 4 ? item.map(named).join(', ') : `${item.length}`]);
       else if (!Array.isArray(item) && !item.id && !above && typeof item === 'object') walk(item, true);
     }
   };
@@ -32,6 +35,12 @@ export function essentials(document) {
   if (document.sku?.name) rows.push(['SKU', [document.sku.name, document.sku.tier].filter(Boolean).join(', ')]);
   walk(document.properties, false);
   return rows.slice(0, MOST);
+}
+
+/** A child with what it is known by. */
+function named({ name, properties }) {
+  const known = properties?.privateIPAddress ?? properties?.addressPrefix ?? properties?.ipAddress;
+  return known ? `${name} (${known})` : name;
 }
 
 function References({ id, etag }) {

@@ -67,3 +67,11 @@ export function sendable(root, schema, value) {
   const kept = Object.entries(value).filter(([name]) => !resolve(root, member(here, name) ?? {}).readOnly && name !== 'etag');
   return Object.fromEntries(kept.map(([name, item]) => [name, sendable(root, member(here, name) ?? {}, item)]));
 }
+
+/** A property that is written singular or plural, never both, is one field. */
+export function paired(rows) {
+  const plural = row => rows.find(other => (other.name === `${row.name}s` || other.name === `${row.name}es`) && other.schema.items?.type === 'string');
+  const pairs = rows.map(row => (row.schema.type === 'string' ? { ...row, many: plural(row)?.name } : row));
+  const gone = new Set(pairs.map(row => row.many).filter(Boolean));
+  return pairs.filter(row => !gone.has(row.name));
+}
