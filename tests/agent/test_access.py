@@ -22,7 +22,7 @@ def raw_line(method: str) -> str:
 
 
 def followed(directory: Path) -> AccessLog:
-    return AccessLog(directory, lambda: ({}, {}))
+    return AccessLog(directory, lambda: ({}, {}, {}))
 
 
 def shown(directory: Path) -> list[str]:

@@ -369,7 +369,7 @@ KNOWN: Rows = [
     az(
         "rule-sets",
         f'{OLDER} list-rule-sets --type OWASP --version 3.2 --query "[].ruleGroups[].ruleGroupName | length(@)"',
-        12,
+        13,
         "groups of the core rule set",
     ),
     az(

@@ -98,9 +98,12 @@ def test_a_firewall_on_a_gateway_stops_attacks_and_lets_the_ordinary_pass(shop: 
         shop.address("visitor"),
     )
     access = shop.logged("ApplicationGatewayAccessLog.json", lambda p: p["transactionId"] == told["transactionId"])
-    assert [(r["properties"]["httpStatus"], r["properties"]["originalRequestUriWithArgs"]) for r in access] == [
-        (403, INJECTION)
-    ]
+    (line,) = access
+    properties = line["properties"]
+    assert (properties["httpStatus"], properties["originalRequestUriWithArgs"]) == (403, INJECTION)
+    assert (line["listenerName"], line["ruleName"], properties["serverRouted"]) == ("web", "to-web", "")
+    assert (properties["WAFMode"], properties["WAFPolicyID"]) == ("Prevention", shop.policy().id)
+    assert float(properties["WAFEvaluationTime"]) <= properties["timeTaken"] + 0.001
     shop("policy-setting update -g {g} --policy-name waf --mode Detection")
     assert [shop.status(path) for path in (INJECTION, SCRIPT)] == [200, 200]
     assert shop.logged("firewall.log", lambda p: p["requestUri"] == SCRIPT and p["action"] == "Detected")

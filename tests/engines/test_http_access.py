@@ -6,9 +6,10 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lazulite.engines.http import access
-from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Site
+from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Site, WafPolicy
 
 RULES = (HttpRule("images/0", "/i/*", "b"), HttpRule("r", "", "b"))
 PROXIES = {"gw": HttpProxy("gw", "gw", "gw", (Site("l", ip_address("10.0.0.4"), 80, rules=RULES),), origin="/gw")}
@@ -78,6 +79,7 @@ def test_a_line_has_the_fields_of_azure_s() -> None:
         "timeTaken": 1.5,
         "WAFEvaluationTime": "",
         "WAFMode": "",
+        "WAFPolicyID": "",
         "transactionId": "0" * 32,
         "sslEnabled": "on",
         "sslCipher": "TLS_AES_128_GCM_SHA256",
@@ -152,6 +154,51 @@ def test_what_says_nothing_is_empty_and_in_the_clear_nothing_is_said_of_tls() ->
     text = access.log(PROXIES["gw"], "/d", secure=False)["typed_config"]["log_format"]["text_format_source"]
     count = text["inline_string"].count("\x1f")
     assert {k: v for k, v in (access.fields("gw" + "\x1f-" * count) or {}).items() if v} == {"proxy": "gw"}
+
+
+def guarded(rule: str = "", listener: str = "", gateway: str = "") -> HttpProxy:
+    site = PROXIES["gw"].sites[0]
+    rules = tuple(replace(r, policy=rule) for r in site.rules)
+    return replace(PROXIES["gw"], sites=(replace(site, rules=rules, policy=listener),), policy=gateway)
+
+
+POLICIES = {
+    "strict": WafPolicy("strict", "strict", origin="/strict"),
+    "watching": WafPolicy("watching", "watching", detect=True, origin="/watching"),
+    "off": WafPolicy("off", "off", enabled=False, origin="/off"),
+}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "looked", "mode", "policy", "seconds"),
+    [
+        pytest.param(guarded(gateway="strict"), "1234-", "Prevention", "/strict", "0.001", id="the gateway's policy"),
+        pytest.param(
+            guarded("watching", "strict"), "-2500", "Detection", "/watching", "0.003", id="the rule's before others"
+        ),
+        pytest.param(guarded(gateway="off"), "--", "", "", "", id="a policy that is off"),
+        pytest.param(guarded(gateway="gone"), "--", "", "", "", id="a policy that is not known any more"),
+        pytest.param(guarded(), "", "", "", "", id="none"),
+    ],
+)
+def test_what_the_firewall_did_is(proxy: HttpProxy, looked: str, mode: str, policy: str, seconds: str) -> None:
+    found = access.Lines({"gw": proxy}, BACKENDS, POLICIES).line(SERVED | {"looked": looked})["properties"]
+    assert (found["WAFMode"], found["WAFPolicyID"], found["WAFEvaluationTime"]) == (mode, policy, seconds)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_firewall_s_time_stands_in_lines_of_gateways_that_have_one(secure: bool) -> None:
+    def written(proxy: HttpProxy) -> list[str]:
+        form = access.log(proxy, "/d", secure=secure)["typed_config"]["log_format"]["text_format_source"]
+        return list(form["inline_string"].removesuffix("\n").split("\x1f"))
+
+    with_one, without = written(guarded("strict")), written(guarded())
+    assert len(with_one) == len(without) + 1
+    found = access.fields("\x1f".join(with_one))
+    assert found is not None
+    assert "waf-closed" in found["looked"]
+    assert ("tls" in found) == secure
+    assert "looked" not in (access.fields("\x1f".join(without)) or {"looked": ""})
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", "\x1f" * 100])

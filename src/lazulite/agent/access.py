@@ -12,14 +12,14 @@ from typing import Any
 
 from lazulite.engines.http import access, admin, render
 from lazulite.engines.waf.logs import write
-from lazulite.forwarding.model import HttpBackend, HttpProxy
+from lazulite.forwarding.model import HttpBackend, HttpProxy, WafPolicy
 
 _LOG = logging.getLogger(__name__)
 POLL_S = 0.25
 MAX_RAW = 8 << 20
 """Bytes of Envoy's file, after which it begins another."""
 _PIECE = 1 << 20
-Known = Callable[[], tuple[Mapping[str, HttpProxy], Mapping[str, HttpBackend]]]
+Known = Callable[[], tuple[Mapping[str, HttpProxy], Mapping[str, HttpBackend], Mapping[str, WafPolicy]]]
 
 
 class AccessLog:

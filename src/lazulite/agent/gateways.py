@@ -50,7 +50,7 @@ class Gateways:
         self._looking: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[list[Refusal]]] = set()
         self.pages = Pages(self._again)
-        self.access = AccessLog(directory / DIRECTORY, lambda: (self._proxies, self._backends))
+        self.access = AccessLog(directory / DIRECTORY, lambda: (self._proxies, self._backends, self._held[WafPolicy]))
         self.engine = Envoy(directory, lambda d: render.Place(d, _space, self._source))
         self.firewall = Firewall(directory / DIRECTORY)
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lazulite.engines.http import answers, headers
+from lazulite.engines.http.firewall import CLOSED, OPEN
 from lazulite.engines.http.wording import Json, typed
-from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Site
+from lazulite.engines.waf.spec import use_of
+from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Site, WafPolicy
 
 CATEGORY = "ApplicationGatewayAccessLog"
 RAW, SHOWN = "access.log", f"{CATEGORY}.json"
 """Names of files: Envoy's, and Azure's."""
 CLIENT_CLOSED = 499
+NO_POLICIES: Mapping[str, WafPolicy] = {}
 _KIND = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
 _BETWEEN = "\x1f"
 """Stands in no value: a header with it is refused, and so is a path."""
@@ -48,9 +51,11 @@ _SECURE = {
     "cipher": "%DOWNSTREAM_TLS_CIPHER%",
     "client": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
 }
-_NAMES = ("proxy", *_TOLD, *_SECURE)
+_GUARDED = {"looked": f"%FILTER_STATE({CLOSED}:FIELD:latency_us)%%FILTER_STATE({OPEN}:FIELD:latency_us)%"}
+_ROWS = [("proxy", *_TOLD, *guarded, *secure) for guarded in ((), _GUARDED) for secure in ((), _SECURE)]
+_NAMES = {len(names): names for names in _ROWS}
+"""Of the fields of a line, by how many there are."""
 _BEFORE = tuple(zip(headers.KEPT, headers.TOLD, strict=True))
-_FEWEST = 1 + len(_TOLD)
 _FLAGS = {
     "DC": "CLIENT_CLOSED_REQUEST",
     "UT": "UPSTREAM_TIMED_OUT",
@@ -73,7 +78,9 @@ _OWN = {405: "INVALID_METHOD_TRACE", 404: "INVALID_HOST", 502: "UPSTREAM_NO_LIVE
 
 def log(proxy: HttpProxy, directory: str, *, secure: bool) -> Json:
     """Envoy's part: a line for every request. Text costs half of what JSON does, here and for who reads it."""
-    told = [proxy.name.replace("%", "%%"), *_TOLD.values(), *(_SECURE.values() if secure else ())]
+    guarded = any(use_of(proxy, s, r) for s in proxy.sites for r in s.rules)
+    more = [*(_GUARDED.values() if guarded else ()), *(_SECURE.values() if secure else ())]
+    told = [proxy.name.replace("%", "%%"), *_TOLD.values(), *more]
     format_ = {"text_format_source": {"inline_string": _BETWEEN.join(told) + "\n"}}
     return typed("log", _KIND, path=f"{directory}/{RAW}", log_format=format_)
 
@@ -81,36 +88,50 @@ def log(proxy: HttpProxy, directory: str, *, secure: bool) -> Json:
 def fields(text: str) -> Mapping[str, str] | None:
     """Those of Envoy's line by their names, empty where they say nothing; ``None`` for what is no line."""
     values = text.split(_BETWEEN)
-    if not _FEWEST <= len(values) <= len(_NAMES):
+    names = _NAMES.get(len(values))
+    if names is None:
         return None
-    return dict(zip(_NAMES, ["" if v == "-" else v for v in values], strict=False))
+    return dict(zip(names, ["" if v == "-" else v for v in values], strict=True))
 
 
 class Lines:
     """Makes Azure's lines of what is known now; who comes by the same route has the same beginning."""
 
-    def __init__(self, proxies: Mapping[str, HttpProxy], backends: Mapping[str, HttpBackend]) -> None:
-        self._proxies, self._backends = proxies, backends
-        self._places: dict[tuple[str, str], Json] = {}
+    def __init__(
+        self,
+        proxies: Mapping[str, HttpProxy],
+        backends: Mapping[str, HttpBackend],
+        policies: Mapping[str, WafPolicy] = NO_POLICIES,
+    ) -> None:
+        self._proxies, self._backends, self._policies = proxies, backends, policies
+        self._places: dict[tuple[str, str], tuple[Json, Json]] = {}
 
     def line(self, raw: Mapping[str, str]) -> Json:
         """Of the fields of Envoy's. What is not known any more is left empty. Raises ``ValueError``: it is no line."""
         where = raw.get("proxy", ""), raw.get("route", "")
-        place = self._places.get(where)
-        if place is None:
-            place = self._places[where] = self._place(*where)
+        if where not in self._places:
+            self._places[where] = self._place(*where)
+        place, guard = self._places[where]
         return {
             "timeStamp": _time(raw.get("time", "")),
             **place,
-            "properties": _request(raw) | _answer(raw) | _tls(raw),
+            "properties": _request(raw) | _answer(raw) | guard | _tls(raw),
         }
 
-    def _place(self, name: str, route: str) -> Json:
+    def _guard(self, proxy: HttpProxy | None, site: Site | None, rule: HttpRule | None) -> Json:
+        used = use_of(proxy, site, rule) if proxy is not None and site is not None and rule is not None else None
+        policy = self._policies.get(used[1].policy) if used is not None else None
+        if policy is None or not policy.enabled:
+            return {"WAFMode": "", "WAFPolicyID": ""}
+        return {"WAFMode": "Detection" if policy.detect else "Prevention", "WAFPolicyID": policy.origin}
+
+    def _place(self, name: str, route: str) -> tuple[Json, Json]:
+        """What stands beside the properties, and those about the firewall."""
         proxy = self._proxies.get(name)
         site, rule = _matched(proxy, route)
         backend = self._backends.get(rule.backend) if rule is not None else None
         pool, _, settings = backend.label.partition("/") if backend is not None else ("", "", "")
-        return {
+        place = {
             "resourceId": proxy.origin if proxy is not None else "",
             "listenerName": site.name if site is not None else "",
             "ruleName": rule.name.partition("/")[0] if rule is not None else "",
@@ -119,6 +140,7 @@ class Lines:
             "operationName": "ApplicationGatewayAccess",
             "category": CATEGORY,
         }
+        return place, self._guard(proxy, site, rule)
 
 
 def _time(text: str) -> str:
@@ -178,8 +200,7 @@ def _answer(raw: Mapping[str, str]) -> Json:
         "sentBytes": _number(raw, "sent"),
         "clientResponseTime": _seconds(raw, "sending"),
         "timeTaken": _seconds(raw, "milliseconds"),
-        "WAFEvaluationTime": "",
-        "WAFMode": "",
+        "WAFEvaluationTime": _looked(raw.get("looked", "")),
         "serverRouted": raw.get("server", ""),
         "serverStatus": str(status) if by_server else "",
         "serverResponseLatency": _seconds(raw, "serverMilliseconds"),
@@ -187,6 +208,12 @@ def _answer(raw: Mapping[str, str]) -> Json:
         "error_info": fault,
         "contentType": raw.get("type", ""),
     }
+
+
+def _looked(text: str) -> str:
+    """Seconds that the firewall took, of microseconds; empty where it was not asked. One of two filters says them."""
+    found = text.strip("-")
+    return f"{int(found) / 1_000_000:.3f}" if found else ""
 
 
 def _tls(raw: Mapping[str, str]) -> Json:

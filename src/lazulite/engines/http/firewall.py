@@ -51,6 +51,7 @@ def _asking(name: str, *, passes: bool) -> Json:
         "allowed_headers": everything,
         "disallowed_headers": {"patterns": [{"exact": h} for h in headers.OWN]},
         "failure_mode_allow": passes,
+        "emit_filter_state_stats": True,
         "status_on_error": {"code": "ServiceUnavailable"},
     }
     return typed(name, _ASKED, **settings) | {"disabled": True}
