@@ -29,7 +29,11 @@ PARTS = ("", "operations", "validate", "whatIf", "cancel", "exportTemplate", "op
 """What stands below a deployment."""
 
 
-NAMED = {"schema/*": "schema/Microsoft.Network/routeTables"}
+NAMED = {
+    "schema/*": "schema/Microsoft.Network/routeTables",
+    "terminals/*": "terminals/x/input",
+    "recordings/*": "recordings/x/stop",
+}
 """Rooms of the lab that are about something, asked about it."""
 
 

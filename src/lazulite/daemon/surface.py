@@ -119,7 +119,7 @@ class Surface:
     async def answer(self, request: Request) -> Response:
         """Raises :class:`ArmError`."""
         verb = request.path.removeprefix(PREFIX).strip("/").lower()
-        below = f"{verb.partition('/')[0]}/*"  # for what names what it is about
+        below = f"{verb.partition('/')[0]}/*" if "/" in verb else ""  # for what names what it is about
         route = self._routes.get((request.method, verb)) or self._routes.get((request.method, below))
         if route is None:
             raise ArmError(404, "NotFound", f"The lab has no {request.method} {request.path}.")
