@@ -18,7 +18,7 @@ from lazulite.arm.message import Request, Response
 from lazulite.arm.tokens import object_id
 from tests.arm.client import GARDEN, GROUP, SUBSCRIPTION, Answer, Client, exchange
 from tests.arm.garden import TENANT
-from tests.arm.product import product
+from tests.arm.product import deploy, product
 
 BASE = "https://localhost:8443"
 ADFS, AAD = "/adfs/oauth2/token", f"/{TENANT}/oauth2/v2.0/token"
@@ -216,3 +216,14 @@ def test_providers_list_what_the_protocol_itself_answers_for() -> None:
 def test_every_region_is_named_by_its_display_name() -> None:
     assert len(REGIONS) > 55
     assert {normalise(r.display_name) for r in REGIONS.values()} == REGIONS.keys()
+
+
+def test_templates_find_the_suffix_of_vaults_with_its_dot_and_clients_without() -> None:
+    outputs = {"suffix": {"type": "string", "value": "[environment().suffixes.keyvaultDns]"}}
+    schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+    template = {"$schema": schema, "contentVersion": "1.0.0.0", "resources": [], "outputs": outputs}
+    with product() as one:
+        done = deploy(one, {"properties": {"mode": "Incremental", "template": template}})
+        assert done["outputs"]["suffix"]["value"] == ".vault.azure.net"
+        found = one.get("/metadata/endpoints?api-version=2022-09-01").body
+        assert found["suffixes"]["keyVaultDns"] == "vault.azure.net"

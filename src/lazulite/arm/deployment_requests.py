@@ -73,7 +73,7 @@ class DeploymentRequests:
     ) -> None:
         self._backend = backend
         history = StoredHistory(backend.store.documents, activity)
-        self._room = Deployments(target, history, discovery.cloud(), backend.now, backend.new_id, surroundings)
+        self._room = Deployments(target, history, discovery.environment(), backend.now, backend.new_id, surroundings)
 
     async def answer(self, request: Request, below: int) -> Response:
         """*below* is the index of ``deployments`` in the request's segments."""

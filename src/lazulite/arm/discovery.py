@@ -86,8 +86,15 @@ class Discovery:
             "resourceTypes": [_resource_type(n) for n in names],
         }
 
+    def environment(self) -> dict[str, Any]:
+        """What the template function ``environment()`` gives: there the suffix of vaults begins with a dot. Source:
+        "Deployment functions for ARM templates", environment."""
+        found = self.cloud()
+        suffixes = {k: v for k, v in found["suffixes"].items() if k != "keyVaultDns"}
+        return found | {"suffixes": suffixes | {"keyvaultDns": f".{found['suffixes']['keyVaultDns']}"}}
+
     def cloud(self) -> dict[str, Any]:
-        """The endpoints of this cloud; also what the template function ``environment()`` gives."""
+        """The endpoints of this cloud."""
         base = self._backend.base_url
         graph, suffix = f"{base}/graph", "lazulite.test"
         return {

@@ -104,6 +104,8 @@ def _computed(resource_id: ResourceId, properties: dict[str, Any]) -> dict[str, 
         "hostName": f"{name}.example",
         "nameServers": [f"ns1.{name}"],
         "primaryEndpoints": {"blob": f"https://{name}.blob.test/"},
+        "principalId": f"principal of {name}",
+        "vaultUri": f"https://{name}.vault.test/",
     }
     given = properties.get("dnsSettings", {})
     with_ids = {k: _with_ids(resource_id, k, v) for k, v in properties.items()}

@@ -124,7 +124,7 @@ def test_a_parameter_the_template_does_not_have_is_refused_with_those_it_has() -
         deploy(template(parameters={"p": {"type": "int", "defaultValue": 1}}), q=1)
 
 
-def test_a_key_vault_reference_says_that_the_lab_has_none() -> None:
+def test_a_key_vault_reference_says_that_the_lab_does_not_follow_it() -> None:
     body = {
         "properties": {
             "mode": "Incremental",
@@ -132,7 +132,7 @@ def test_a_key_vault_reference_says_that_the_lab_has_none() -> None:
             "parameters": {"p": {"reference": {"keyVault": {"id": "/x"}, "secretName": "s"}}},
         }
     }
-    with pytest.raises(ArmError, match="The lab has none"):
+    with pytest.raises(ArmError, match="which the lab does not read"):
         asyncio.run(Lab().call("PUT", "d", body))
 
 

@@ -70,7 +70,7 @@ def _value(name: str, entry: Any) -> Any:
     if not isinstance(entry, dict):
         raise invalid_template(f"The parameter '{name}' is not an object with a value.")
     if entry.get("reference") is not None:
-        message = f"The parameter '{name}' refers to a key vault. The lab has none: give the value itself."
+        message = f"The parameter '{name}' refers to a key vault, which the lab does not read for that: give its value."
         raise ArmError(400, "KeyVaultParameterReferenceNotFound", message)
     return entry.get("value")
 
