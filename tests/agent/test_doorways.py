@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from lazulite.agent import doorways
 from lazulite.agent.doorways import Doorways
 from lazulite.drivers.driver import Refusal
 from lazulite.forwarding.model import Doorway
@@ -124,6 +127,26 @@ def test_a_door_that_cannot_be_opened_is_refused_until_it_can(tmp_path: Path) ->
         assert refused == Refusal("/o/vault", "port 443 of host: No such file or directory")
         house.closed.clear()
         assert await house.doors.follow(delta()) == []
+        assert await house.ask("x") == "X"
+
+    run(tmp_path, act)
+
+
+def test_who_comes_when_all_places_are_taken_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorways, "MOST", 2)
+
+    async def act(house: House) -> None:
+        await house.doors.load([DOOR])
+        held = [await asyncio.open_connection("127.0.0.1", house.ports["host", 443]) for _ in range(2)]
+        while len(house.doors._passing) < 2:
+            await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.ports["host", 443])
+        assert await reader.read() == b""
+        for _, one in (*held, (reader, writer)):
+            one.close()
+            await one.wait_closed()
+        while house.doors._passing:
+            await asyncio.sleep(0)
         assert await house.ask("x") == "X"
 
     run(tmp_path, act)

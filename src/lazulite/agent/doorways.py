@@ -17,6 +17,8 @@ from lazulite.drivers.linux import sockets
 from lazulite.forwarding.model import Doorway
 
 _PIECE = 64 * 1024
+MOST = 256
+"""Connections at a time; of more, each is closed at once, so that no machine takes all descriptors there are. Ours."""
 Listen = Callable[[str, int], Any]
 
 
@@ -67,6 +69,9 @@ class Doorways:
         async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
+            if len(self._passing) >= MOST:
+                await _shut(writer)
+                return
             self._passing.add(task)
             try:
                 await self._pass(entry, reader, writer)
