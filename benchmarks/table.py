@@ -18,6 +18,7 @@ from benchmarks.internal import internal
 from benchmarks.management import management
 from benchmarks.naming import naming
 from benchmarks.paths import paths
+from benchmarks.portal import portal
 from benchmarks.recording import recording
 from benchmarks.result import Result
 from benchmarks.starting import starting
@@ -40,6 +41,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "gateway": gateway,
     "firewall": firewall,
     "change": change,
+    "portal": portal,
     "starting": starting,
     "differential": differential,
 }
