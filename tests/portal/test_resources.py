@@ -210,6 +210,60 @@ def test_a_rule_is_added_and_deleted(memory_lab: Lab, open_page: Open, make: Mak
     expect(rows(page, "Security rules").get_by_role("link")).to_have_text(["new"])
 
 
+def test_a_rule_is_changed_on_its_own_page(memory_lab: Lab, open_page: Open, make: Make) -> None:
+    group = make("networkSecurityGroups/paged", {"securityRules": [{"name": "web", "properties": rule()}]})
+    page = open_page(memory_lab, at(f"{group}/securityRules/web", "Properties"))
+    page.get_by_label("Access").select_option("Deny")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert memory_lab.get(f"{group}/securityRules/web")["properties"]["access"] == "Deny"
+    page.get_by_role("link", name="paged").click()
+    expect(page.get_by_role("heading", name="paged", level=1)).to_be_visible()
+
+
+def test_what_the_platform_wrote_is_shown_and_not_changed(memory_lab: Lab, open_page: Open, make: Make) -> None:
+    group = make("networkSecurityGroups/plain")
+    page = open_page(memory_lab, at(f"{group}/defaultSecurityRules/DenyAllInBound"))
+    expect(page.get_by_role("region", name="Essentials")).to_contain_text("65500")
+    expect(page.get_by_text("it is not changed by itself")).to_be_visible()
+    expect(page.get_by_role("tab")).to_have_text(["Overview", "JSON", "Activity"])
+    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+
+
+def test_what_is_fixed_at_creation_cannot_be_typed_over(memory_lab: Lab, open_page: Open) -> None:
+    machine = demo(memory_lab, "").replace("Microsoft.Network/", "Microsoft.Compute/virtualMachines/web")
+    page = open_page(memory_lab, at(machine, "Properties"))
+    name = page.get_by_label("Computer name")
+    expect(name).to_be_disabled()
+    expect(name).to_have_accessible_description("Fixed at creation.")
+
+
+def test_a_probe_of_a_load_balancer_is_changed_by_the_form(memory_lab: Lab, open_page: Open, make: Make) -> None:
+    probe = {"name": "alive", "properties": {"protocol": "Tcp", "port": 80}}
+    make("virtualNetworks/balanced", network({"name": "a", "properties": {"addressPrefix": "10.77.0.0/24"}}))
+    frontend = {"name": "f", "properties": {"subnet": memory_lab.ref("virtualNetworks/balanced/subnets/a")}}
+    properties = {"frontendIPConfigurations": [frontend], "probes": [probe]}
+    balancer = make("loadBalancers/probed", properties, sku={"name": "Standard"})
+    page = open_page(memory_lab, at(balancer, "Properties"))
+    alive = page.get_by_role("group", name="alive")
+    alive.get_by_label("Port *").fill("70000")
+    page.get_by_role("button", name="Save").click()
+    expect(alive.get_by_label("Port *")).to_have_accessible_description(re.compile("InvalidParameter.*1-65535"))
+    alive.get_by_label("Port *").fill("8080")
+    page.get_by_role("button", name="Add probe").click()
+    added = page.get_by_role("group", name="probe2")
+    added.get_by_label("Protocol *").select_option("Http")
+    added.get_by_label("Port *").fill("80")
+    page.get_by_role("button", name="Save").click()
+    wrong = added.get_by_label("Request path")
+    expect(wrong).to_have_accessible_description(re.compile("RequestPath|requestPath|Probe"))
+    wrong.fill("/health")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    stored = memory_lab.get(balancer)["properties"]["probes"]
+    assert [(p["name"], p["properties"]["port"]) for p in stored] == [("alive", 8080), ("probe2", 80)]
+
+
 def test_the_space_and_subnets_of_a_network_are_changed(memory_lab: Lab, open_page: Open, make: Make) -> None:
     net = make("virtualNetworks/edited", network())
     page = open_page(memory_lab, at(net, "Properties"))

@@ -13,7 +13,7 @@ from lazulite.daemon.controller import Controller
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.view import Snapshot
 
-MOST = 200
+MOST = 50
 """Resources of one question: each is deleted in the rehearsal, and those in use are tried again."""
 
 

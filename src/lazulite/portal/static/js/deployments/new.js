@@ -54,7 +54,7 @@ export function New({ first, group, close }) {
   });
   const ready = Boolean(document.value && order.name && order.group) && fields.every(f => !f.required || typed[f.name]);
   return html`<section class="card new" aria-label="New deployment"><header class="inline"><h2>New deployment</h2><${Button} onClick=${close}>Close<//></header>
-    <form class="form wideform" aria-label="Deployment" onSubmit=${e => e.preventDefault()}>
+    <form noValidate class="form wideform" aria-label="Deployment" onSubmit=${e => e.preventDefault()}>
       <${Place} order=${order} set=${setOrder} groups=${groups.value ?? []} known=${known}/>
       <${Source} text=${text} set=${setText} error=${document.error} closed=${Boolean(document.value)}/>
       ${fields.length > 0 && html`<fieldset><legend>Parameters</legend><div class="fields two">${fields.map(field => html`<${Parameter} key=${field.name} field=${field} value=${typed[field.name] ?? ''}

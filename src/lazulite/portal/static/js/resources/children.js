@@ -111,7 +111,7 @@ function Edit({ child, what, document, root, row, done, close }) {
   const errors = errorsOf(state.error);
   const stale = !fresh && !child.from && etag !== document.etag;
   return html`<${Dialog} title=${fresh ? `Add ${within(what)}` : `Edit ${name}`} close=${close} wide>
-    <form class="form wideform" aria-label=${fresh ? `Add ${within(what)}` : `Edit ${name}`} onSubmit=${e => { e.preventDefault(); save(); }}>
+    <form noValidate class="form wideform" aria-label=${fresh ? `Add ${within(what)}` : `Edit ${name}`} onSubmit=${e => { e.preventDefault(); save(); }}>
     ${stale && html`<div class="problem warn" role="alert"><b>Somebody else changed ${document.name} meanwhile.</b> <${Button} onClick=${() => setEtag(document.etag)}>Save mine all the same<//></div>`}
     <${Refusal} error=${state.error}/>
     ${fresh && html`<${Field} label="Name *" error=${errors('name')}><input type="text" required value=${name} onInput=${e => setName(e.target.value.trim())}/><//>`}

@@ -26,4 +26,4 @@ export default function Create({ route }) {
     <${Problem} error=${loaded.error}/>${Wizard ? html`<${Wizard} key=${kind} kind=${kind} query=${route.query}/>` : !loaded.error && html`<${Loading}/>`}</div>`;
 }
 
-const Choices = () => html`<${Empty} title="What shall it be?">${KINDS.map(([kind, label]) => html`<a class="button" key=${kind} href=${`#/create/${kind}`}>${label}</a> `)}<//>`;
+const Choices = () => html`<${Empty} title="What shall it be?"><span class="choices">${KINDS.map(([kind, label]) => html`<a class="button" key=${kind} href=${`#/create/${kind}`}>${label}</a>`)}</span><//>`;

@@ -36,22 +36,29 @@ function Page({ id, first }) {
   if (!found.value || !schema.value) return html`<div class="page"><h1>${name}</h1><${Loading}/></div>`;
   const children = childTabs(found.value, schema.value, nested.value?.value ?? []);
   const whole = sameId(ownerOf(id), id);
-  const tabs = ['Overview', 'Properties', ...children.map(child => child.title), 'JSON', ...(hasEffective(type) ? ['Effective'] : []), 'Activity', ...(whole ? ['Tags', 'Locks'] : [])];
+  const own = writtenAlone(type, nested.value?.value);
+  const tabs = ['Overview', ...(own ? ['Properties'] : []), ...children.map(child => child.title), 'JSON', ...(hasEffective(type) ? ['Effective'] : []), 'Activity', ...(whole ? ['Tags', 'Locks'] : [])];
   const chosen = tabs.includes(tab) ? tab : 'Overview';
   const child = children.find(each => each.title === chosen);
   const props = { document: found.value, root: schema.value, again: found.again };
-  return html`<div class="page details"><${Header} document=${found.value} type=${type}/>
+  return html`<div class="page details"><${Header} document=${found.value} type=${type} own=${own}/>
     <${Tabs} tabs=${tabs} chosen=${chosen} choose=${choose} label=${`Parts of ${name}`}/>
     <div role="tabpanel" aria-label=${chosen} class="tabpanel">
       ${chosen === 'Overview' && html`<${Overview} ...${props}/>`}
       ${chosen === 'Properties' && html`<${Properties} ...${props}/>`}
       ${child && html`<${ChildTable} key=${child.title} child=${child} ...${props}/>`}
-      ${chosen === 'JSON' && html`<${Json} ...${props}/>`}
+      ${chosen === 'JSON' && (own ? html`<${Json} ...${props}/>` : html`<pre aria-label="JSON of the resource">${JSON.stringify(found.value, null, 2)}</pre>`)}
       ${chosen === 'Effective' && html`<${Effective} document=${found.value}/>`}
       ${chosen === 'Activity' && html`<${Log} id=${id}/>`}
       ${chosen === 'Tags' && html`<${Tags} ...${props}/>`}
       ${chosen === 'Locks' && html`<${Locks} id=${id}/>`}
     </div></div>`;
+}
+
+/** Whether something of a type is written at its own path; other children are, if at all, through what they are part of. */
+function writtenAlone(type, known) {
+  const is = name => name.toLowerCase() === type.toLowerCase();
+  return !known || known.some(kind => is(kind.type) || kind.children.some(wire => is(`${kind.type}/${wire}`)));
 }
 
 const Gone = ({ id, known }) => {
@@ -60,7 +67,7 @@ const Gone = ({ id, known }) => {
     ${known ? 'Somebody deleted it while this page was open.' : 'It was deleted, or never made.'} <a href="#/resources">All resources</a> or <a href=${`#/activity?group=${encodeURIComponent(group)}`}>what happened in ${group}</a>.<//>`;
 };
 
-function Header({ document, type }) {
+function Header({ document, type, own }) {
   const { navigate, say } = useLab();
   const [deleting, set] = useState(false);
   const { stored } = useLive(live => live.revision.applied).revision;
@@ -75,7 +82,8 @@ function Header({ document, type }) {
       ${!whole && html` › <a href=${`#${resourcePath(owner)}`}>${owner.split('/').at(-1)}</a>`}</p>
       <h1>${name}</h1><p class="under"><span>${oneOf(type)}</span><span>${group}</span>${document.location && html`<span>${document.location}</span>`}
       ${refusal ? html`<${Tag} kind="bad">Refused<//>` : state && html`<${Tag} kind=${stateKind(state)}>${state}<//>`}</p></div>
-    <div class="tools">${/virtualMachines$/i.test(type) && html`<${MachineActions} document=${document}/>`}<${Button} danger onClick=${() => set(true)}>Delete<//></div>
+    <div class="tools">${/virtualMachines$/i.test(type) && html`<${MachineActions} document=${document}/>`}${own && html`<${Button} danger onClick=${() => set(true)}>Delete<//>`}</div>
+    ${!own && html`<p class="quiet wide">A part of <a href=${`#${resourcePath(owner)}`}>${owner.split('/').at(-1)}</a>: it is not changed by itself.</p>`}
     ${refusal && html`<div class="problem wide" role="alert"><b>The machine refused it.</b> ${refusal}</div>`}
     ${deleting && html`<${DeleteDialog} ids=${[document.id]} name=${name} done=${done} close=${() => set(false)}/>`}</header>`;
 }
@@ -89,9 +97,9 @@ function Properties({ document, root, again }) {
     if (await draft.save(insist)) { say('Saved.', 'good'); again(); }
   };
   const skip = [...root.children, 'provisioningState'];
-  return html`<form class="form" aria-label="Properties" onSubmit=${e => { e.preventDefault(); submit(false); }}>
+  return html`<form noValidate class="form" aria-label="Properties" onSubmit=${e => { e.preventDefault(); submit(false); }}>
     <${Conflict} draft=${draft} insist=${() => submit(true)}/><${Refusal} error=${draft.error}/>
-    <${Fields} root=${root} schema=${inner} value=${draft.draft.properties ?? {}} path="properties" change=${draft.change} errors=${errorsOf(draft.error)} skip=${skip} fixed/>
+    <div class="fields two"><${Fields} root=${root} schema=${inner} value=${draft.draft.properties ?? {}} path="properties" change=${draft.change} errors=${errorsOf(draft.error)} skip=${skip} fixed/></div>
     <div class="actions sticky"><${Button} primary type="submit" busy=${draft.busy} disabled=${!draft.dirty}>Save<//><${Button} disabled=${!draft.dirty} onClick=${draft.reset}>Discard<//></div>
     <${ShowRequest} method="PUT" path=${document.id} body=${draft.draft}/></form>`;
 }
@@ -121,7 +129,7 @@ function Json({ document, root, again }) {
     if (found.error) return;
     if (await draft.save(insist)) { type(null); say('Saved.', 'good'); again(); }
   };
-  return html`<form class="json" aria-label="JSON" onSubmit=${e => { e.preventDefault(); submit(false); }}>
+  return html`<form noValidate class="json" aria-label="JSON" onSubmit=${e => { e.preventDefault(); submit(false); }}>
     <${Conflict} draft=${draft} insist=${() => submit(true)}/>
     ${draft.error && draft.error.rows.every(row => !row.target) && html`<${Problem} error=${draft.error}/>`}
     <${Editor} text=${text} change=${edit} root=${root} label="JSON of the resource" violations=${draft.error?.rows.filter(row => row.target) ?? []}/>

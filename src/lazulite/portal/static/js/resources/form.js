@@ -2,7 +2,7 @@
 import { html, useState } from '../html.js';
 import { Button, Field, Problem } from '../parts.js';
 import { useChoices } from './choices.js';
-import { allowed, paired, resolve, writable } from './schema.js';
+import { allowed, idle, paired, resolve, writable } from './schema.js';
 import { oneOf, spoken, within } from './words.js';
 
 /** What people look for first, where a type has it. */
@@ -17,12 +17,12 @@ const OFFERED = { protocol: ['Tcp', 'Udp', 'Icmp', 'Esp', 'Ah', '*'], sourceAddr
  */
 export function Fields({ root, schema, value, path, change, errors, skip = [], fixed = false }) {
   const rows = paired(inOrder(writable(root, schema).filter(row => !skip.includes(row.name) && row.schema.effect !== 'refused')));
-  const acted = rows.filter(row => row.schema.effect !== 'kept' || row.required);
+  const acted = rows.filter(row => !idle(root, row.schema) || row.required);
   const kept = rows.filter(row => !acted.includes(row));
   const one = row => (row.many ? html`<${Pair} key=${row.name} row=${row} value=${value} path=${path} change=${change} errors=${errors}/>` : html`<${Property} key=${row.name} root=${root} row=${row}
-    value=${value?.[row.name]} path=${join(path, row.name)} change=${change} errors=${errors} fixed=${fixed && row.schema.immutable}/>`);
+    value=${value?.[row.name]} path=${join(path, row.name)} change=${change} errors=${errors} fixed=${fixed}/>`);
   return html`${acted.map(one)}${kept.length > 0 && html`<details class="kept"><summary>Stored without effect (${kept.length})</summary>
-    <div class="fields">${kept.map(one)}</div></details>`}`;
+    <div class="fields two">${kept.map(one)}</div></details>`}`;
 }
 
 const place = row => (FIRST.includes(row.name) ? FIRST.indexOf(row.name) : FIRST.length);
@@ -30,13 +30,14 @@ const inOrder = rows => [...rows].sort((a, b) => place(a) - place(b));
 
 const join = (path, name) => (path ? `${path}.${name}` : name);
 
-function Property(props) {
-  const { row, root } = props;
+function Property({ fixed: whole, ...rest }) {
+  const { row, root } = rest;
   const schema = row.schema;
+  const props = { ...rest, fixed: whole && schema.immutable };
   if (schema.target && schema.type !== 'array') return html`<${Reference} ...${props}/>`;
   if (schema.type === 'array') return html`<${List} ...${props}/>`;
   if (schema.properties?.id?.format === 'arm-id') return html`<${AnyReference} ...${props}/>`;
-  if (schema.type === 'object' && schema.properties) return html`<${Group} ...${props} root=${root}/>`;
+  if (schema.type === 'object' && schema.properties) return html`<${Group} ...${props} root=${root} fixed=${whole}/>`;
   return html`<${Simple} ...${props}/>`;
 }
 
@@ -138,7 +139,7 @@ export function Choice({ found, value, set, none = '(none)', ...rest }) {
 }
 
 function Group({ row, root, value, path, change, errors, fixed }) {
-  return html`<fieldset><legend>${spoken(row.name)}</legend><div class="fields">
+  return html`<fieldset><legend>${spoken(row.name)}</legend><div class="fields two">
     <${Fields} root=${root} schema=${row.schema} value=${value ?? {}} path=${path} change=${change} errors=${errors} fixed=${fixed}/></div></fieldset>`;
 }
 
@@ -196,7 +197,7 @@ function Objects({ row, root, value, path, change, errors, item, fixed }) {
 function Entry({ root, item, named, entry, path, change, errors, remove, title }) {
   const inner = named ? resolve(root, item.properties.properties) : item;
   const value = named ? entry?.properties : entry;
-  return html`<fieldset class="entry"><legend>${title}</legend><div class="fields">
+  return html`<fieldset class="entry"><legend>${title}</legend><div class="fields two">
     ${named && html`<${Field} label="Name *" error=${errors(`${path}.name`)}><input type="text" value=${entry?.name ?? ''} onInput=${e => change(`${path}.name`, e.target.value)}/><//>`}
     <${Fields} root=${root} schema=${inner} value=${value ?? {}} path=${named ? `${path}.properties` : path} change=${change} errors=${errors}/></div>
     <${Button} aria-label=${`Remove ${title}`} onClick=${remove}>Remove<//></fieldset>`;

@@ -3,13 +3,14 @@ import { html } from '../html.js';
 import { get } from '../api.js';
 import { resourcePath, useLive, useLoad } from '../lab.js';
 import { Loading, Problem } from '../parts.js';
+import { resolve } from './schema.js';
 import { brief, ownerOf, sameId, shortId, spoken } from './words.js';
 
 const MOST = 18;
 const DULL = new Set(['provisioningState', 'resourceGuid', 'instanceView', 'vmId', 'timeCreated', 'allowExtensionOperations']);
 
 export function Overview({ document, root }) {
-  const rows = essentials(document, root.properties.properties.properties ?? {});
+  const rows = essentials(document, resolve(root, root.properties.properties).properties ?? {});
   return html`<div class="overview"><section class="card" aria-label="Essentials"><h2>Essentials</h2><dl>
       ${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl><p class="identity"><code>${document.id}</code></p></section>
     <${References} id=${document.id} etag=${document.etag}/></div>`;

@@ -75,3 +75,12 @@ export function paired(rows) {
   const gone = new Set(pairs.map(row => row.many).filter(Boolean));
   return pairs.filter(row => !gone.has(row.name));
 }
+
+/** Whether nothing of a property has an effect: it is stored, or all that is in it is. */
+export function idle(root, schema, depth = 0) {
+  const here = resolve(root, schema);
+  if (here.effect === 'kept' || here.effect === 'refused') return true;
+  const inner = here.type === 'array' ? resolve(root, here.items) : here;
+  if (!inner.properties || depth > 6 || here.target || inner.target || inner.properties.id?.format === 'arm-id') return false;
+  return writable(root, inner).every(row => idle(root, row.schema, depth + 1));
+}

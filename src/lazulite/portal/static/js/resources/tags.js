@@ -21,7 +21,7 @@ export function Tags({ document, again }) {
       fail(problem);
     }
   };
-  return html`<form class="form card" aria-label="Tags" onSubmit=${e => { e.preventDefault(); save(); }}><${Problem} error=${error}/>
+  return html`<form noValidate class="form card" aria-label="Tags" onSubmit=${e => { e.preventDefault(); save(); }}><${Problem} error=${error}/>
     ${rows.length === 0 && html`<p class="quiet">No tags.</p>`}
     ${rows.map((row, at) => html`<div class="pair" key=${at}><input aria-label=${`Name of tag ${at + 1}`} placeholder="Name" value=${row.name} onInput=${e => change(at, { name: e.target.value })}/>
       <input aria-label=${`Value of tag ${at + 1}`} placeholder="Value" value=${row.value} onInput=${e => change(at, { value: e.target.value })}/>
@@ -51,7 +51,7 @@ export function Locks({ id }) {
     { name: 'Unlock', of: () => '', show: row => html`<${Button} aria-label=${`Remove lock ${row.name}`} onClick=${() => act(() => remove(row.id))}>Remove<//>` },
   ];
   return html`<div class="card"><${Problem} error=${error ?? found.error}/><${Table} label="Locks" rows=${found.value ?? []} columns=${columns} keyOf=${row => row.id} filter=${false} empty="No lock."/>
-    <form class="row" aria-label="Add a lock" onSubmit=${e => { e.preventDefault(); add(); }}><${Field} label="Name"><input value=${name} onInput=${e => type(e.target.value)}/><//>
+    <form noValidate class="row" aria-label="Add a lock" onSubmit=${e => { e.preventDefault(); add(); }}><${Field} label="Name"><input value=${name} onInput=${e => type(e.target.value)}/><//>
       <${Field} label="Level"><select value=${level} onChange=${e => choose(e.target.value)}><option value="CanNotDelete">Can not be deleted</option><option value="ReadOnly">Read only</option></select><//>
       <${Button} type="submit" disabled=${!name}>Add lock<//></form></div>`;
 }

@@ -16,6 +16,7 @@ export const titleOf = type => spoken(type.split('/').at(-1) || type);
 /** One of that type: `Virtual network`. */
 export function oneOf(type) {
   const title = titleOf(type);
+  if (/^[A-Z]{1,5}$/.test(type.split('/').at(-1))) return `${title} record set`;
   if (/(access|address)es$/.test(title)) return title.slice(0, -2);
   if (title.endsWith('ies')) return `${title.slice(0, -3)}y`;
   return title.endsWith('s') && !title.endsWith('ss') ? title.slice(0, -1) : title;

@@ -39,6 +39,6 @@ function RecordSet({ root, of, type }) {
   const [draft, set] = useState(() => startOf(root));
   const request = () => ({ path: `${of}/${type}/${wizard.value.name}`, body: draft });
   return html`<${Frame} wizard=${wizard} request=${request} ready=${Boolean(of && wizard.value.name)} after=${`${resourcePath(of)}?tab=${encodeURIComponent('Record sets')}`} condition=${{ 'if-none-match': '*' }}>
-    <div class="fields"><${Field} label="Name *" hint=${`Below ${of ? parseId(of).name : 'the zone'}; @ for the zone itself.`} error=${wizard.error('name')}><input value=${wizard.value.name} onInput=${wizard.set('name')}/><//>
+    <div class="fields two"><${Field} label="Name *" hint=${`Below ${of ? parseId(of).name : 'the zone'}; @ for the zone itself.`} error=${wizard.error('name')}><input value=${wizard.value.name} onInput=${wizard.set('name')}/><//>
       <${Fields} root=${root} schema=${resolve(root, root.properties.properties)} value=${draft.properties} path="properties" change=${(path, value) => set(now => withAt(now, path, value))} errors=${errorsOf(wizard.problem)}/></div><//>`;
 }

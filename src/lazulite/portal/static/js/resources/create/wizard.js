@@ -78,7 +78,7 @@ export function Frame({ wizard, request, group = '', location = '', ready = true
       set(false);
     }
   };
-  return html`<form class="form wideform card" aria-label="Wizard" onSubmit=${e => { e.preventDefault(); if (ready) go(); }}><${Refusal} error=${wizard.problem}/>${children}
+  return html`<form noValidate class="form wideform card" aria-label="Wizard" onSubmit=${e => { e.preventDefault(); if (ready) go(); }}><${Refusal} error=${wizard.problem}/>${children}
     <div class="actions"><${Button} primary type="submit" busy=${busy} disabled=${!ready}>Create<//><a class="button" href="#/resources">Cancel</a></div>
     <${ShowRequest} method="PUT" path=${sent.path} body=${sent.body}/></form>`;
 }
@@ -103,7 +103,7 @@ export function DeploymentFrame({ wizard, name, template, ready, children, then 
       set({});
     }
   };
-  return html`<form class="form wideform card" aria-label="Wizard" onSubmit=${e => { e.preventDefault(); if (ready) go(); }}><${Refusal} error=${wizard.problem?.quiet ? null : wizard.problem}/>${children}
+  return html`<form noValidate class="form wideform card" aria-label="Wizard" onSubmit=${e => { e.preventDefault(); if (ready) go(); }}><${Refusal} error=${wizard.problem?.quiet ? null : wizard.problem}/>${children}
     <div class="actions"><${Button} primary type="submit" busy=${state.busy} disabled=${!ready}>Create<//><a class="button" href="#/resources">Cancel</a></div>
     <${ShowRequest} method="PUT" path=${path} body=${body}/>
     ${state.running && html`<${Running} wizard=${wizard} path=${state.running} turn=${state.turn} then=${then}/>`}</form>`;
