@@ -133,7 +133,7 @@ export async function follow(path, take, { signal, state = () => {} }) {
         pause = 125;
         await read(answer.body, take);
       }
-    } catch (error) {
+    } catch {
       if (signal.aborted) return;
     }
     state('lost');

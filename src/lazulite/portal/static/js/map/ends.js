@@ -19,7 +19,7 @@ export function address({ from, to, protocol, port }) {
 }
 
 /** From, To, protocol and port; `go(question)` on submit. */
-export function Ends({ question, nodes, structure, go }) {
+export function Ends({ question, nodes, go }) {
   const [now, set] = useState(question);
   useEffect(() => set(question), [question.from, question.to, question.protocol, question.port]);
   const known = [...nodes.values()];

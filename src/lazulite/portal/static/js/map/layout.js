@@ -8,7 +8,6 @@ import { tree } from './tree.js';
 /** Between spokes, where lines run; and between what is not joined. */
 const GUTTER = 40;
 const ROWS = 42;
-const ASPECT = 1.3;
 /** Of a region, which has the Internet above it. */
 const INNER = 1.55;
 /** Aspects that networks of a family may all have: the one in which the family is drawn largest is taken. */
