@@ -13,26 +13,6 @@ from lazulite.cli.errors import Failure
 from lazulite.testing import Lab, lab
 from tests.cli.test_plan_and_state import DEMO, lazulite
 
-RULE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/nsg-web/securityRules/http"
-
-
-@pytest.mark.parametrize(
-    ("said", "comment"),
-    [
-        pytest.param({}, "", id="nothing"),
-        pytest.param(("allowed", RULE, "x"), "allowed by nsg-web/http", id="a rule of the user's"),
-        pytest.param(("allowed", "", "no access list"), "allowed by no access list", id="where there is no rule"),
-        pytest.param(("allowed", "", ""), "allowed", id="where nothing had a say"),
-        pytest.param(("dropped", RULE, "denied in"), "dropped, denied in: nsg-web/http", id="a rule that denies"),
-        pytest.param(("dropped", "", "no route"), "dropped, no route", id="no rule, but no way either"),
-        pytest.param(("answer", RULE, ""), "answer to what nsg-web/http allowed", id="an answer"),
-        pytest.param(("answer", "", ""), "answer", id="an answer to a host without lists"),
-    ],
-)
-def test_a_comment_uses_the_names_that_people_know(said: Any, comment: str) -> None:
-    document = dict(zip(("verdict", "origin", "detail"), said, strict=True)) if said else {}
-    assert capture.comment(document) == comment
-
 
 def test_a_filter_is_a_program_of_tcpdumps() -> None:
     code = capture.compiled("udp", 96)

@@ -90,21 +90,25 @@ def said(at: str, src: str, dst: str, port: int = 80, *, sent: bool, **fields: A
 
 
 def test_what_is_sent_and_arrives_was_allowed_by_the_last_list_on_its_way() -> None:
-    assert said(DB, AT[DB], AT[WEB], sent=True) == {"verdict": "allowed", "origin": "allow-http", "detail": "in"}
+    assert said(DB, AT[DB], AT[WEB], sent=True) == {
+        "verdict": "allowed", "origin": "allow-http", "detail": "in", "comment": "allowed by allow-http"
+    }  # fmt: skip
 
 
 def test_what_is_sent_and_does_not_arrive_says_where_it_ends() -> None:
     found = said(DB, AT[DB], AT[WEB], 22, sent=True)
-    assert found == {"verdict": "dropped", "origin": "in last", "detail": "denied in"}
+    comment = "dropped, denied in: in last"
+    assert found == {"verdict": "dropped", "origin": "in last", "detail": "denied in", "comment": comment}
 
 
 def test_what_came_was_allowed_by_the_lists_of_the_interface() -> None:
-    assert said(WEB, AT[DB], AT[WEB], sent=False) == {"verdict": "allowed", "origin": "allow-http", "detail": "in"}
+    found = said(WEB, AT[DB], AT[WEB], sent=False)
+    assert (found["verdict"], found["origin"], found["detail"]) == ("allowed", "allow-http", "in")
 
 
 def test_what_came_although_no_list_allows_it_answers_what_was_sent() -> None:
     found = said(DB, AT[WEB], AT[DB], 5001, sent=False)
-    assert found == {"verdict": "answer", "origin": "allow-any", "detail": "out"}
+    assert (found["verdict"], found["origin"], found["detail"]) == ("answer", "allow-any", "out")
 
 
 @pytest.mark.parametrize(("at", "sent", "rule"), [(WEB, True, "allow-http"), (DB, False, "allow-any")])
@@ -130,3 +134,24 @@ def test_a_host_on_the_internet_has_no_list_of_its_own() -> None:
 )
 def test_nothing_is_said_of_what_cannot_be(seen: Seen) -> None:
     assert explain(network(), SeenFlows((seen,))) == {"value": [{}]}
+
+
+RULE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/nsg-web/securityRules/http"
+
+
+@pytest.mark.parametrize(
+    ("said", "comment"),
+    [
+        pytest.param((), "", id="nothing"),
+        pytest.param(("allowed", RULE, "x"), "allowed by nsg-web/http", id="a rule of the user's"),
+        pytest.param(("allowed", "", "no access list"), "allowed by no access list", id="where there is no rule"),
+        pytest.param(("allowed", "", ""), "allowed", id="where nothing had a say"),
+        pytest.param(("dropped", RULE, "denied in"), "dropped, denied in: nsg-web/http", id="a rule that denies"),
+        pytest.param(("dropped", "", "no route"), "dropped, no route", id="no rule, but no way either"),
+        pytest.param(("answer", RULE, ""), "answer to what nsg-web/http allowed", id="an answer"),
+        pytest.param(("answer", "", ""), "answer", id="an answer to a host without lists"),
+    ],
+)
+def test_a_comment_uses_the_names_that_people_know(said: tuple[str, ...], comment: str) -> None:
+    document = dict(zip(("verdict", "origin", "detail"), said, strict=True)) if said else {}
+    assert captures.comment(document) == comment

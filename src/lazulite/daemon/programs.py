@@ -8,6 +8,7 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -69,9 +70,7 @@ class Programs:
 
 async def _run(argv: Sequence[str], stdin: bytes, timeout_s: float) -> Done:
     path = {"PATH": os.environ.get("PATH", os.defpath)}
-    process = await asyncio.create_subprocess_exec(
-        *argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=path, start_new_session=True
-    )
+    process = await started(*argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=path, start_new_session=True)
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = _Kept(), _Kept()
@@ -91,8 +90,19 @@ async def _run(argv: Sequence[str], stdin: bytes, timeout_s: float) -> Done:
         for each in talking:
             each.cancel()
         await asyncio.gather(*talking, return_exceptions=True)
+        process._transport.close()  # type: ignore[attr-defined] # what was left behind may hold the other ends
     code = TIMED_OUT if timed_out else exit_code(process)
     return Done(code, bytes(out.content), bytes(err.content), timed_out, out.truncated or err.truncated)
+
+
+async def started(*argv: str, **settings: Any) -> Process:
+    """As ``asyncio.create_subprocess_exec``, but nothing is left running when whoever waits for it goes away."""
+    making = asyncio.ensure_future(asyncio.create_subprocess_exec(*argv, **settings))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        await end(await making, signal.SIGKILL)
+        raise
 
 
 def exit_code(process: Process) -> int:
@@ -115,8 +125,11 @@ async def end(process: Process, gently: signal.Signals, grace_s: float = _GRACE_
     for number in (gently, signal.SIGKILL):
         if process.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
+        try:
             os.killpg(process.pid, number)
+        except ProcessLookupError:  # its group is not made yet
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await process.wait()

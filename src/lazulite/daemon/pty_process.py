@@ -13,7 +13,7 @@ from asyncio.subprocess import Process
 from collections.abc import Sequence
 from pathlib import Path
 
-from lazulite.daemon.programs import exit_code
+from lazulite.daemon.programs import exit_code, started
 
 KEPT = 1 << 18
 """Bytes of output; older ones are forgotten."""
@@ -52,9 +52,7 @@ class PtyProcess:
             _resize(master, rows, columns)
             path = {"PATH": os.environ.get("PATH", os.defpath)}
             # setsid and not start_new_session: the terminal has to become the session's.
-            process = await asyncio.create_subprocess_exec(
-                "setsid", "--ctty", *argv, stdin=slave, stdout=slave, stderr=slave, env=path
-            )
+            process = await started("setsid", "--ctty", *argv, stdin=slave, stdout=slave, stderr=slave, env=path)
         except BaseException:
             os.close(master)
             raise
@@ -92,12 +90,12 @@ class PtyProcess:
         """Hang up, as when a line is cut; what does not end by that is killed."""
         begun = _descendants(self._process.pid) if self._process.returncode is None else {}
         for number in (signal.SIGHUP, signal.SIGKILL):
-            for pid in [pid for pid, started in begun.items() if _started(pid) == started]:
+            for pid in [pid for pid, since in begun.items() if _started(pid) == since]:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, number)
             self._hang_up()
             until = self._loop.time() + _GRACE_S
-            while any(_started(pid) == started for pid, started in begun.items()) and self._loop.time() < until:
+            while any(_started(pid) == since for pid, since in begun.items()) and self._loop.time() < until:
                 await asyncio.sleep(0.02)
         await asyncio.wait([self._following])
 
@@ -190,7 +188,7 @@ def _descendants(pid: int) -> dict[int, str]:
         at = waiting.pop()
         found[at] = _started(at)
         waiting += family.pop(at, [])
-    return {process: started for process, started in found.items() if started}
+    return {process: since for process, since in found.items() if since}
 
 
 def _started(pid: int) -> str:

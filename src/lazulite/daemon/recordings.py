@@ -25,7 +25,7 @@ from lazulite.daemon import captures
 from lazulite.daemon.bodies import body, invalid
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.parts import Parts
-from lazulite.daemon.programs import Programs, end
+from lazulite.daemon.programs import Programs, end, started
 from lazulite.engines.capture import spec
 
 AT_ONCE = 8
@@ -170,6 +170,8 @@ class Recordings:
             return [[6, 0, 0, wanted.snap]] if wanted.snap else _ALL
         if not wanted.filter.isprintable():
             raise invalid("A filter is a line of text.", "filter")
+        if shutil.which("tcpdump") is None:
+            raise ArmError(409, "FilterNotAvailable", "A filter needs tcpdump, which is not installed.", "filter")
         snapped = ["-s", str(wanted.snap)] if wanted.snap else []
         argv = self._parts.below(["-c", _COMPILE, *snapped, "--", wanted.filter])
         done = await self._programs.run(argv, b"", _COMPILE_S)
@@ -192,9 +194,7 @@ class Recordings:
     async def _run(self, recording: Recording, argv: list[str], code: list[list[int]]) -> None:
         kept = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
         with recording.path.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                *argv, stdin=PIPE, stdout=output, stderr=PIPE, env=kept, start_new_session=True
-            )
+            process = await started(*argv, stdin=PIPE, stdout=output, stderr=PIPE, env=kept, start_new_session=True)
         recording.process = process
         try:
             wanted = recording.wanted
