@@ -1,27 +1,16 @@
-"""What a running Envoy says of itself: which versions of its files it has taken, and what it would not take."""
+"""What a running Envoy says of itself."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 import httptools
-import msgspec
 
 _PIECE = 1 << 16
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """Versions by file kind and name, and by name of a listener, cluster or route table why it was not taken."""
-
-    listeners: str
-    clusters: str
-    routes: Mapping[str, str]
-    secrets: Mapping[str, str]
-    refused: Mapping[str, str]
 
 
 class _Answer:
@@ -57,20 +46,13 @@ async def ask(socket: str, path: str, *, method: str = "GET") -> bytes:
     return bytes(answer.body)
 
 
-def read(dump: bytes) -> Taken:
-    """The answer to ``/config_dump``."""
+def refused(dump: bytes) -> dict[str, str]:
+    """By name of a listener, cluster or route table why it was not taken: of the answer to ``/config_dump``."""
     parts = {c["@type"].rpartition(".")[2]: c for c in json.loads(dump)["configs"]}
-    listeners, clusters = parts.get("ListenersConfigDump", {}), parts.get("ClustersConfigDump", {})
+    listeners = parts.get("ListenersConfigDump", {}).get("dynamic_listeners", [])
+    clusters = parts.get("ClustersConfigDump", {}).get("dynamic_active_clusters", [])
     routes = parts.get("RoutesConfigDump", {}).get("dynamic_route_configs", [])
-    secrets = parts.get("SecretsConfigDump", {})
-    held = [*secrets.get("dynamic_active_secrets", []), *secrets.get("dynamic_warming_secrets", [])]
-    return Taken(
-        listeners.get("version_info", ""),
-        clusters.get("version_info", ""),
-        {r["route_config"]["name"]: r.get("version_info", "") for r in routes if "route_config" in r},
-        {s["name"]: s.get("version_info", "") for s in held},
-        dict(_refused(listeners.get("dynamic_listeners", []), clusters.get("dynamic_active_clusters", []), routes)),
-    )
+    return dict(_refused(listeners, clusters, routes))
 
 
 def _refused(*parts: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Files as Envoy watches them: one resource each but for listeners and clusters, versions made of what is in them."""
+"""Files as Envoy is given them: one resource each but for listeners and clusters, versions made of what is in them."""
 
 from __future__ import annotations
 

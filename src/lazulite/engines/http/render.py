@@ -1,4 +1,4 @@
-"""Proxies as the files that Envoy reads: pure. One file of listeners, one of clusters, and one each of what they name.
+"""Proxies as the files that Envoy is given: pure. One of listeners, one of clusters, and one each of what they name.
 
 Whatever is chosen by what may change often (routes, servers, certificates) has a file of its own, so that such a change
 closes no connection.
@@ -11,15 +11,17 @@ from typing import Any
 
 import msgspec
 
-from lazulite.engines.http import access, answers, firewall, headers, hosts, rewriting, secrets, wording
+from lazulite.engines.http import access, answers, feed, firewall, headers, hosts, rewriting, secrets, wording
+from lazulite.engines.http.feed import CLUSTERS, LISTENERS
 from lazulite.engines.http.files import file_of, resource, text
 from lazulite.engines.http.routes import virtual_hosts
 from lazulite.engines.http.wording import Json, typed
 from lazulite.forwarding.model import Certificate, HttpBackend, HttpProxy, Server, ServerTls, Site, WafPolicy
 from lazulite.values import IPAddress
 
-LISTENERS, CLUSTERS = "listeners.json", "clusters.json"
 ADMIN = "admin.sock"
+_FEED, FEEDS, AGAIN = "feed", 1 << 14, "0.02s"
+"""The cluster of who answers questions, how many may be open, and the time between an answer and the next question."""
 CONNECT_S = 5
 HEADERS_S = 60
 """How long a client may take for its request. Source: facts/application-gateway.md, "Gateway-made status codes"."""
@@ -58,11 +60,12 @@ def bootstrap(place: Place) -> str:
     return text(
         {
             "node": {"id": "lazulite", "cluster": "lazulite"},
+            "static_resources": {"clusters": [_feed(place)]},
             "stats_config": {"stats_matcher": {"reject_all": True}},
             "admin": {"address": {"pipe": {"path": f"{place.directory}/{ADMIN}", "mode": 0o600}}},
             "dynamic_resources": {
-                "lds_config": _watched(place, LISTENERS),
-                "cds_config": _watched(place, CLUSTERS),
+                "lds_config": _asked(),
+                "cds_config": _asked(),
             },
         }
     )
@@ -182,7 +185,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
     return wording.connections(
         stat_prefix="site",
         codec_type="AUTO" if proxy.http2 else "HTTP1",
-        rds={"route_config_name": routes, "config_source": _watched(place, file_of("routes", routes))},
+        rds={"route_config_name": routes, "config_source": _asked()},
         http_filters=[
             *firewall.filters(),
             headers.forwarded(),
@@ -207,7 +210,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
 
 
 def _secret_at(place: Place, name: str) -> Json:
-    return {"name": name, "sds_config": _watched(place, file_of("secret", name))}
+    return {"name": name, "sds_config": _asked()}
 
 
 def _cluster(backend: HttpBackend, place: Place) -> Json:
@@ -217,7 +220,7 @@ def _cluster(backend: HttpBackend, place: Place) -> Json:
         "name": backend.name,
         "type": "EDS",
         "connect_timeout": f"{CONNECT_S}s",
-        "eds_cluster_config": {"eds_config": _watched(place, file_of("servers", backend.name))},
+        "eds_cluster_config": {"eds_config": _asked()},
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "upstream_bind_config": {"source_address": source | {"network_namespace_filepath": place.space(backend.guest)}},
     }
@@ -238,6 +241,26 @@ def _endpoints(backend: HttpBackend, server: Server, world: World, health: str) 
         yield {"endpoint": {"address": at} | named, "health_status": health}
 
 
-def _watched(place: Place, name: str) -> Json:
-    path = {"path": f"{place.directory}/{name}", "watched_directory": {"path": place.directory}}
-    return {"resource_api_version": "V3", "path_config_source": path}
+def _feed(place: Place) -> Json:
+    """Where Envoy asks for what has a name."""
+    at = {"endpoint": {"address": {"pipe": {"path": f"{place.directory}/{feed.SOCKET}"}}}}
+    most = {"max_connections": FEEDS, "max_pending_requests": FEEDS, "max_requests": FEEDS}
+    return {
+        "name": _FEED,
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": _FEED, "endpoints": [{"lb_endpoints": [at]}]},
+        "circuit_breakers": {"thresholds": [most]},
+        "per_connection_buffer_limit_bytes": 1 << 14,
+    }
+
+
+def _asked() -> Json:
+    """For what has a name: Envoy asks, is answered when there is something new, and asks again."""
+    source = {
+        "api_type": "REST",
+        "transport_api_version": "V3",
+        "cluster_names": [_FEED],
+        "refresh_delay": AGAIN,
+        "request_timeout": "3600s",
+    }
+    return {"resource_api_version": "V3", "api_config_source": source}

