@@ -15,7 +15,7 @@ from lazulite.arm.backend import Backend, Documents, Storage, Tenant
 from lazulite.forwarding.model import ForwardingModel
 from lazulite.resources.model import Resource
 from lazulite.resources.view import Registry, Snapshot
-from lazulite.services.service import Analysis, Lab, Observations, Service
+from lazulite.services.service import Analysis, Observations, Service
 
 
 class Rehearsal:
@@ -23,6 +23,8 @@ class Rehearsal:
 
     def __init__(self, base: Backend) -> None:
         self._base = base
+        self.lab = base.lab
+        """Services may be told of another directory: that of what was written here."""
         self.store = OverlaidStorage(base.store)
 
     @property
@@ -32,10 +34,6 @@ class Rehearsal:
     @property
     def registry(self) -> Registry:
         return self._base.registry
-
-    @property
-    def lab(self) -> Lab:
-        return self._base.lab
 
     @property
     def model(self) -> ForwardingModel:

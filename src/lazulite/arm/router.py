@@ -6,6 +6,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from lazulite.arm import operation_requests, reserved_names, scopes
 from lazulite.arm.access import Access, Caller, current
 from lazulite.arm.access.caller import acting
@@ -115,6 +117,7 @@ class Router:
         """All of this again, over what is stored now, with nothing behind it."""
         backend = Rehearsal(self._backend)
         again = Router(backend)
+        backend.lab = msgspec.structs.replace(backend.lab, directory=again.access)
         return Stage(backend, again._guarded, again.operations.close)
 
     async def answer(self, request: Request) -> Response:
