@@ -17,7 +17,7 @@ function setting(key, map, nodes) {
 export const outermost = (key, map, nodes) => setting(key, map, nodes).netKey;
 
 /** From a chip's side, or from below or above it where others stand beside it, to the alley beside its subnet. */
-function toAlley(key, toward, map, nodes) {
+function toAlley(key, toward, map, nodes, taken) {
   const box = map.boxes.get(key);
   const { cell, net } = setting(key, map, nodes);
   const middle = centre(box);
@@ -25,7 +25,7 @@ function toAlley(key, toward, map, nodes) {
   const lanes = cell === net ? [net.x + HALF, net.x + net.w - HALF] : [cell.x - HALF, cell.x + cell.w + HALF];
   const row = [...map.boxes].filter(([k, b]) => nodes.get(k)?.parent === nodes.get(key).parent && Math.abs(b.y - box.y) < 1 && b.head === undefined);
   const blocked = x => row.some(([, b]) => (x < box.x ? b.x < box.x - 1 : b.x > box.x + 1));
-  const price = x => Math.abs(x - middle.x) + Math.abs(x - toward.x) + (blocked(x) ? 12 : 0);
+  const price = x => Math.abs(x - middle.x) + Math.abs(x - toward.x) + (blocked(x) ? 12 : 0) + (x === taken ? 150 : 0);
   const x = price(lanes[0]) <= price(lanes[1]) ? lanes[0] : lanes[1];
   if (!blocked(x)) return { points: [{ x: x < box.x ? box.x : box.x + box.w, y: middle.y }, { x, y: middle.y }], x };
   const down = toward.y > middle.y;
@@ -34,16 +34,16 @@ function toAlley(key, toward, map, nodes) {
 }
 
 /** Out of a chip's network, to just above or below it: the points, the last of them outside. */
-function out(key, toward, map, nodes) {
+function out(key, toward, map, nodes, taken) {
   const { net } = setting(key, map, nodes);
-  const { points, x } = toAlley(key, toward, map, nodes);
+  const { points, x } = toAlley(key, toward, map, nodes, taken);
   return [...points, { x, y: toward.y > net.y + net.h / 2 ? net.y + net.h + ASIDE : net.y - ASIDE }];
 }
 
 /** Between two chips of one network. */
-function within(from, to, map, nodes) {
+function within(from, to, map, nodes, taken) {
   const [a, b] = [map.boxes.get(from), map.boxes.get(to)];
-  const one = toAlley(from, centre(b), map, nodes);
+  const one = toAlley(from, centre(b), map, nodes, taken);
   const other = toAlley(to, { x: one.x, y: a.y }, map, nodes);
   if (Math.abs(one.x - other.x) < 1) return [...one.points, ...other.points.toReversed()];
   const cell = setting(to, map, nodes).cell ?? b;
@@ -63,11 +63,14 @@ function across(from, to, map) {
   return [{ x, y: from.y }, { x, y: to.y }];
 }
 
-/** The points of a way from one chip to another; `lines` are the peerings it takes, in its direction. */
-export function way(from, to, lines, map, nodes) {
-  if (outermost(from, map, nodes) === outermost(to, map, nodes)) return within(from, to, map, nodes);
+/**
+ * The points of a way from one chip to another; `lines` are the peerings it takes, in its direction, and `taken` is where
+ * the alley runs that the packet came by: it leaves by another one if that is not far.
+ */
+export function way(from, to, lines, map, nodes, taken) {
+  if (outermost(from, map, nodes) === outermost(to, map, nodes)) return within(from, to, map, nodes, taken);
   const passed = lines.flat();
-  const start = out(from, passed[0] ?? centre(map.boxes.get(to)), map, nodes);
+  const start = out(from, passed[0] ?? centre(map.boxes.get(to)), map, nodes, taken);
   const end = out(to, passed.at(-1) ?? centre(map.boxes.get(from)), map, nodes).toReversed();
   if (!passed.length) {
     const [turn] = across(start.at(-1), end[0], map);
@@ -78,9 +81,9 @@ export function way(from, to, lines, map, nodes) {
 }
 
 /** From a chip along peerings to where the last of them ends. */
-export function halfway(from, lines, map, nodes) {
+export function halfway(from, lines, map, nodes, taken) {
   const passed = lines.flat();
-  const start = out(from, passed[0], map, nodes);
+  const start = out(from, passed[0], map, nodes, taken);
   return [...start, ...joined(start.at(-1), passed, passed.at(-1))];
 }
 

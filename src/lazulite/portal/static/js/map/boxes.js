@@ -10,7 +10,7 @@ const KINDS = {
 export const kindOf = node => KINDS[node.kind] ?? node.kind;
 
 /** What a box is called by those who cannot see it: `web1, machine, 10.0.0.4, ok`. */
-export const called = node => [node.name, kindOf(node), node.details[0], node.health || (node.flags.includes('stopped') ? 'stopped' : '')]
+export const called = node => [node.name, kindOf(node) !== node.name && kindOf(node), node.details[0], node.health || (node.flags.includes('stopped') ? 'stopped' : '')]
   .filter(Boolean).join(', ');
 
 const PARTS = [[1e9, 'G'], [1e6, 'M'], [1e3, 'k']];

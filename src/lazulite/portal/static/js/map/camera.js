@@ -44,6 +44,7 @@ const holds = (a, b) => a.x <= b.x && a.y <= b.y && a.x + a.w >= b.x + b.w && a.
  */
 export class Camera {
   view = { x: 0, y: 0, k: 1 };
+  aim = this.view;
   size = { w: 0, h: 0 };
   fitted = true;
   dragged = false;
@@ -89,7 +90,7 @@ export class Camera {
   }
 
   get least() {
-    return Math.min(0.5, around(this.whole, this.size).k * 0.7);
+    return Math.min(0.3, around(this.whole, this.size).k * 0.7);
   }
 
   fit(gliding = true) {
@@ -97,10 +98,12 @@ export class Camera {
     this.#to(around(this.whole, this.size), gliding);
   }
 
-  /** Show a box from near, or only move there if it is small in sight. */
-  visit(box, most = 1.1) {
+  /** Show a box from near; never from so far that what is in it is folded. */
+  visit(box) {
     this.fitted = false;
-    this.#to(around({ x: box.x - 60, y: box.y - 60, w: box.w + 120, h: box.h + 120 }, this.size, most), true);
+    const whole = around({ x: box.x - 60, y: box.y - 60, w: box.w + 120, h: box.h + 120 }, this.size, 1.1);
+    const k = Math.max(whole.k, UNFOLDED + 0.05);
+    this.#to({ k, x: box.x + box.w / 2 - this.size.w / 2 / k, y: box.y + box.h / 2 - this.size.h / 2 / k }, true);
   }
 
   /** Move as little as needed for a box to be seen. */
@@ -114,7 +117,7 @@ export class Camera {
 
   zoom(factor) {
     this.fitted = false;
-    this.#to(zoomed(this.view, factor, this.size.w / 2, this.size.h / 2, this.least), true);
+    this.#to(zoomed(this.aim, factor, this.size.w / 2, this.size.h / 2, this.least), true);
   }
 
   pan(dx, dy) {
@@ -124,21 +127,29 @@ export class Camera {
 
   #to(view, gliding) {
     cancelAnimationFrame(this.#gliding);
+    this.aim = view;
     const from = this.view;
-    if (!gliding || matchMedia('(prefers-reduced-motion: reduce)').matches) return this.#set(view);
+    if (!gliding || matchMedia('(prefers-reduced-motion: reduce)').matches) return this.#moved(view);
     const began = performance.now();
     const step = now => {
       const t = Math.min(1, (now - began) / 220);
       const eased = 1 - (1 - t) ** 3;
       const k = from.k * (view.k / from.k) ** eased;
       const part = Math.abs(view.k - from.k) < 1e-6 ? eased : (1 / k - 1 / from.k) / (1 / view.k - 1 / from.k);
-      this.#set(t === 1 ? view : { k, x: from.x + (view.x - from.x) * part, y: from.y + (view.y - from.y) * part });
+      this.#moved(t === 1 ? view : { k, x: from.x + (view.x - from.x) * part, y: from.y + (view.y - from.y) * part });
       if (t < 1) this.#gliding = requestAnimationFrame(step);
     };
     this.#gliding = requestAnimationFrame(step);
   }
 
+  /** Where a hand or a wheel puts the view, it stays. */
   #set(view) {
+    cancelAnimationFrame(this.#gliding);
+    this.aim = view;
+    this.#moved(view);
+  }
+
+  #moved(view) {
     this.view = view;
     if (!this.#frame) this.#frame = requestAnimationFrame(() => { this.#frame = 0; this.#show(); });
   }
@@ -169,7 +180,6 @@ export class Camera {
 
   #wheel(event) {
     event.preventDefault();
-    cancelAnimationFrame(this.#gliding);
     const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
     const turn = Math.max(-240, Math.min(240, event.deltaY * unit)) * (event.ctrlKey ? 4 : 1);
     const { x, y } = this.#place(event);

@@ -35,12 +35,12 @@ export function Canvas({ map, nodes, chosen, matching, layers, trace, pick, clea
     if (at) choose(at.dataset.key, event);
     else clear();
   };
-  return html`<svg ref=${svg} class=${`canvas ${seen ? level(seen.k) : 'far'} ${trace ? 'traced' : ''}`} role="group" aria-label="Network map"
+  // The focus is heard of outside: an element of SVG that listens to it could be reached itself.
+  return html`<div class="stage" onFocusIn=${event => event.target.dataset?.key && setReached(event.target.dataset.key)}><svg ref=${svg} class=${`canvas ${seen ? level(seen.k) : 'far'} ${trace ? 'traced' : ''}`} role="group" aria-label="Network map"
       onClick=${click} onDblClick=${event => event.target.closest('[data-key]') || held.current.camera.zoom(1.6)}
-      onKeyDown=${event => walk(event, latest.current, svg.current)}
-      onFocusIn=${event => event.target.dataset?.key && setReached(event.target.dataset.key)}>
+      onKeyDown=${event => walk(event, latest.current, svg.current)}>
     <g ref=${root}>${seen && html`<${Inside} ...${{ map, nodes, chosen, matching, layers, seen, reached: first }}/>
-      ${trace && html`<${Path} trace=${trace} map=${map} nodes=${nodes} k=${seen.k}/>`}`}</g></svg>`;
+      ${trace && html`<${Path} trace=${trace} map=${map} nodes=${nodes} k=${seen.k}/>`}`}</g></svg></div>`;
 }
 
 function Inside({ map, nodes, chosen, matching, layers, seen, reached }) {

@@ -11,14 +11,16 @@ export function reachable(map, k) {
   return map.order.filter(key => !hidden.has(key));
 }
 
-/** The nearest box of the same kind above (-1) or below (1); of another kind where there is none. */
+const rank = box => (box.head === undefined ? 'chip' : box.kind === 'subnet' ? 'subnet' : 'outer');
+
+/** The nearest box above (-1) or below (1) that is one of many as this one is, or holds others as this one does. */
 export function beyond(map, keys, from, sign) {
   const [box, here] = [map.boxes.get(from), centre(map.boxes.get(from))];
   const price = key => {
     const [to, at] = [map.boxes.get(key), centre(map.boxes.get(key))];
     const far = (at.y - here.y) * sign;
-    if (key === from || far <= 1) return Infinity;
-    return far + 3 * Math.abs(at.x - here.x) + (to.kind === box.kind ? 0 : 400);
+    if (key === from || far <= 1 || rank(to) !== rank(box)) return Infinity;
+    return 2 * far + Math.abs(at.x - here.x);
   };
   const best = keys.reduce((a, b) => (price(b) < price(a) ? b : a), from);
   return price(best) === Infinity ? from : best;

@@ -32,16 +32,17 @@ function places(hop, map, nodes) {
 /** {d, marks, end}: an SVG path through the stops, the boxes it touches and where it ends. */
 export function trail(keys, map, nodes) {
   const marks = keys.filter(key => isChip(map.boxes.get(key)) || key === 'internet');
-  let [d, from, end, passed] = ['', null, null, []];
+  let [d, from, end, passed, taken] = ['', null, null, [], undefined];
   for (const key of keys) {
     if (!marks.includes(key)) {
       passed.push(key);
       continue;
     }
     if (from !== null && from !== key) {
-      const points = way(from, key, peerings([outermost(from, map, nodes), ...passed, outermost(key, map, nodes)], map), map, nodes);
+      const points = way(from, key, peerings([outermost(from, map, nodes), ...passed, outermost(key, map, nodes)], map), map, nodes, taken);
       d += rounded(points);
       end = points.at(-1);
+      taken = points.at(-2).x;
     } else if (from === null) {
       end = corner(map.boxes.get(key));
     }
@@ -49,7 +50,7 @@ export function trail(keys, map, nodes) {
   }
   const last = from !== null && passed.length ? peerings([outermost(from, map, nodes), ...passed], map) : [];
   if (last.length) {
-    const points = halfway(from, last, map, nodes);
+    const points = halfway(from, last, map, nodes, taken);
     d += rounded(points);
     end = points.at(-1);
   }
