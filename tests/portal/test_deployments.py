@@ -165,3 +165,18 @@ def test_files_can_be_dropped(memory_lab: Lab, open_page: Open, group: str) -> N
     )
     page.get_by_role("region", name="New deployment").dispatch_event("drop", {"dataTransfer": held})
     expect(page.get_by_label("Name", exact=True)).to_have_value("dropped")
+
+
+def test_templates_that_link_to_one_another_are_dropped_together(memory_lab: Lab, open_page: Open, group: str) -> None:
+    page = open_page(memory_lab, "#/deployments")
+    link = {"mode": "Incremental", "templateLink": {"relativePath": "inner.json"}}
+    nested = {"type": "Microsoft.Resources/deployments", "apiVersion": VERSION, "name": "inside", "properties": link}
+    outer, inner = template(nested), template(resource("routeTables", "linked", {}))
+    new = start(page, group, file("inner.json", inner), file("outer.json", outer))
+    expect(new.get_by_label("Name", exact=True)).to_have_value("outer")
+    new.get_by_role("button", name="Plan").click()
+    expect(page.get_by_role("region", name="Plan")).to_contain_text("routeTables/linked")
+    new.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.get_by_role("region", name="Progress").get_by_role("status")).to_contain_text("Succeeded")
+    made = f"{memory_lab.client.subscription}/resourceGroups/{group}/providers/Microsoft.Network/routeTables/linked"
+    assert memory_lab.client.exchange("GET", made).status == 200

@@ -14,9 +14,22 @@ const NAME = /[^\w.()-]+/g;
 /** What was dropped, sorted: {text, name, typed} of the template and of the parameters. */
 function sorted(files) {
   const documents = files.map(file => ({ ...file, ...read(file.text) }));
-  const template = documents.find(each => each.value && isTemplate(each.value)) ?? documents.find(each => each.error);
+  const template = rootOf(documents.filter(each => each.value && isTemplate(each.value))) ?? documents.find(each => each.error);
   const parameters = documents.find(each => each.value && !isTemplate(each.value));
-  return { text: template?.text ?? '', name: (template?.name ?? 'deployment').replace(/\.[^.]*$/, '').replace(NAME, '-').slice(0, 60), typed: parameters ? fromFile(parameters.value) : {} };
+  return { text: template?.text ?? '', file: template?.name ?? 'template.json', name: (template?.name ?? 'deployment').replace(/\.[^.]*$/, '').replace(NAME, '-').slice(0, 60), typed: parameters ? fromFile(parameters.value) : {} };
+}
+
+/** Of several templates the one that no other one names. */
+const rootOf = templates => templates.find(one => !templates.some(other => other !== one && other.text.includes(one.name))) ?? templates[0];
+
+const LINKS = /"templateLink"/i;
+
+/** The template as a deployment has it; one that links to others goes to the lab together with them. */
+async function content(files, start, text, template) {
+  if (!LINKS.test(text)) return { template };
+  const held = { ...Object.fromEntries(files.map(file => [file.name, file.text])), [start.file]: text };
+  const sent = await ask('PUT', '/lazulite/templates', { files: held });
+  return { templateLink: { uri: `${sent.body.address}${start.file}` } };
 }
 
 export function New({ first, group, close }) {
@@ -41,13 +54,14 @@ export function New({ first, group, close }) {
       set(now => ({ plan: now.plan, error }));
     }
   };
+  const whole = async () => ({ ...properties, template: undefined, ...await content(first.files, start, text, document.value) });
   const plan = () => act('plan', async () => {
-    const request = planOf({ subscription, ...order, known, properties });
+    const request = planOf({ subscription, ...order, known, properties: await whole() });
     return { plan: (await post(request.path, request.body)).properties };
   });
   const deploy = () => act('deploy', async () => {
     if (!known) await ask('PUT', scope, { location: order.location });
-    await ask('PUT', path, { properties });
+    await ask('PUT', path, { properties: await whole() });
     groups.again();
     say(`Deploying ${order.name} to ${order.group}.`, 'info');
     return { running: path, turn: Date.now() };

@@ -1,8 +1,9 @@
 // Deployments: those that were, and a new one from a template that is dropped, chosen or pasted.
 import { html, useState } from '../html.js';
 import { list } from '../api.js';
-import { parseId, useLab, useLive, useLoad } from '../lab.js';
+import { parseId, useLab, useLoad } from '../lab.js';
 import { Button, Loading, Problem, Table, Tag } from '../parts.js';
+import { useRevision } from '../resources/revision.js';
 import { stateKind } from '../resources/words.js';
 import { New } from './new.js';
 import { Progress, useDeployment } from './progress.js';
@@ -16,7 +17,7 @@ export default function Deployments({ route }) {
 function All({ group }) {
   const { subscription } = useLab();
   const [dropped, drop] = useState(null);
-  const { stored } = useLive(live => live.revision.stored).revision;
+  const stored = useRevision();
   const found = useLoad(signal => deployments(subscription, signal), [subscription, stored]);
   const rows = (found.value ?? []).filter(row => !group || row.group === group);
   const take = async files => drop({ files: await Promise.all([...files].map(async file => ({ name: file.name, text: await file.text() }))) });

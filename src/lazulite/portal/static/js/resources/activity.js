@@ -1,9 +1,10 @@
 // The activity log: who changed what, when, and how it ended.
 import { html, useState } from '../html.js';
 import { list } from '../api.js';
-import { resourcePath, useLab, useLive, useLoad } from '../lab.js';
+import { resourcePath, useLab, useLoad } from '../lab.js';
 import { Loading, Problem, Table, Tag } from '../parts.js';
 import { since } from './paths.js';
+import { useRevision } from './revision.js';
 import { shortId, stateKind } from './words.js';
 
 const SPANS = [[1, 'Last hour'], [24, 'Last day'], [720, 'Last 30 days']];
@@ -20,7 +21,7 @@ export function Log({ id = '', group = '' }) {
   const [hours, setHours] = useState(24);
   const [caller, setCaller] = useState('');
   const [status, setStatus] = useState('');
-  const { applied } = useLive(live => live.revision.applied).revision;
+  const applied = useRevision('applied');
   const within = group ? ` and resourceGroupName eq '${group}'` : '';
   const scope = id ? `/subscriptions/${id.split('/')[2]}` : subscription;
   const found = useLoad(signal => list(`${scope}/providers/Microsoft.Insights/eventtypes/management/values?$filter=${encodeURIComponent(since(hours) + within)}`, { signal }), [scope, hours, within, applied]);

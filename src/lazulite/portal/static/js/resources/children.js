@@ -1,13 +1,14 @@
 // What stands below a resource and is a resource of its own: tables with add, edit and delete.
 import { html, useState } from '../html.js';
 import { list, put } from '../api.js';
-import { parseId, resourcePath, useLab, useLive, useLoad } from '../lab.js';
+import { parseId, resourcePath, useLab, useLoad } from '../lab.js';
 import { Button, Dialog, Field, Loading, Problem, Table, Tag } from '../parts.js';
 import { errorsOf, Fields, Refusal } from './form.js';
 import { ShowRequest } from './editor.js';
 import { withAt } from './json.js';
 import { createPath } from './paths.js';
 import { DeleteDialog } from './remove.js';
+import { useRevision } from './revision.js';
 import { resolve, schemaOf, sendable, writable } from './schema.js';
 import { brief, oneOf, spoken, within } from './words.js';
 
@@ -45,7 +46,7 @@ const nested = (document, type, types) => types.map(known => known.type).filter(
 
 export function ChildTable({ child, document, again }) {
   const { say } = useLab();
-  const { stored } = useLive(live => live.revision.stored).revision;
+  const stored = useRevision();
   const listed = useLoad(signal => (child.from ? list(child.from, { signal }) : Promise.resolve(null)), [child.from, stored]);
   const schema = useLoad(() => (child.type && !child.records ? schemaOf(child.type) : Promise.resolve(null)), [child.type]);
   const [editing, edit] = useState(null);

@@ -1,7 +1,7 @@
 // One resource, whole: what it is, what it has to do with others, and how it is changed.
 import { html, useEffect, useState } from '../html.js';
 import { get } from '../api.js';
-import { parseId, resourcePath, useLab, useLive, useLoad } from '../lab.js';
+import { parseId, resourcePath, useLab, useLoad } from '../lab.js';
 import { Button, Empty, Loading, Problem, Tabs, Tag } from '../parts.js';
 import { Log } from './activity.js';
 import { childTabs, ChildTable } from './children.js';
@@ -13,6 +13,7 @@ import { outline } from './json.js';
 import { MachineActions } from './machine.js';
 import { Overview } from './overview.js';
 import { DeleteDialog } from './remove.js';
+import { useRevision } from './revision.js';
 import { schemaOf } from './schema.js';
 import { Locks, Tags } from './tags.js';
 import { refusalOf } from './view.js';
@@ -70,8 +71,7 @@ const Gone = ({ id, known }) => {
 function Header({ document, type, own }) {
   const { navigate, say } = useLab();
   const [deleting, set] = useState(false);
-  const { stored } = useLive(live => live.revision.applied).revision;
-  const status = useLoad(signal => get('/lazulite/status', { signal }), [stored]);
+  const status = useLoad(signal => get('/lazulite/status', { signal }), [useRevision('applied')]);
   const { group, name } = parseId(document.id);
   const refusal = refusalOf(document.id, status.value?.refusals ?? []);
   const state = document.properties?.provisioningState ?? '';

@@ -1,13 +1,14 @@
 // One resource that is looked at or edited: the newest of it, what was typed, and whether somebody else was quicker.
 import { useEffect, useState } from '../html.js';
 import { get, put } from '../api.js';
-import { useLive, useLoad } from '../lab.js';
+import { useLoad } from '../lab.js';
 import { withAt } from './json.js';
+import { useRevision } from './revision.js';
 import { sendable } from './schema.js';
 
 /** {value, error, loading, gone, again()} of a resource, anew with every revision of the lab. */
 export function useDocument(id) {
-  const { stored } = useLive(live => live.revision.stored).revision;
+  const stored = useRevision();
   const found = useLoad(signal => get(id, { signal }).then(value => ({ id, value })), [id, stored]);
   const here = found.value?.id === id ? found.value.value : undefined;
   const [last, remember] = useState({});

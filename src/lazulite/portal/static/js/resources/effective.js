@@ -1,8 +1,9 @@
 // What holds at a network interface in the end: rules of every group over it, and routes of every source.
 import { html, useState } from '../html.js';
 import { write } from '../api.js';
-import { parseId, useLive, useLoad } from '../lab.js';
+import { parseId, useLoad } from '../lab.js';
 import { Empty, Loading, Problem, Table, Tag } from '../parts.js';
+import { useRevision } from './revision.js';
 import { nameOf, shortId } from './words.js';
 
 export const hasEffective = type => /^microsoft\.(network\/networkinterfaces|compute\/virtualmachines)$/i.test(type);
@@ -21,7 +22,7 @@ export function Effective({ document }) {
 }
 
 function Answer({ nic, verb, title, columns, rows }) {
-  const { applied } = useLive(live => live.revision.applied).revision;
+  const applied = useRevision('applied');
   const found = useLoad(signal => write('POST', `${nic}/${verb}`, {}, { signal }), [nic, verb, applied]);
   return html`<section class="card" aria-label=${title}><h2>${title}</h2><${Problem} error=${found.error}/>
     ${!found.value && found.loading && html`<${Loading}/>`}

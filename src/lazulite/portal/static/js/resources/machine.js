@@ -1,8 +1,9 @@
 // A virtual machine's power: what it is, and the verbs that change it.
 import { html, useState } from '../html.js';
 import { get, write } from '../api.js';
-import { useLab, useLive, useLoad } from '../lab.js';
+import { useLab, useLoad } from '../lab.js';
 import { Button, Problem, Tag } from '../parts.js';
+import { useRevision } from './revision.js';
 import { stateKind } from './words.js';
 
 const VERBS = [['start', 'Start'], ['restart', 'Restart'], ['powerOff', 'Stop'], ['deallocate', 'Deallocate']];
@@ -12,7 +13,7 @@ export const powerOf = view => (view?.statuses ?? []).map(s => s.code).find(code
 
 export function MachineActions({ document }) {
   const { say } = useLab();
-  const { stored } = useLive(live => live.revision.stored).revision;
+  const stored = useRevision();
   const view = useLoad(signal => get(`${document.id}/instanceView`, { signal }), [document.id, document.etag, stored]);
   const [busy, set] = useState('');
   const [error, fail] = useState(null);

@@ -1,8 +1,9 @@
 // What a resource is in a few lines, and what it has to do with others: links both ways.
 import { html } from '../html.js';
 import { get } from '../api.js';
-import { resourcePath, useLive, useLoad } from '../lab.js';
+import { resourcePath, useLoad } from '../lab.js';
 import { Loading, Problem } from '../parts.js';
+import { useRevision } from './revision.js';
 import { resolve } from './schema.js';
 import { brief, ownerOf, sameId, shortId, spoken } from './words.js';
 
@@ -45,7 +46,7 @@ function named({ name, properties }) {
 }
 
 function References({ id, etag }) {
-  const { stored } = useLive(live => live.revision.stored).revision;
+  const stored = useRevision();
   const found = useLoad(signal => get(`/lazulite/references?id=${encodeURIComponent(id)}`, { signal }), [id, etag, stored]);
   if (found.error) return html`<${Problem} error=${found.error}/>`;
   if (!found.value) return html`<${Loading}/>`;

@@ -1,10 +1,11 @@
 // Every resource: a tree by type and by group, and a table with filters.
 import { html, useEffect, useState } from '../html.js';
 import { get, list } from '../api.js';
-import { parseId, resourcePath, useLab, useLive, useLoad } from '../lab.js';
+import { parseId, resourcePath, useLab, useLoad } from '../lab.js';
 import { Button, Empty, Loading, Problem, Table, Tag } from '../parts.js';
 import { createPath } from './paths.js';
 import { DeleteDialog } from './remove.js';
+import { useRevision } from './revision.js';
 import { oneOf, stateKind, titleOf } from './words.js';
 
 /** What can be made by a wizard, in the order of a network's growth. */
@@ -16,7 +17,7 @@ export const KINDS = [
 export default function Resources({ route }) {
   const { subscriptions, subscription } = useLab();
   const [chosen, choose] = useState(subscription);
-  const revision = useLive(live => live.revision.stored).revision.stored;
+  const revision = useRevision();
   const found = useLoad(signal => everything(chosen, signal), [chosen, revision]);
   const [filters, setFilters] = useState({});
   const type = route.path[1] ? route.path.slice(1).join('/') : '';
