@@ -98,6 +98,17 @@ def test_browsers_meet_no_rule_about_bots_and_those_who_pretend_another_one() ->
     assert [[e.rule for e in v.events] for v in judged(about("log"), *asked[:2])] == [[], ["Bot1"]]
 
 
+def test_lists_that_are_not_there_are_a_fault_of_the_policy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bots, "RULES", str(tmp_path))
+    bots._sorts.cache_clear()
+    try:
+        with pytest.raises(ValueError, match="lists of bots"):
+            judged(about("log"), CURL)
+        assert status(policy(managed=True), CURL) == 200
+    finally:
+        bots._sorts.cache_clear()
+
+
 def test_rules_about_bots_come_after_those_against_attacks() -> None:
     assert status(about("allow"), ATTACK) == 403
     (verdict,) = judged(about("block"), ATTACK)

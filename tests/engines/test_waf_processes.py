@@ -338,6 +338,14 @@ def test_who_detects_is_passed_by_while_nobody_answers_and_who_prevents_or_is_un
     assert all(by_name[n]["disabled"] for n in (firewall.OPEN, firewall.CLOSED))
 
 
+def test_who_dies_over_a_question_has_another_process_asked() -> None:
+    for found in (policy(), policy(detect=True)):
+        (asking,) = (s for n, s in settings(found).items() if n in (firewall.OPEN, firewall.CLOSED))
+        again = asking["check_settings"]["http_service"]["retry_policy"]
+        assert again["num_retries"] > 0
+        assert {"connect-failure", "reset"} <= set(again["retry_on"].split(","))
+
+
 @pytest.mark.parametrize(
     ("body", "most"),
     [

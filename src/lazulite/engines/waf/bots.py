@@ -55,6 +55,14 @@ def _sorts() -> tuple[tuple[str, tuple[str, ...]], ...]:
     )
 
 
+def load() -> None:
+    """Raises ``ValueError`` where the lists are not there."""
+    try:
+        _sorts()
+    except OSError as error:
+        raise ValueError(f"the core rule set's lists of bots cannot be read: {error}") from error
+
+
 def _listed(sort: str) -> Iterator[str]:
     """Without what old browsers say as well."""
     for line in Path(RULES, f"{_LISTS[sort]}.data").read_text().splitlines():

@@ -11,8 +11,7 @@ from typing import Any
 import libmodsecurity
 import msgspec
 
-from lazulite.engines.waf import seclang
-from lazulite.engines.waf.bots import sort_of
+from lazulite.engines.waf import bots, seclang
 from lazulite.engines.waf.challenge import Clearance
 from lazulite.forwarding.model import WafLimit, WafPolicy, WafRule
 from lazulite.values import IPAddress
@@ -149,6 +148,8 @@ class Inspector:
         self.texts = (seclang.own(policy), seclang.managed(policy), seclang.told(policy))
         for text in self.texts:
             compiler.compile(text)
+        if policy.bots is not None:
+            bots.load()
         sets = {own: (m.kind, m.version, users) for m in policy.managed for users, own in m.groups}
         self._sets = sets
         self._blocking = {n for m in policy.managed for n in m.blocking}
@@ -192,7 +193,7 @@ class Inspector:
         set_ = self.policy.bots
         if set_ is None:
             return None
-        sort = sort_of(request.header("user-agent"))
+        sort = bots.sort_of(request.header("user-agent"))
         rule = next((r for r in set_.rules if r.sort == sort), None)
         if rule is None:
             return None
