@@ -93,14 +93,14 @@ SAID = [
         id="a server known by its name",
     ),
     pytest.param(
-        answer(http(policy=f"{GATEWAY}/firewallPolicies/p")),
+        answer(http(403, steps=[step("firewall", "waf", "prevention: blocked with 403 (Blocked by rule bots)")])),
         [
             "request http://a.test/",
             "  gw",
-            "    firewall policy: asked first  (gw/p)",
-            "  asks for http://a.test:8080/",
+            "    firewall waf: prevention: blocked with 403 (Blocked by rule bots)",
+            "  answered with 403",
         ],
-        id="a firewall policy",
+        id="what the firewall says",
     ),
     pytest.param(
         answer(http(closed=True, answered=False)),
@@ -158,3 +158,31 @@ def test_the_real_request_agrees_when(found: dict[str, Any], status: int, locati
 )
 def test_a_request_passes_when_somebody_answers_it(found: dict[str, Any], passes: bool) -> None:
     assert asking.passes(found) is passes
+
+
+@pytest.mark.parametrize(
+    ("wish", "method", "headers"),
+    [
+        pytest.param(asking.wish("", []), "GET", {"User-Agent": "lazulite", "Accept": "*/*"}, id="nothing said"),
+        pytest.param(
+            asking.wish("", [], "a=b"),
+            "POST",
+            {"User-Agent": "lazulite", "Accept": "*/*", "Content-Type": "application/x-www-form-urlencoded"},
+            id="a body is a form's",
+        ),
+        pytest.param(
+            asking.wish("put", ["content-type: text/xml", "user-agent:"], "<a/>"),
+            "PUT",
+            {"Accept": "*/*", "content-type": "text/xml", "user-agent": ""},
+            id="unless something else is said",
+        ),
+    ],
+)
+def test_a_request_is_wished_for_as(wish: asking.Wish, method: str, headers: dict[str, str]) -> None:
+    assert (wish.method, dict(wish.headers)) == (method, headers)
+
+
+@pytest.mark.parametrize("row", ["nonsense", ": x", ""])
+def test_what_is_no_header_is_refused(row: str) -> None:
+    with pytest.raises(Failure, match="no header"):
+        asking.wish("", [row])

@@ -64,9 +64,9 @@ def shop(here: Lab) -> Lab:  # noqa: F811
     return here
 
 
-def both(one: Lab, path: str, *headers: str, method: str = "GET") -> tuple[dict[str, Any], int]:
+def both(one: Lab, path: str, *headers: str, method: str = "", body: str = "") -> tuple[dict[str, Any], int]:
     """What is said of a request, and the status of the real one."""
-    how, url = asking.wish(method, headers), f"http://{front(one)}{path}"
+    how, url = asking.wish(method, headers, body), f"http://{front(one)}{path}"
     said = asking.ask(one.client, "visitor", url, front(one), how)
     really = asking.send(one.client, "visitor", url, front(one), how)
     assert asking.agrees(said | {"packet": really}), (said["http"], really)
@@ -99,7 +99,36 @@ def test_verdict_and_request_agree(shop: Lab, path: str, headers: tuple[str, ...
     assert step["origin"].rpartition("/")[2] in ("waf", "watch", "free")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE", "HEAD", "OPTIONS", "PROPFIND"])
+BODIES = {
+    "a form": ("name=Anna&city=Berlin", (), 200),
+    "an attack in a form": ("comment=<script>alert(1)</script>", (), 403),
+    "an attack in JSON": ('{"a": "<script>alert(1)</script>"}', ("Content-Type: application/json",), 403),
+    "a body that is no JSON": ("{", ("Content-Type: application/json",), 403),
+    "a body that is too long": ("a=" + "b" * (130 << 10), (), 413),
+    "an attack from somebody who is let in": ("c=<script>alert(1)</script>", ("X-Office: yes",), 200),
+}
+
+
+@pytest.mark.parametrize(("body", "headers", "status"), list(BODIES.values()), ids=list(BODIES))
+def test_bodies_agree(shop: Lab, body: str, headers: tuple[str, ...], status: int) -> None:
+    http, real = both(shop, "/", *headers, body=body)
+    assert (http["status"] or 200, real) == (status, status)
+
+
+def test_who_a_proxy_names_agrees(shop: Lab) -> None:
+    """Headers that the firewall is told in another way, and such as nobody may send."""
+    named = custom("named", 1, "Block", "RequestHeaders", "Contains", "192.0.2.7", selector="X-Forwarded-For")
+    hidden = custom("hidden", 2, "Block", "RequestHeaders", "Contains", "x", selector="X-Lazulite-Client")
+    policy(shop, "waf", named, hidden)
+    try:
+        assert both(shop, "/", "X-Forwarded-For: 192.0.2.7")[1] == 403
+        assert both(shop, "/", "X-Forwarded-For: 192.0.2.8")[1] == 200
+        assert both(shop, "/", "X-Lazulite-Client: x", "X-Envoy-Original-Path: /")[1] == 200
+    finally:
+        policy(shop, "waf", BOTS, OFFICE, LOGGED, OLD, FLOOD)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "TRACE", "HEAD", "OPTIONS", "PROPFIND"])
 def test_methods_agree(shop: Lab, method: str) -> None:
     both(shop, "/", method=method)
 

@@ -40,13 +40,16 @@ class Wish(NamedTuple):
 
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = (("User-Agent", "lazulite"), ("Accept", "*/*"))
+    body: str = ""
 
 
 USUAL = Wish()
+_FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
 
-def wish(method: str, headers: Iterable[str]) -> Wish:
-    """Of ``Name: value`` rows, which come instead of the usual ones. Raises :class:`Failure`."""
+def wish(method: str, headers: Iterable[str], body: str = "") -> Wish:
+    """Of ``Name: value`` rows, which come instead of the usual ones. A *body* is a form's, and posted, unless something
+    else is said. Raises :class:`Failure`."""
     said = []
     for row in headers:
         name, colon, value = row.partition(":")
@@ -54,13 +57,15 @@ def wish(method: str, headers: Iterable[str]) -> Wish:
             raise Failure(f"{row!r} is no header, which is written as 'Name: value'.", code=2)
         said.append((name.strip(), value.strip()))
     named = {name.lower() for name, _ in said}
-    return Wish(method.upper(), (*(h for h in USUAL.headers if h[0].lower() not in named), *said))
+    usual = (*USUAL.headers, *((_FORM,) if body else ()))
+    kept = (h for h in usual if h[0].lower() not in named)
+    return Wish(method.upper() or ("POST" if body else "GET"), (*kept, *said), body)
 
 
 def ask(client: Client, source: str, url: str, address: str, how: Wish = USUAL) -> dict[str, Any]:
     """The model's answer: that of ``trace``, with ``http``."""
-    body = {"from": source, "url": url, "to": address, "method": how.method, "headers": how.headers}
-    found: dict[str, Any] = client.post("/lazulite/request", body)
+    asked = {"from": source, "url": url, "to": address, "method": how.method, "body": how.body}
+    found: dict[str, Any] = client.post("/lazulite/request", asked | {"headers": how.headers})
     return found
 
 
@@ -73,7 +78,9 @@ def send(client: Client, source: str, url: str, address: str, how: Wish = USUAL)
     # An empty value is asked for with a semicolon; a colon with nothing behind it would remove the header.
     words += [w for name, value in how.headers for w in ("-H", f"{name}: {value}" if value else f"{name};")]
     words += ["-I"] if how.method == "HEAD" else ["-X", how.method]
-    done = run(client, source, [*words, "--path-as-is", "--resolve", f"{host}:{port}:{at}", url], _PATIENCE_S + 20)
+    words += ["--data-binary", "@-"] if how.body else []
+    sent = [*words, "--path-as-is", "--resolve", f"{host}:{port}:{at}", url]
+    done = run(client, source, sent, _PATIENCE_S + 20, how.body)
     status, _, location = done.stdout.partition(" ")
     if not status.isdigit():
         raise Failure(f"Nothing could be sent from {source}.", "lazulite status", details=(done.stderr[-200:],))

@@ -25,8 +25,9 @@ __all__ = ["ask", "decision", "flow_text", "parse_destination", "send", "short",
 @click.argument("destination", metavar="DESTINATION[:PORT]|URL")
 @click.option("--proto", type=click.Choice(["tcp", "udp", "icmp"]), help="Default: tcp with a port, icmp without.")
 @click.option("--packet", is_flag=True, help="Send the real packet too, and say whether both agree.")
-@click.option("-X", "--method", default="GET", show_default=True, help="Of the request for a URL.")
+@click.option("-X", "--method", default="", help="Of the request for a URL. Default: POST with data, GET without.")
 @click.option("-H", "--header", multiple=True, metavar="'NAME: VALUE'", help="One of the request for a URL.")
+@click.option("-d", "--data", default="", help="Body of the request for a URL.")
 def trace_command(
     session: Session,
     source: str,
@@ -35,6 +36,7 @@ def trace_command(
     packet: bool,
     method: str,
     header: tuple[str, ...],
+    data: str,
 ) -> None:
     """Show how a packet from SOURCE (a VM or client) to DESTINATION (a machine, an address or a domain name) fares,
     and why. A domain name is looked up by SOURCE itself first. Of a URL (http://, https://) also what an application
@@ -43,7 +45,7 @@ def trace_command(
     Exit code 0 when it passes, 1 when it does not, 4 when --packet and the model disagree.
     """
     if asking.is_url(destination):
-        _request(session, source, destination, packet, asking.wish(method, header))
+        _request(session, source, destination, packet, asking.wish(method, header, data))
     host, port = parse_destination(destination)
     protocol = proto or ("tcp" if port else "icmp")
     address, named = resolved(session.client, source, host)

@@ -34,6 +34,7 @@ class RequestQuestion(msgspec.Struct, frozen=True):
     to: str
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
 
 
 async def request(index: Index, asked: RequestQuestion, inspected: Inspected) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _wanted(asked: RequestQuestion) -> HttpRequest:
     for name, value in asked.headers:
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise ArmError(400, "InvalidRequestContent", f"'{name}: {value}' is no header.")
-    return msgspec.structs.replace(found, method=asked.method, headers=asked.headers)
+    return msgspec.structs.replace(found, method=asked.method, headers=asked.headers, body=asked.body)
 
 
 async def _http(

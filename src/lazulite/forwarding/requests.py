@@ -33,6 +33,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     client: IPAddress | None = None
     named: str = ""
+    body: str = ""
 
     @property
     def authority(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from lazulite.engines.waf.spec import CLIENT, SOCKET, VERSION
+from lazulite.engines.waf.spec import CLIENT, FORWARDED, LENGTH, SOCKET, VERSION
 from lazulite.forwarding.model import WafLimit
 from lazulite.forwarding.requests import HttpRequest
 
@@ -19,6 +19,8 @@ PREFIX = "/explain"
 """Before the key of the policy and the path."""
 PATIENCE_S = 5.0
 _MOST = 1 << 20
+_OURS = ("host", "content-length", "transfer-encoding", "x-lazulite-", "x-envoy-")
+"""What the question says itself, whatever headers the request has."""
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -66,14 +68,22 @@ async def ask(directory: Path, key: str, asked: HttpRequest) -> Explained | None
 
 def _question(key: str, asked: HttpRequest) -> bytes:
     """As Envoy asks."""
-    return "\r\n".join([f"{asked.method} {PREFIX}/{key}{asked.target} HTTP/1.1", *_headers(asked), "", ""]).encode()
+    first = f"{asked.method} {PREFIX}/{key}{asked.target} HTTP/1.1"
+    return "\r\n".join([first, *_headers(asked), "", asked.body]).encode()
 
 
 def _headers(asked: HttpRequest) -> Iterator[str]:
     yield f"host: {asked.authority}"
     yield f"{CLIENT}: {asked.client or ''}"
     yield f"{VERSION}: HTTP/1.1"
-    yield from (f"{name}: {value}" for name, value in asked.headers)
+    said = {name.lower(): value for name, value in asked.headers}
+    if "x-forwarded-for" in said:
+        yield f"{FORWARDED}: {said['x-forwarded-for']}"
+    if asked.body:
+        length = len(asked.body.encode())
+        yield f"{LENGTH}: {length}"
+        yield f"content-length: {length}"
+    yield from (f"{name}: {value}" for name, value in asked.headers if not name.lower().startswith(_OURS))
 
 
 async def _answer(reader: asyncio.StreamReader) -> Explained | None:

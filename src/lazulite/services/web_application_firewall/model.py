@@ -187,4 +187,5 @@ class WebApplicationFirewallPolicy(Properties, frozen=True):
     provisioning_state: Annotated[str | None, READ_ONLY] = None
 
 
-KINDS = (Kind(POLICY, WebApplicationFirewallPolicy),)
+KINDS = (Kind(POLICY, WebApplicationFirewallPolicy, asynchronous=False),)
+"""Clients do not poll a write of a policy, so its answer comes when it counts."""
