@@ -73,6 +73,25 @@ REFUSED = [
     pytest.param("enter", {"name": "nobody", "argv": ["ls"]}, 404, NOBODY, id="to enter nobody"),
     pytest.param("enter", {"name": "web"}, 400, WRONG, id="to enter for nothing"),
     pytest.param("enter", {"name": "web", "argv": ["ls"]}, 409, "MachineNotReady", id="to enter where none runs"),
+    pytest.param("probe", {"from": "nobody", "to": "web", "port": 80}, 404, NOBODY, id="a probe from nobody"),
+    pytest.param("probe", {"from": "web", "to": "db"}, 400, WRONG, id="a probe to no port"),
+    pytest.param("probe", {"from": "web", "to": "db", "protocol": "esp"}, 400, WRONG, id="a probe nobody can send"),
+    pytest.param(
+        "probe", {"from": "web", "to": "db", "port": 80}, 409, "MachineNotReady", id="a probe without packets"
+    ),
+    pytest.param("run", {"name": "nobody", "argv": ["ls"]}, 404, NOBODY, id="a program in nobody"),
+    pytest.param("run", {"name": "web", "argv": []}, 400, WRONG, id="no program"),
+    pytest.param("run", {"name": "web", "argv": ["a\0b"]}, 400, WRONG, id="a program with a null"),
+    pytest.param("run", {"name": "web", "argv": ["ls"], "timeout_s": 61}, 400, WRONG, id="a program for too long"),
+    pytest.param("run", {"name": "web", "argv": ["ls"]}, 409, "MachineNotReady", id="a program where none runs"),
+    pytest.param("terminals", {"name": "nobody"}, 404, NOBODY, id="a terminal in nobody"),
+    pytest.param("terminals", {"name": "web", "rows": 0}, 400, WRONG, id="a terminal without rows"),
+    pytest.param("terminals", {"name": "web"}, 409, "MachineNotReady", id="a terminal where none runs"),
+    pytest.param("terminals/x/input", {"text": "x"}, 404, "TerminalNotFound", id="input for no terminal"),
+    pytest.param("recordings", {"names": ["nobody"]}, 404, NOBODY, id="a recording at nobody"),
+    pytest.param("recordings", {"names": ["web"], "duration": 601}, 400, WRONG, id="a recording for too long"),
+    pytest.param("recordings", {"names": ["web"]}, 409, "MachineNotReady", id="a recording where there are no packets"),
+    pytest.param("recordings/x/stop", {}, 404, "RecordingNotFound", id="the end of no recording"),
     pytest.param("explain", {"flows": [{"at": "x"}]}, 400, WRONG, id="half a packet explained"),
     pytest.param("flows", {"machines": ["nobody"]}, 404, NOBODY, id="flows of nobody"),
     pytest.param("flows", {"machines": ["visitor"]}, 404, NOBODY, id="flows of a host outside"),
@@ -97,7 +116,9 @@ def test_what_cannot_be_answered_is_refused_with_a_reason(
 
 
 @pytest.mark.parametrize("body", [[], "words", 7, None], ids=["a list", "a word", "a number", "nothing"])
-@pytest.mark.parametrize("verb", ["trace", "reach", "audit", "diff", "flows", "explain", "capture", "enter"])
+@pytest.mark.parametrize(
+    "verb", ["trace", "reach", "audit", "diff", "flows", "explain", "capture", "enter", "run", "probe"]
+)
 def test_what_is_no_object_is_no_question(demo: Lab, verb: str, body: Any) -> None:
     reply = asked(demo, "POST", verb, body)
     assert 400 <= reply.status < 500, reply.body

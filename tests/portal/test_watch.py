@@ -91,6 +91,23 @@ def test_a_terminal_takes_the_size_of_its_frame(lab: Lab, open_page: Open) -> No
     expect(page.get_by_text("No terminal is open")).to_be_visible()
 
 
+@pytest.mark.usefixtures("no_terminals")
+def test_what_a_machine_writes_stays_text(lab: Lab, open_page: Open) -> None:
+    page = open_page(lab, "#/terminals/web")
+    asked = r"printf '<img src=x onerror=alert(1)>\e]0;<b>\a\e]52;c;eHh4\a\e[c'; echo en''d"
+    rows = typed(page, "web", asked).locator(".xterm-rows")
+    expect(rows).to_contain_text("alert(1)>end")
+    expect(rows).to_contain_text("1;2c")  # what a terminal answers who asks what it is
+    answers = (rows.text_content() or "").count("1;2c")
+    page.reload()
+    expect(rows).to_contain_text("alert(1)>end")
+    screen(page, "web").get_by_role("textbox", name="Terminal input").focus()
+    page.keyboard.press("Control+C")
+    typed(page, "web", "echo aga''in")
+    expect(rows).to_contain_text("again")
+    assert (rows.text_content() or "").count("1;2c") == answers
+
+
 def test_a_machine_that_is_not_there_has_no_terminal(lab: Lab, open_page: Open) -> None:
     page = open_page(lab, "#/terminals/nobody")
     expect(page.get_by_role("alert")).to_contain_text("No machine called 'nobody' runs")
