@@ -30,8 +30,3 @@ export function Chart({ label, names, data, unit, least = 1, height = 220 }) {
   return html`<figure class="chart"><figcaption><b>${label}</b> ${names.map((name, i) => html`<span class=${`key series${i % COLOURS.length}`} key=${name}>${name} <b>${last(i) == null ? '–' : unit(last(i))}</b></span>`)}</figcaption>
     <div ref=${box} role="img" aria-label=${`${label}: ${names.map((name, i) => `${name} ${last(i) == null ? 'nothing yet' : unit(last(i))}`).join(', ')}`}></div></figure>`;
 }
-
-/** Moments {at, values: {name: number}} as columns of these names; where one has no value there is a gap. */
-export function columns(moments, names) {
-  return [moments.map(m => m.at), ...names.map(name => moments.map(m => m.values[name] ?? null))];
-}

@@ -3,7 +3,8 @@ import { html, useEffect, useRef, useState } from '../html.js';
 import { get } from '../api.js';
 import { resourcePath, useLab, useLive } from '../lab.js';
 import { Health, Problem, Table, Tabs, Tag, rate } from '../parts.js';
-import { Chart, columns } from './chart.js';
+import { Chart } from './chart.js';
+import { columns } from './columns.js';
 import { usePolled } from './hooks.js';
 import { holderOf, percent, rated, shortId, size } from './words.js';
 

@@ -4,6 +4,7 @@ import { ApiError, get, list, put } from '../api.js';
 import { useLab } from '../lab.js';
 import { Button, Field, Problem } from '../parts.js';
 import { spoken, useMachines } from './hooks.js';
+import { document } from './monitor-document.js';
 
 const PROTOCOLS = ['Tcp', 'Http', 'Icmp'];
 const FREQUENCIES = [30, 60, 300, 900, 1800];
@@ -55,15 +56,4 @@ async function agent(machine) {
   const { value } = await get(`${machine.id}/extensions`);
   if (value.some(e => e.properties.publisher?.toLowerCase() === AGENT.publisher.toLowerCase())) return;
   await put(`${machine.id}/extensions/${AGENT.type}`, { location: machine.location, properties: AGENT });
-}
-
-/** What a monitor of one test is, as ARM takes it. */
-export function document(form, machine, target) {
-  const port = { port: Number(form.port) };
-  const protocol = { Tcp: { tcpConfiguration: port }, Http: { httpConfiguration: port }, Icmp: { icmpConfiguration: {} } }[form.protocol];
-  const to = target ? { name: form.target.replaceAll('/', '-'), type: 'AzureVM', resourceId: target.id } : { name: form.target, type: 'ExternalAddress', address: form.target };
-  const from = { name: `from-${machine.name}`, type: 'AzureVM', resourceId: machine.id };
-  const test = { name: form.protocol.toLowerCase(), protocol: form.protocol, testFrequencySec: Number(form.every), ...protocol };
-  const group = { name: 'tests', sources: [from.name], destinations: [to.name], testConfigurations: [test.name] };
-  return { endpoints: [from, to], testConfigurations: [test], testGroups: [group] };
 }
