@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from lazulite.forwarding.model import Condition, HeaderChange, HttpRule, Rewrite, Site
+from lazulite.forwarding.model import Condition, HeaderChange, HttpRule, Rewrite, Site, ValueMatch
 from lazulite.forwarding.requests import HttpRequest, read
 from lazulite.forwarding.rewritten import Outcome, rewritten
 from tests.engines.lua import Exchange
@@ -53,6 +53,17 @@ def test_headers_are_set_removed_and_told() -> None:
         "Host becomes b.test",
         "Server of the answer goes",
     )
+
+
+def test_of_several_headers_those_that_match_are_changed() -> None:
+    change = HeaderChange("X-Tag", "seen", ValueMatch("^a"))
+    headers = (("x-tag", "ab"), ("Accept", "a"), ("X-Tag", "b"), ("X-Tag", "ac"))
+    rule = HttpRule("r", "", "b", rewrites=(Rewrite("h", request=(change,)),))
+    found = rewritten(site(rule), rule, replace(read("http://a.test/"), headers=headers)).request
+    assert [v for _, v in found.headers] == ["seen", "a", "b", "seen"]
+    gone = replace(rule, rewrites=(Rewrite("h", request=(HeaderChange("X-Tag", "", ValueMatch("^a", negate=True)),)),))
+    found = rewritten(site(gone), gone, replace(read("http://a.test/"), headers=headers)).request
+    assert [v for _, v in found.headers] == ["ab", "a", "ac"]
 
 
 @pytest.mark.parametrize(

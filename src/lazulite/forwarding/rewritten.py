@@ -13,7 +13,7 @@ import msgspec
 
 from lazulite.forwarding.matching import search
 from lazulite.forwarding.patterns import Program
-from lazulite.forwarding.proxying import HeaderChange, HttpRule, Rewrite, Site
+from lazulite.forwarding.proxying import HeaderChange, HttpRule, Rewrite, Site, ValueMatch
 from lazulite.forwarding.requests import HttpRequest, ruling
 from lazulite.forwarding.rewriting import Variable, parts
 
@@ -110,8 +110,19 @@ def _with_header(asked: HttpRequest, change: HeaderChange, text: str) -> HttpReq
     name = change.name.lower()
     if name == "host":
         return msgspec.structs.replace(asked, host=text.partition(":")[0], named=text) if text else asked
+    if change.only is not None:
+        return msgspec.structs.replace(asked, headers=tuple(_some(asked.headers, name, change.only, text)))
     rest = tuple((k, v) for k, v in asked.headers if k.lower() != name)
     return msgspec.structs.replace(asked, headers=(*rest, (change.name, text)) if text else rest)
+
+
+def _some(headers: tuple[tuple[str, str], ...], name: str, only: ValueMatch, text: str) -> Iterator[tuple[str, str]]:
+    """Of several with the name each that matches; those that become empty go."""
+    program = Program(only.pattern, ignore_case=only.ignore_case)
+    for key, held in headers:
+        meant = key.lower() == name and (search(program, held) is not None) != only.negate
+        if not meant or text:
+            yield key, text if meant else held
 
 
 def _filled(text: str, rewrite: Rewrite, asked: HttpRequest, groups: Mapping[str, list[str]]) -> str:
@@ -164,8 +175,7 @@ def _header(asked: HttpRequest, name: str) -> str:
     }
     if name in ("x-forwarded-for", "x-appgw-trace-id"):
         raise UnknownError(name)
-    held = {k.lower(): v for k, v in asked.headers}
-    return held.get(name, own.get(name, ""))
+    return next((v for k, v in asked.headers if k.lower() == name), own.get(name, ""))
 
 
 def _cookie(asked: HttpRequest, name: str) -> str:
