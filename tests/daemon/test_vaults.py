@@ -242,6 +242,17 @@ def test_a_secret_of_the_control_plane_is_the_same_one(door: Door) -> None:
     assert kept[0] == made
 
 
+def test_what_the_data_plane_turned_off_stays_off_when_the_control_plane_writes_something_else(door: Door) -> None:
+    where = f"{HERE}/shopvault/secrets/arm"
+    door.arm.put(where, {"properties": {"value": "one"}})
+    door.found("PATCH", "/secrets/arm", {"attributes": {"enabled": False}})
+    assert door.arm.patch(where, {"properties": {"contentType": "text"}}).status == 200
+    assert door.refusal("GET", "/secrets/arm")[2] == "SecretDisabled"
+    assert door.arm.patch(where, {"properties": {"attributes": {"enabled": True}}}).status == 200
+    found = door.found("GET", "/secrets/arm")
+    assert (found["value"], found["contentType"]) == ("one", "text")
+
+
 def test_no_secret_is_shown_by_the_control_plane(door: Door) -> None:
     door.found("PUT", "/secrets/s", {"value": "very secret"})
     door.found("PUT", "/secrets/gone", {"value": "very secret"})

@@ -126,10 +126,33 @@ def test_the_same_write_makes_no_second_version(lab: Lab) -> None:
     assert held(secret(lab, "one", contentType="other")) == ["one", "one"]
 
 
+def test_a_version_keeps_its_time_through_later_writes(lab: Lab) -> None:
+    """Whether they make a version or not: a template that is deployed again changes nothing."""
+    vault(lab)
+
+    def stamp(second: int) -> dict[str, Any]:
+        found = lab.snapshot.resources[resource_id(VAULT, "shopvault").child("secrets", "s").key]
+        new = replace(found, changed=f"2026-01-01T00:00:{second:02}Z")
+        lab.snapshot = lab.snapshot.with_changes(lab.snapshot.revision + 1, {new.id.key: new})[0]
+        return dict(lab.status(new))
+
+    secret(lab)
+    first = stamp(1)
+    secret(lab)
+    assert stamp(2) == first
+    secret(lab, "two")
+    assert stamp(3)["attributes"]["created"] == first["attributes"]["created"] + 2
+    held = lab.snapshot.resources[resource_id(VAULT, "shopvault").child("secrets", "s").key].properties.versions
+    assert held[0].made == first["attributes"]["created"]
+
+
 def test_a_write_without_a_value_leaves_the_versions(lab: Lab) -> None:
     vault(lab)
     secret(lab)
-    assert held(secret(lab, None, contentType="text")) == ["one"]
+    off = secret(lab, None, contentType="text", attributes={"enabled": False, "exp": 9})
+    assert held(off) == ["one"]
+    (only,) = off.properties.versions
+    assert (only.content_type, only.enabled, only.expires) == ("text", False, 9)
 
 
 def test_a_secret_shows_its_addresses_and_its_times_but_no_value(lab: Lab) -> None:

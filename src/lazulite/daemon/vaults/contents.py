@@ -11,8 +11,9 @@ from lazulite.arm.backend import Backend
 from lazulite.daemon.vaults.errors import VaultError, forbidden, missing
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource
-from lazulite.services.key_vault.model import Deleted, Secret, Vault, Version, version, with_version
-from lazulite.services.key_vault.status import written
+from lazulite.services.key_vault.assign import attributes
+from lazulite.services.key_vault.model import Deleted, Secret, Vault, Version, latest, version, with_version
+from lazulite.services.key_vault.status import dated, written
 
 DAY_S = 86_400
 
@@ -70,21 +71,21 @@ class Contents:
             message = f"Secret {name} is {'not ' if policy else ''}a certificate's, and is not written this way."
             raise forbidden(message, "ForbiddenByPolicy")
         fresh = replace(value, id=self._backend.new_id().replace("-", ""), made=self.now, changed=self.now)
-        dated = replace(held, versions=tuple(self._dated(old, v) for v in held.versions), policy=policy)
-        return self._store(name, old, with_version(dated, fresh))
+        kept = replace(held, versions=dated(old) if old is not None else (), policy=policy)
+        return self._store(name, old, with_version(kept, fresh))
 
     def change(self, found: Resource[Secret], value: Version) -> Resource[Secret]:
         """A version of a secret, as it is to be."""
-        dated = replace(value, made=written(found, value)["created"], changed=self.now)
-        return self._store(found.id.name, found, with_version(found.properties, dated))
+        changed = replace(value, made=written(found, value)["created"], changed=self.now)
+        kept = replace(found.properties, versions=dated(found))
+        return self._store(found.id.name, found, with_version(kept, changed))
 
     def agree(self, found: Resource[Secret], policy: dict[str, Any]) -> Resource[Secret]:
         """A certificate's policy, as it is to be."""
         return self._store(found.id.name, found, replace(found.properties, policy=policy))
 
     def delete(self, found: Resource[Secret]) -> Deleted:
-        versions = tuple(self._dated(found, v) for v in found.properties.versions)
-        gone = Deleted(found.id.name, self.now, found.guid, versions, found.properties.policy)
+        gone = Deleted(found.id.name, self.now, found.guid, dated(found), found.properties.policy)
         kept = (*self.vault.properties.deleted, gone)
         self._commit({found.id.key: None, self._where.key: self._with(kept)})
         return gone
@@ -115,13 +116,6 @@ class Contents:
     def _id(self, name: str) -> ResourceId:
         return self._where.child("secrets", name)
 
-    def _dated(self, found: Resource[Secret] | None, held: Version) -> Version:
-        """With the times that the store would forget with the next write."""
-        if held.made or found is None:
-            return held
-        times = written(found, held)
-        return replace(held, made=times["created"], changed=times["updated"])
-
     def _without(self, gone: Deleted) -> Resource[Vault]:
         return self._with(tuple(d for d in self.vault.properties.deleted if d != gone))
 
@@ -130,6 +124,9 @@ class Contents:
         return replace(vault, properties=replace(vault.properties, deleted=kept))
 
     def _store(self, name: str, old: Resource[Secret] | None, held: Secret) -> Resource[Secret]:
+        last = latest(held)
+        if last is not None:  # what the control plane was last told is what there is now
+            held = replace(held, attributes=attributes(last), content_type=last.content_type)
         new = old or Resource(self._id(name), held, guid=self._backend.new_id())
         self._commit({new.id.key: replace(new, properties=held)})
         return self.get(name)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.key_vault.model import Attributes, Secret, Version, latest
+from lazulite.services.key_vault.status import dated
 from lazulite.services.service import Lab
 
 
@@ -17,12 +18,14 @@ def assign(new: Resource[Any], old: Resource[Any] | None, view: View, lab: Lab) 
     said = new.properties
     if not isinstance(said, Secret) or said.policy is not None:
         return new
-    last = latest(said)
+    last, held = latest(said), dated(old) if old is not None else ()
+    if last is not None and said.value is None:
+        held = (*held[:-1], _told(held[-1], said))
     if said.value is None or (last is not None and _same(said, last, new.tags)):
-        return replace(new, properties=replace(said, value=None))
+        return replace(new, properties=replace(said, value=None, versions=held))
     found = said.attributes
     fresh = Version(
-        name(new.guid, len(said.versions), lab),
+        name(new.guid, len(held), lab),
         said.value,
         said.content_type,
         found.enabled,
@@ -30,12 +33,19 @@ def assign(new: Resource[Any], old: Resource[Any] | None, view: View, lab: Lab) 
         found.exp or 0,
         tags=new.tags,
     )
-    return replace(new, properties=replace(said, value=None, versions=(*said.versions, fresh)))
+    return replace(new, properties=replace(said, value=None, versions=(*held, fresh)))
 
 
 def name(guid: str, number: int, lab: Lab) -> str:
     """Of a version: 32 hexadecimal digits. Source: "About keys, secrets, and certificates", object identifiers."""
     return hmac.digest(lab.secret.encode(), f"version {guid} {number}".encode(), "sha256").hex()[:32]
+
+
+def _told(last: Version, said: Secret) -> Version:
+    """The newest version as a write without a value wants it."""
+    found = said.attributes
+    wanted = (found.enabled, found.nbf or 0, found.exp or 0, said.content_type)
+    return replace(last, **dict(zip(("enabled", "not_before", "expires", "content_type"), wanted, strict=True)))
 
 
 def _same(said: Secret, last: Version, tags: dict[str, str] | None) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from lazulite.resources.model import Resource
 from lazulite.resources.view import View
 from lazulite.services.key_vault.model import Secret, Vault, Version, latest, uri
@@ -31,3 +33,13 @@ def written(found: Resource[Secret], version: Version) -> dict[str, int]:
     stored = int(datetime.fromisoformat(found.changed).timestamp()) if found.changed else 0
     made = version.made or stored
     return {"created": made, "updated": version.changed or made}
+
+
+def dated(found: Resource[Secret]) -> tuple[Version, ...]:
+    """The versions with the times that the store would forget with the next write."""
+    return tuple(v if v.made else _dated(found, v) for v in found.properties.versions)
+
+
+def _dated(found: Resource[Secret], version: Version) -> Version:
+    times = written(found, version)
+    return replace(version, made=times["created"], changed=times["updated"])
