@@ -3,7 +3,7 @@ import { html, render, useEffect, useState } from './html.js';
 import { get, list, onSignedOut, signedIn, signIn } from './api.js';
 import { Live } from './live.js';
 import { LabContext, parseRoute, useLive } from './lab.js';
-import { Empty, Loading, Problem } from './parts.js';
+import { Loading, Problem } from './parts.js';
 
 /** First word of the route to its module, its title and where the navigation has it. A view is given {route}. */
 const VIEWS = {
@@ -32,7 +32,7 @@ function View({ route }) {
     return () => { wanted = false; };
   }, [name]);
   if (loaded.name !== name) return html`<main><${Loading}/></main>`;
-  if (loaded.error) return html`<main><${Problem} error=${loaded.error}/></main>`;
+  if (loaded.error) return html`<main id="main" tabIndex="-1"><h1>${VIEWS[name]?.title ?? 'Not found'}</h1><${Problem} error=${loaded.error}/></main>`;
   return html`<main id="main" tabIndex="-1" class=${`view-${name}`}><${loaded.Inside} route=${route}/></main>`;
 }
 
@@ -98,9 +98,10 @@ function App() {
     })().catch(error => signedIn() ? set({ state: 'broken', error }) : set({ state: 'out', reason: error.message }));
   }, []);
   if (at.state === 'in') return html`<${Shell} subscriptions=${at.subscriptions}/>`;
-  if (at.state === 'broken') return html`<main class="alone"><${Problem} error=${at.error}/></main>`;
+  if (at.state === 'broken') return html`<main class="alone"><h1>Lazulite</h1><${Problem} error=${at.error}/></main>`;
   if (at.state === 'out') {
-    return html`<main class="alone"><${Empty} title="Sign in">${at.reason} Run <code>lazulite portal</code> in a terminal: it opens this page signed in.<//></main>`;
+    return html`<main class="alone"><div class="empty"><h1>Sign in</h1>
+      <p>${at.reason} Run <code>lazulite portal</code> in a terminal: it opens this page signed in.</p></div></main>`;
   }
   return html`<main class="alone"><${Loading} what="Asking the lab"/></main>`;
 }
