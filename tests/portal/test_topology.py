@@ -36,6 +36,11 @@ def verdict(page: Page) -> Locator:
     return page.get_by_role("complementary", name="Inspector").get_by_role("status").first
 
 
+def demo(lab: Lab) -> str:
+    """Where the network of the demo is."""
+    return f"{lab.client.subscription}/resourceGroups/{GROUP}/providers/{NETWORK}"
+
+
 @pytest.fixture(scope="module")
 def crowd() -> Iterator[Lab]:
     """A subnet with many machines, without packets."""
@@ -85,6 +90,18 @@ def test_a_network_that_is_made_appears_and_one_that_is_deleted_goes(memory_lab:
     expect(box(memory_page, "late, virtual network, 10.77.0.0/16")).to_be_visible()
     memory_lab.delete("virtualNetworks/late")
     expect(box(memory_page, "late")).to_have_count(0)
+
+
+def test_a_peering_that_one_side_lacks_is_drawn_as_broken(memory_lab: Lab, memory_page: Page) -> None:
+    said = canvas(memory_page).get_by_text(re.compile("hub.*spoke-data|spoke-data.*hub"))
+    expect(said).to_contain_text("peered")
+    expect(said).not_to_contain_text("from one side only")
+    place = f"{demo(memory_lab)}/virtualNetworks/hub/virtualNetworkPeerings/to-spoke-data"
+    kept = memory_lab.get(place)["properties"]
+    memory_lab.delete(place)
+    expect(said).to_contain_text("from one side only")
+    memory_lab.put(place, {"properties": {k: kept[k] for k in ("remoteVirtualNetwork", "allowForwardedTraffic")}})
+    expect(said).not_to_contain_text("from one side only")
 
 
 def test_an_empty_lab_says_how_to_begin(open_page: Open) -> None:
@@ -175,6 +192,11 @@ def test_the_map_can_be_read_as_a_list(memory_page: Page) -> None:
 # The inspector
 
 
+def test_a_link_may_name_the_box_that_it_is_about(memory_lab: Lab, open_page: Open) -> None:
+    page = open_page(memory_lab, "#/topology?select=db")
+    expect(page.get_by_role("heading", name="db", exact=True)).to_be_visible()
+
+
 def test_a_machine_tells_of_its_place_its_rules_and_its_routes(memory_page: Page) -> None:
     box(memory_page, "web, machine").click()
     inspector = memory_page.get_by_role("complementary", name="Inspector")
@@ -247,8 +269,7 @@ def test_a_rule_that_changes_changes_the_verdict_that_is_shown(memory_lab: Lab, 
     expect(verdict(page)).to_contain_text("DenyAllInBound")
     rule = {"priority": 200, "direction": "Inbound", "access": "Allow", "protocol": "Tcp", "sourcePortRange": "*"}
     rule |= {"sourceAddressPrefix": "*", "destinationAddressPrefix": "*", "destinationPortRange": "22"}
-    place = f"{memory_lab.client.subscription}/resourceGroups/{GROUP}/providers/{NETWORK}/networkSecurityGroups/nsg-web"
-    place += "/securityRules/ssh"
+    place = f"{demo(memory_lab)}/networkSecurityGroups/nsg-web/securityRules/ssh"
     memory_lab.put(place, {"properties": rule})
     expect(verdict(page)).to_contain_text("nsg-web/ssh")
     memory_lab.delete(place)

@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { frame } from './frames.js';
 import { way } from '../../../src/lazulite/portal/static/js/map/alleys.js';
 import { around, drawn, folds, level, meets, panned, swell, zoomed } from '../../../src/lazulite/portal/static/js/map/camera.js';
+import { brief, called, grounds, subtitle, told } from '../../../src/lazulite/portal/static/js/map/captions.js';
 import { layout } from '../../../src/lazulite/portal/static/js/map/layout.js';
 import { rounded } from '../../../src/lazulite/portal/static/js/map/lines.js';
+import { best, matches } from '../../../src/lazulite/portal/static/js/map/search.js';
 import { endOf, nodeOf } from '../../../src/lazulite/portal/static/js/map/tree.js';
 import { beyond, reachable } from '../../../src/lazulite/portal/static/js/map/walking.js';
 import { stops, trail } from '../../../src/lazulite/portal/static/js/map/waypoints.js';
@@ -169,4 +171,59 @@ test('stages that let pass without a word are left out, the last one never', () 
   assert.deepEqual(telling(trace, true).map(h => h.steps.length), [2, 2]);
   assert.equal(stageName('subnet-access-list-in'), 'Subnet’s security group, inbound');
   assert.equal(stageName('some-new-stage'), 'some new stage');
+});
+
+// what is said of a box
+
+const vm = { name: 'web1', kind: 'machine', details: ['10.0.0.4'], flags: [], health: 'ok', out: 0, in: 0, key: 'k', id: '' };
+
+test('a box is called by its name, its kind, its address and its health', () => {
+  assert.equal(called(vm), 'web1, machine, 10.0.0.4, ok');
+  assert.equal(called({ ...vm, health: '', flags: ['stopped'] }), 'web1, machine, 10.0.0.4, stopped');
+  assert.equal(called({ ...vm, name: 'Internet', kind: 'internet', details: [], health: '' }), 'Internet');
+});
+
+test('rates are told in four characters', () => {
+  assert.deepEqual([0, 7, 999, 1000, 9949, 12345, 3.1e6, 2.5e9].map(brief), ['0', '7', '999', '1.0k', '9.9k', '12k', '3.1M', '2.5G']);
+});
+
+test('the second line of a chip is its rates while something passes, else its address, as the layers say', () => {
+  const layers = { rates: true, addresses: true };
+  assert.equal(subtitle({ ...vm, out: 1500, in: 10 }, layers), '↑1.5k ↓10');
+  assert.equal(subtitle(vm, layers), '10.0.0.4');
+  assert.equal(subtitle({ ...vm, out: 1500 }, { rates: false, addresses: true }), '10.0.0.4');
+  assert.equal(subtitle(vm, { rates: true, addresses: false }), '');
+});
+
+test('a subnet is told by how many machines it has and how many are ill', () => {
+  assert.equal(told([vm]), '1 machine');
+  assert.equal(told([vm, { ...vm, health: 'down' }, { ...vm, health: 'degraded' }, { ...vm, health: 'stopped' }]), '4 machines, 1 down, 1 degraded, 1 stopped');
+});
+
+test('a balancer is ill for its backends, and a backend for its probes or its fault', () => {
+  const front = { ...vm, key: 'f', name: 'lb/front', kind: 'balancer', health: 'degraded' };
+  const ill = { ...vm, health: 'down' };
+  const both = new Map([['k', ill], ['f', front]]);
+  const serves = [{ kind: 'serves', from: 'f', to: 'k', whole: true }];
+  assert.deepEqual(grounds(front, both, serves), ['1 of its 1 backends is not well.']);
+  assert.deepEqual(grounds(front, both, []), ['There is no machine behind it.']);
+  assert.deepEqual(grounds(ill, both, serves), ['Probes of lb/front fail at it.']);
+  assert.deepEqual(grounds({ ...ill, flags: ['fault'] }, both, serves), ['A fault was put on the wire of its interface.']);
+});
+
+// search
+
+test('a search wants every word, and finds nothing for no words', () => {
+  assert.equal(matches('  ', nodes), null);
+  assert.deepEqual([...matches('vm00 machine', nodes)].length, 10);
+  assert.deepEqual([...matches('10.1.0.250', nodes)], [key('lb1/front')]);
+  assert.equal(matches('nobody', nodes).size, 0);
+});
+
+test('the best of what is found is the one that is named so, then a machine that begins so', () => {
+  const found = words => best(words, matches(words, nodes), nodes, map.order)?.name;
+  assert.equal(found('vnet-hub'), 'vnet-hub');
+  assert.equal(found('VM01'), 'vm010');
+  assert.equal(found('10.1.0.4'), 'vm000');
+  assert.equal(found('nobody'), undefined);
 });

@@ -1,31 +1,8 @@
 // What is drawn of each node. A box is drawn again only when its node, its place or how it is chosen has changed.
 import { Component, html } from '../html.js';
+import { called, subtitle, told } from './captions.js';
 import { CHIP, PAD, SIZE, margin, prefixes, second } from './network.js';
 import { elide, line, width } from './text.js';
-
-const KINDS = {
-  internet: 'Internet', client: 'client on the Internet', region: 'region', network: 'virtual network', subnet: 'subnet',
-  machine: 'machine', balancer: 'load balancer', gateway: 'gateway', site: 'site',
-};
-export const kindOf = node => KINDS[node.kind] ?? node.kind;
-
-/** What a box is called by those who cannot see it: `web1, machine, 10.0.0.4, ok`. */
-export const called = node => [node.name, kindOf(node) !== node.name && kindOf(node), node.details[0], node.health || (node.flags.includes('stopped') ? 'stopped' : '')]
-  .filter(Boolean).join(', ');
-
-const PARTS = [[1e9, 'G'], [1e6, 'M'], [1e3, 'k']];
-/** Bytes a second in four characters at most. */
-export function brief(bytes) {
-  const [by, unit] = PARTS.find(([least]) => bytes >= least) ?? [1, ''];
-  const value = bytes / by;
-  return `${value < 9.95 && by > 1 ? value.toFixed(1) : Math.round(value)}${unit}`;
-}
-
-/** The second line of a chip: what passes if that is wished and something does, else its address. */
-export function subtitle(node, layers) {
-  if (layers.rates && (node.out || node.in)) return `↑${brief(node.out)} ↓${brief(node.in)}`;
-  return layers.addresses ? node.details[0] ?? '' : '';
-}
 
 const same = (a, b, names) => names.every(name => a[name] === b[name]);
 
@@ -86,13 +63,6 @@ function heading(node, box, swell) {
 export const Region = ({ node, box, swell }) => html`<g class="region" transform=${`translate(${box.x} ${box.y})`}>
   <rect class="face" width=${box.w} height=${box.h} rx="14"/>
   <text class="title" x="14" y=${box.head / 2 + 4 * swell} font-size=${12 * swell}>${elide(node.name, box.w - 28, 12 * swell, true)}</text></g>`;
-
-/** How many of the machines are well: `48 machines, 2 degraded`. */
-export function told(machines) {
-  const count = name => machines.filter(n => n.health === name).length;
-  const ill = ['down', 'degraded', 'stopped'].map(name => [count(name), name]).filter(([n]) => n).map(([n, name]) => `${n} ${name}`);
-  return [`${machines.length} ${machines.length === 1 ? 'machine' : 'machines'}`, ...ill].join(', ');
-}
 
 const worst = machines => ['down', 'degraded'].find(h => machines.some(n => n.health === h)) ?? 'ok';
 

@@ -38,9 +38,14 @@ export function drawn(view, size, around_ = 0.25) {
 export const meets = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 const holds = (a, b) => a.x <= b.x && a.y <= b.y && a.x + a.w >= b.x + b.w && a.y + a.h >= b.y + b.h;
 
+/** Milliseconds: a picture that moves is drawn anew no more often, and so long after it came to rest. */
+const REDRAW = 110;
+const REST = 90;
+
 /**
  * Moves the view of an SVG group as a hand, a wheel or a key wants. `changed({k, window})` is called when other things
- * are to be drawn; in between only the group's transform moves.
+ * are to be drawn; in between only the group's transform moves. While the map moves what was drawn last is moved and
+ * scaled as a picture, which costs next to nothing, and is drawn anew as often as that is cheap.
  */
 export class Camera {
   view = { x: 0, y: 0, k: 1 };
@@ -50,6 +55,10 @@ export class Camera {
   dragged = false;
   #pointers = new Map();
   #window = null;
+  #drawn = null;
+  #drawnAt = 0;
+  #cost = 0;
+  #resting = 0;
   #frame = 0;
   #gliding = 0;
 
@@ -71,6 +80,7 @@ export class Camera {
       watch.disconnect();
       cancelAnimationFrame(this.#frame);
       cancelAnimationFrame(this.#gliding);
+      clearTimeout(this.#resting);
       for (const [name, listener] of Object.entries(told)) this.svg.removeEventListener(name, listener);
     };
   }
@@ -151,12 +161,36 @@ export class Camera {
 
   #moved(view) {
     this.view = view;
-    if (!this.#frame) this.#frame = requestAnimationFrame(() => { this.#frame = 0; this.#show(); });
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      const still = performance.now() - this.#drawnAt > Math.max(REDRAW, 2.5 * this.#cost);
+      if (still || !this.#near()) this.#show();
+      else this.#shift();
+    });
+  }
+
+  /** Whether what was drawn last still fills most of what is seen. */
+  #near() {
+    const [was, now] = [this.#drawn, this.view];
+    if (!was || now.k / was.k < 0.6 || now.k / was.k > 1.8) return false;
+    return Math.abs(was.x - now.x) * now.k < this.size.w * 0.4 && Math.abs(was.y - now.y) * now.k < this.size.h * 0.4;
+  }
+
+  /** Move what was drawn last as a picture, and draw anew once nothing moves. */
+  #shift() {
+    const [was, now] = [this.#drawn, this.view];
+    this.svg.style.transform = `translate(${(was.x - now.x) * now.k}px, ${(was.y - now.y) * now.k}px) scale(${now.k / was.k})`;
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => this.#show(), REST);
   }
 
   #show() {
     if (!this.size.w) return;
+    clearTimeout(this.#resting);
     const { x, y, k } = this.view;
+    [this.#drawn, this.#drawnAt] = [this.view, performance.now()];
+    requestAnimationFrame(() => requestAnimationFrame(() => { this.#cost = performance.now() - this.#drawnAt - 17; }));
+    this.svg.style.transform = '';
     this.root.setAttribute('transform', `scale(${k}) translate(${-x} ${-y})`);
     const seen = drawn(this.view, this.size, 0);
     const now = this.#window;
@@ -166,15 +200,15 @@ export class Camera {
   }
 
   #resized() {
-    const { width: w, height: h } = this.svg.getBoundingClientRect();
+    const { width: w, height: h } = this.svg.parentElement.getBoundingClientRect();
     this.size = { w, h };
     this.#window = null;
     if (this.fitted) this.fit(false);
-    else this.#set(this.view);
+    this.#show();
   }
 
   #place(event) {
-    const box = this.svg.getBoundingClientRect();
+    const box = this.svg.parentElement.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 

@@ -57,7 +57,7 @@ function Inside({ map, nodes, chosen, matching, layers, seen, reached }) {
       d=${rounded(l.points)}><title>${said(l, nodes)}</title></path>`)}</g>
     ${known(shown.frames).map(key => html`<${Frame} ...${props(key)} dim=${false} swell=${big}/>`)}
     ${known(shown.chips).map(key => html`<${Chip} ...${props(key)} layers=${layers}/>`)}
-    ${known(shown.tiles).map(key => html`<${Tile} ...${props(key)} ...${kept(tiles.current, key, map, nodes)} swell=${big}/>`)}
+    ${known(shown.tiles).map(key => html`<${Tile} ...${props(key)} dim=${matching !== null && !map.within.get(key).some(k => matching.has(k))} ...${kept(tiles.current, key, map, nodes)} swell=${big}/>`)}
     <g class="lines">${map.lines.filter(l => l.kind !== 'peering' && (layers.balancers || chosen.has(l.from) || chosen.has(l.to)))
       .map(l => html`<path key=${l.from + l.to} class="serves" d=${rounded(way(l.from, l.to, [], map, nodes))}/>`)}</g>`;
 }

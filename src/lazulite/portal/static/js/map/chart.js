@@ -1,7 +1,7 @@
 // What a machine sends and gets, over the last two minutes.
 import { html, useEffect, useRef } from '../html.js';
 import uPlot from '../../vendor/uplot.js';
-import { brief } from './boxes.js';
+import { brief } from './captions.js';
 
 const SPAN_S = 120;
 const WIDTH = 308;

@@ -1,5 +1,6 @@
 // The two ends of a packet: as addresses of the page, and as a form for those who do not click.
 import { html, useEffect, useState } from '../html.js';
+import { get } from '../api.js';
 import { Button } from '../parts.js';
 import { endOf } from './tree.js';
 
@@ -16,6 +17,16 @@ export function asked(query) {
 export function address({ from, to, protocol, port }) {
   const query = new URLSearchParams({ ...(from && { from }), ...(to && { to }), protocol, ...(protocol !== 'icmp' && { port }) });
   return `/topology?${query}`;
+}
+
+/** Protocol and port that a frontend serves: those of the first of its rules, where the question's are of none. */
+export async function served(node, { protocol, port }) {
+  if (node.kind !== 'balancer' || !/\/loadBalancers\//i.test(node.id)) return {};
+  const balancer = await get(node.id.slice(0, node.id.toLowerCase().indexOf('/frontendipconfigurations/'))).catch(() => null);
+  const rules = (balancer?.properties.loadBalancingRules ?? []).map(r => r.properties)
+    .filter(r => r.frontendIPConfiguration.id.toLowerCase() === node.id.toLowerCase() && r.protocol !== 'All');
+  if (!rules.length || rules.some(r => r.protocol.toLowerCase() === protocol && r.frontendPort === port)) return {};
+  return { protocol: rules[0].protocol.toLowerCase(), port: rules[0].frontendPort };
 }
 
 /** From, To, protocol and port; `go(question)` on submit. */

@@ -1,7 +1,7 @@
 // The map as a tree of names, for those who would rather read than look.
 import { html } from '../html.js';
 import { Health } from '../parts.js';
-import { called, kindOf, told } from './boxes.js';
+import { called, kindOf, told } from './captions.js';
 import { tree } from './tree.js';
 
 /** All boxes as nested lists; `chosen` and `matching` as on the map. */

@@ -18,7 +18,7 @@ export function Story({ question, found, nodes }) {
     <div class=${`verdict ${passes ? 'good' : 'bad'}`} role="status"><b>${passes ? 'Passes' : 'Does not pass'}</b><div class="mono">${flowText(forward.flow)}</div>
       <p>${passes ? 'Decided by' : reply ? 'The answer is lost:' : 'Stopped by'} <b>${decision(decided)}</b></p>
       ${decided && html`<${Quote} step=${decided}/>`}</div>
-    <div class="acts"><${RealPacket} question=${question} passes=${passes}/>
+    <div class="acts"><${RealPacket} question=${question} passes=${passes} by=${decided?.origin}/>
       <a class="button" href=${`#/captures?${new URLSearchParams({ names: machinesOn(question, found.value).join(',') })}`}>Capture on this path</a></div>
     <${Way} title="Packet" way=${forward} nodes=${nodes}/>${reply && html`<${Way} title="Answer" way=${reply} nodes=${nodes} folded=${passes}/>`}</div>`;
 }
@@ -56,9 +56,9 @@ function Step({ step }) {
 }
 
 /** One button that sends what was only reckoned, and says whether both agree. */
-function RealPacket({ question, passes }) {
+function RealPacket({ question, passes, by }) {
   const [sent, set] = useState({});
-  const key = JSON.stringify(body(question));
+  const key = JSON.stringify([body(question), passes, by]);
   const mine = sent.key === key ? sent : {};
   const send = async () => {
     set({ key, busy: true });

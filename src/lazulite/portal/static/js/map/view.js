@@ -4,13 +4,14 @@ import { useLab, useLive, useLoad } from '../lab.js';
 import { Empty, Loading, Tabs } from '../parts.js';
 import { Canvas } from './canvas.js';
 import { History } from './chart.js';
-import { Ends, address, asked } from './ends.js';
+import { Ends, address, asked, served } from './ends.js';
 import { Routes, Rules } from './effective.js';
 import { asDocument, save } from './export.js';
 import { Overview, Title, nicOf } from './inspector.js';
 import { layout } from './layout.js';
 import { List } from './list.js';
-import { Legend, Summary, Tools, best, matches } from './tools.js';
+import { best, matches } from './search.js';
+import { Legend, Summary, Tools } from './tools.js';
 import { Story, askTrace } from './trace.js';
 import { endOf, nodeOf } from './tree.js';
 
@@ -38,7 +39,10 @@ export default function Topology({ route }) {
   const node = nodes.get(at.key);
   const chosen = useMemo(() => new Set([at.key, ...(traced ? [question.from, question.to].map(end => nodeOf(end, [...nodes.values()])?.key) : [])].filter(Boolean)), [at.key, question, live.structure]);
 
-  const trace = (from, to) => { setMode(''); navigate(address({ ...question, from, to })); };
+  const trace = async (from, to) => {
+    setMode('');
+    navigate(address({ ...question, ...await served(to, question), from, to: end(to) }));
+  };
   const end = of => endOf(of, [...nodes.values()]);
   const visit = key => {
     setAt({ key, tab: 'Overview' });
@@ -49,7 +53,7 @@ export default function Topology({ route }) {
     const from = mode || (event.shiftKey && node ? end(node) : '');
     if (!from) return setAt({ key, tab: at.tab === 'Trace' ? 'Overview' : at.tab });
     if (!end(picked)) return say(`${picked.name} is no end of a packet: choose a machine, a client or a frontend.`);
-    trace(from, end(picked));
+    return trace(from, picked);
   };
   const clear = () => {
     setMode('');
@@ -57,7 +61,7 @@ export default function Topology({ route }) {
   };
   const acts = {
     visit, from: of => setMode(end(of)),
-    to: of => (mode ? trace(mode, end(of)) : navigate(address({ ...question, from: '', to: end(of) }))),
+    to: of => trace(mode, of),
   };
   const find = () => {
     const hit = matching && best(search, matching, nodes, map.order);
@@ -82,10 +86,10 @@ function Panel({ at, setAt, node, nodes, question, traced, found, live, acts, go
   return html`${node ? html`<${Title} node=${node} acts=${acts}/>` : html`<header class="title"><h2>${traced ? `${question.from} → ${question.to}` : 'Network'}</h2></header>`}
     ${node && html`<${Tabs} label="About the selection" tabs=${tabs} chosen=${tab} choose=${name => setAt({ ...at, tab: name })}/>`}
     <div class="about">
-      ${tab === 'Overview' && html`<${Overview} ...${{ node, nodes, history, acts, revision }} moment=${live.moment}/>`}
+      ${tab === 'Overview' && html`<${Overview} ...${{ node, nodes, history, acts, revision }} joints=${live.joints} moment=${live.moment}/>`}
       ${tab === 'Rules' && html`<${Rules} nic=${nic} revision=${revision}/>`}
       ${tab === 'Routes' && html`<${Routes} nic=${nic} revision=${revision}/>`}
-      ${tab === 'Trace' && html`<${Ends} ...${{ question, nodes, go }} structure=${live.structure}/>
+      ${tab === 'Trace' && html`<${Ends} ...${{ question, nodes, go }}/>
         ${traced ? html`<${Story} ...${{ question, found, nodes }}/>` : html`<p class="quiet">Choose two ends to see how a packet fares between them: here, or on the map with a click on the first and Shift and a click on the second.</p>`}`}</div>`;
 }
 
