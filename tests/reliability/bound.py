@@ -20,6 +20,7 @@ from lazulite.cli.lab import Connection
 VERSION = "api-version=2024-05-01"
 IMDS = "/metadata/identity/oauth2/token?resource=https://management.azure.com/"
 DEVICE = urlencode({"grant_type": "device_code", "device_code": "x"})
+CODE = urlencode({"grant_type": "authorization_code", "code": "x", "resource": "https://management.azure.com/"})
 ASKED: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "the API without a token": ("GET", f"/subscriptions?{VERSION}", "", {}),
     "the lab's own API without a token": ("GET", "/lazulite/status", "", {}),
@@ -32,6 +33,10 @@ ASKED: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "a device's sign-in": ("POST", "/common/oauth2/v2.0/token", DEVICE, {}),
     "a client without its secret": ("POST", "/adfs/oauth2/token", "grant_type=client_credentials&client_id=x", {}),
     "the endpoints of the cloud": ("GET", f"/metadata/endpoints?{VERSION}", "", {}),
+    "the portal's page": ("GET", "/", "", {}),
+    "a stream without a token": ("GET", "/lazulite/stream/topology", "", {}),
+    "a code without a token": ("POST", "/lazulite/codes", "", {}),
+    "a code that nobody was given": ("POST", "/organizations/oauth2/token", CODE, {}),
     "the keys that verify tokens": ("GET", "/common/discovery/keys", "", {}),
 }
 

@@ -21,11 +21,15 @@ ROOT = Path(__file__).parents[2]
 OUTER = "192.0.2.1"
 INSIDE = "ip link set lo up && ip addr add $1/32 dev lo && exec $0 -m tests.reliability.bound $1 $2"
 OPEN = {"the API with the token": 200, "the endpoints of the cloud": 200, "the keys that verify tokens": 200}
+OPEN |= {"the portal's page": 200}
 SHUT = {
     "the API without a token": 401,
     "the lab's own API without a token": 401,
     "the directory without a token": 401,
     "a client without its secret": 401,
+    "a stream without a token": 401,
+    "a code without a token": 401,
+    "a code that nobody was given": 400,
 }
 FOR_THE_USER = {
     "a managed identity": 200,
