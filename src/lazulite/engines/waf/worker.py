@@ -78,8 +78,10 @@ class Worker:
     async def run(self, door: socket.socket) -> None:
         """Load and serve, without a keeper as long as no other one has opened."""
         reader, self._writer = await asyncio.open_connection(sock=self._pair)
-        gc.set_threshold(*_GARBAGE)
         faults = await self.load()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GARBAGE)
         loop = asyncio.get_running_loop()
         serving = await loop.create_unix_server(lambda: _Asker(self), sock=door)
         self._tell(Loaded(FIRST, faults))
@@ -133,7 +135,6 @@ class Worker:
                 await asyncio.sleep(0)
             self._compiler.keep({t for i in inspectors.values() for t in i.texts})
             self._inspectors, self._uses = inspectors, state.uses
-            gc.freeze()
             return faults
 
     async def within(self, key: str, limit: WafLimit) -> bool:
