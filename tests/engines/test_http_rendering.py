@@ -170,6 +170,14 @@ def test_redirects(redirect: Redirect, expected: dict[str, Any]) -> None:
     assert found["routes"][1]["redirect"] == expected
 
 
+def test_a_client_may_pause_for_a_minute_and_who_holds_a_websocket_for_ever() -> None:
+    """Source: facts/application-gateway.md, "Gateway-made status codes"."""
+    backends = {n: HttpBackend(n, n, "g", 80, timeout_s=s) for n, s in (("b", 30), ("slow", 600))}
+    (found,) = virtual_hosts([site("s", rules=(HttpRule("r", "/s", "slow"), HttpRule("t", "", "b")))], backends)
+    waits = [(len(r["match"].get("headers", ())), r["route"]["idle_timeout"]) for r in found["routes"] if "route" in r]
+    assert waits == [(1, "0s"), (0, "601s"), (1, "0s"), (0, "60s")]
+
+
 def test_a_rule_whose_backend_there_is_not_answers_bad_gateway() -> None:
     (found,) = virtual_hosts([site("s", rules=(HttpRule("r", backend="absent"),))], {})
     assert found["routes"][1]["direct_response"] == {"status": 502}

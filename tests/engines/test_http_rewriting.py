@@ -280,16 +280,14 @@ def test_routes_mark_answers_of_servers_only_where_there_are_rewrites() -> None:
     assert rewriting.MARK not in json.dumps(plain)
     (found,) = virtual_hosts([site(SHIRTS)], backends)
     marked = [r for r in found["routes"] if "response_headers_to_add" in r]
-    assert [r["route"]["cluster"] for r in marked] == ["b"]
+    assert {r["route"]["cluster"] for r in marked} == {"b"}
     assert rewriting.FILTER in found["typed_per_filter_config"]
 
 
 def test_redirects_are_not_marked() -> None:
     both = (HttpRule("a", "/a", redirect=Redirect(301, "https")), HttpRule("r", "", "b", rewrites=(SHIRTS,)))
     (found,) = virtual_hosts([Site("s", HERE, 80, rules=both)], {"b": HttpBackend("b", "b", "g", 80)})
-    assert [r["match"] for r in found["routes"] if "response_headers_to_add" in r] == [
-        {"prefix": "/", "case_sensitive": False}
-    ]
+    assert {r["match"]["prefix"] for r in found["routes"] if "response_headers_to_add" in r} == {"/"}
 
 
 def test_texts_in_lua_are_texts() -> None:

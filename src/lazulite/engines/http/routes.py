@@ -16,6 +16,11 @@ _MARKED = {
         {"header": {"key": rewriting.MARK, "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     ]
 }
+SLOW_S = 60
+"""How long a client may pause within its request; then it gets 408. A server that is slower is its own matter. Source:
+facts/application-gateway.md, "Gateway-made status codes"."""
+_UPGRADE = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
+"""Who holds a WebSocket may be silent."""
 _NOBODY = "nobody"
 """Name of the host for whom no site answers."""
 
@@ -73,7 +78,10 @@ def _rule(site: Site, rule: HttpRule, backend: HttpBackend | None, asked_for: li
     elif backend is None:
         yield row | {"direct_response": {"status": HTTPStatus.BAD_GATEWAY.value}}
     else:
-        yield row | _forwarded(rule, backend) | (_MARKED if rewriting.concerns(site) else {})
+        found = row | _forwarded(rule, backend) | (_MARKED if rewriting.concerns(site) else {})
+        upgraded = match | {"headers": [*match.get("headers", []), _UPGRADE]}
+        yield found | {"match": upgraded, "route": found["route"] | {"idle_timeout": "0s"}}
+        yield found
 
 
 def _with(asked_for: list[Json]) -> Json:
@@ -88,7 +96,8 @@ def _match(path: str) -> Json:
 
 
 def _forwarded(rule: HttpRule, backend: HttpBackend) -> Json:
-    route: dict[str, Any] = {"cluster": backend.name, "timeout": f"{backend.timeout_s}s", "idle_timeout": "0s"}
+    route: dict[str, Any] = {"cluster": backend.name, "timeout": f"{backend.timeout_s}s"}
+    route["idle_timeout"] = f"{max(SLOW_S, backend.timeout_s + 1)}s"
     if backend.own_host:
         route["auto_host_rewrite"] = True
     elif backend.host:

@@ -48,6 +48,7 @@ class Envoy:
         self._lock = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
         self._files: dict[str, str] | None = None
+        self._started: subprocess.Popen[bytes] | None = None
 
     async def serve(self, files: Mapping[str, str]) -> dict[str, str]:
         """Serve exactly *files*; why which listener, cluster or route table was not taken. With none, no Envoy runs.
@@ -142,6 +143,7 @@ class Envoy:
             started = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=dict(os.environ)
             )
+        self._started = started
         _replace(self.directory / PID, str(started.pid))
 
     def _pid(self) -> int | None:
@@ -161,15 +163,23 @@ class Envoy:
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+            await self._buried()
         self._files = {}
         for path in self.directory.glob("*.json"):
             path.unlink(missing_ok=True)
+
+    async def _buried(self) -> None:
+        """Take note of the end of an Envoy that is this process's own; another's is somebody else's."""
+        if self._started is not None:
+            await asyncio.to_thread(self._started.wait)
+            self._started = None
 
     async def _watch(self, pid: int | None) -> None:
         """When Envoy is gone, start another."""
         if pid is None:
             return
         await _ended(pid)
+        await self._buried()
         _LOG.warning("Envoy has gone; starting another")
         async with self._lock:
             try:
