@@ -36,7 +36,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     """The demo's hub and spokes, with packets, in the group ``demo``; a test that changes it makes it good again."""
     with fresh_lab() as one:
@@ -44,7 +44,7 @@ def lab() -> Iterator[Lab]:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def memory_lab() -> Iterator[Lab]:
     """The same without packets."""
     with fresh_lab(memory=True) as one:
@@ -52,14 +52,14 @@ def memory_lab() -> Iterator[Lab]:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as found:
         expect.set_options(timeout=WAIT_MS)
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "there is no chromium: script/setup portal installs it"

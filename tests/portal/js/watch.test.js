@@ -81,7 +81,7 @@ test('sizes, parts and times are told as people say them', () => {
 test('what is typed goes in order, one request at a time, and again where nobody answered', async () => {
   const sent = [];
   let lost = 1;
-  const send = async (path, { text }) => {
+  const send = async (_path, { text }) => {
     if (text.includes('b') && lost-- > 0) throw new Unreachable('no');
     sent.push(text);
   };
