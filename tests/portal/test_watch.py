@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from lazulite.testing import Lab, probe
+from lazulite.testing import lab as fresh_lab
 from tests import captures
 from tests.lab.processes import anchor_of, below
-from tests.portal.conftest import Open, Shot
+from tests.portal.conftest import DEMO, GROUP, Open, Shot
 from tests.portal.watch import Watch
 
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -91,6 +92,39 @@ def test_a_terminal_takes_the_size_of_its_frame(lab: Lab, open_page: Open) -> No
     expect(page.get_by_text("No terminal is open")).to_be_visible()
 
 
+CUT = """(() => {
+  const real = window.fetch;
+  window.streams = 0;
+  window.fetch = async (path, options) => {
+    const answer = await real(path, options);
+    if (!String(path).includes('/output')) return answer;
+    const [through, stop] = [new TransformStream(), new AbortController()];
+    answer.body.pipeTo(through.writable, { signal: stop.signal }).catch(() => {});
+    window.streams += 1;
+    window.cut = () => stop.abort();
+    return new Response(through.readable, { status: answer.status, headers: answer.headers });
+  };
+})()"""
+"""``cut()`` loses the connection that a terminal's output comes over."""
+
+
+@pytest.mark.usefixtures("no_terminals")
+def test_a_terminal_goes_on_where_it_was_after_a_lost_connection(lab: Lab, open_page: Open) -> None:
+    page = open_page(lab)
+    page.add_init_script(CUT)
+    page.reload()
+    page.evaluate("() => { location.hash = '#/terminals/web'; }")
+    rows = typed(page, "web", "for i in 1 2 3 4 5; do echo n$i; sleep 0.5; done; echo fin''ished").locator(
+        ".xterm-rows"
+    )
+    expect(rows).to_contain_text("n2")
+    frame = next(f for f in page.frames if "terminal.html" in f.url)
+    frame.evaluate("() => window.cut()")
+    expect(rows).to_contain_text("finished")
+    assert "n1n2n3n4n5finished" in (rows.text_content() or "")
+    assert frame.evaluate("() => window.streams") == 2
+
+
 @pytest.mark.usefixtures("no_terminals")
 def test_what_a_machine_writes_stays_text(lab: Lab, open_page: Open) -> None:
     page = open_page(lab, "#/terminals/web")
@@ -111,6 +145,20 @@ def test_what_a_machine_writes_stays_text(lab: Lab, open_page: Open) -> None:
 def test_a_machine_that_is_not_there_has_no_terminal(lab: Lab, open_page: Open) -> None:
     page = open_page(lab, "#/terminals/nobody")
     expect(page.get_by_role("alert")).to_contain_text("No machine called 'nobody' runs")
+
+
+def test_a_controller_that_was_killed_took_its_terminals_along(open_page: Open, watch: Watch) -> None:
+    watch.tolerate("ERR_|net::|answer: 503")
+    with fresh_lab() as one:
+        one.deploy(DEMO, group=GROUP)
+        page = open_page(one, "#/terminals/web")
+        typed(page, "web", "echo he''re")
+        one.kill_controller()
+        expect(page.get_by_role("main").get_by_role("status").filter(has_text="connection lost")).to_be_visible()
+        one.start_controller()
+        expect(page.get_by_role("main").get_by_role("status").filter(has_text="has ended")).to_be_visible()
+        page.get_by_role("button", name="Open terminal").click()
+        expect(page.get_by_role("tab", name="web 2")).to_be_visible()
 
 
 @SCHEMES
@@ -196,6 +244,10 @@ def test_metrics_show_what_is_counted(lab: Lab, open_page: Open, shot: Shot, sch
     page = open_page(lab, "#/metrics", scheme=scheme)
     expect(page.get_by_role("img", name=re.compile("Throughput: .*web"))).to_be_visible()
     expect(page.get_by_role("table", name="machines").get_by_role("row", name=re.compile("^db"))).to_be_visible()
+    end = time.monotonic() + BOUND_S
+    while not page.get_by_role("img", name=re.compile("web [1-9]")).count():
+        assert time.monotonic() < end
+        probe(lab, "web", "db", tcp=5432)
     shot(page, f"metrics-{scheme}")
     assert probe(lab, "web", "db", tcp=5432).passes
     page.get_by_role("tab", name="Rule hits").click()
