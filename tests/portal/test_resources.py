@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from lazulite.testing import Lab
+from lazulite.testing import lab as fresh_lab
 from tests.portal.conftest import Open, Shot
+from tests.portal.watch import Watch
 
 SCRIPT = "<img src=x onerror=alert(1)>"
 Make = Callable[..., str]
@@ -624,3 +626,19 @@ def test_a_machine_made_by_the_wizard_sends_a_packet_that_passes(lab: Lab, open_
         machine = demo(lab, "").replace("Microsoft.Network/", "Microsoft.Compute/virtualMachines/fresh")
         lab.delete(machine)
         lab.delete(demo(lab, "networkInterfaces/fresh-nic"))
+
+
+def test_a_page_that_lost_the_lab_says_so_and_recovers_by_itself(open_page: Open, watch: Watch) -> None:
+    watch.tolerate("ERR_|net::|Failed to fetch")
+    with fresh_lab(memory=True) as one:
+        one.put("routeTables/kept", {})
+        page = open_page(one, at(one.id("routeTables/kept")))
+        page.get_by_role("link", name="Resources", exact=True).first.click()
+        expect(rows(page, "Resources").get_by_role("link")).to_have_text(["kept"])
+        one.kill_controller()
+        expect(page.get_by_text("connection lost")).to_be_visible()
+        rows(page, "Resources").get_by_role("link", name="kept").click()
+        expect(page.get_by_role("alert")).to_contain_text("The lab does not answer.")
+        one.start_controller()
+        expect(page.get_by_role("region", name="Essentials")).to_be_visible()
+        page.context.close()

@@ -1,17 +1,36 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { above, lineOf, outline, pathAt, steps, valueAt, withAt } from '../../../src/lazulite/portal/static/js/resources/json.js';
+import {
+  above,
+  lineOf,
+  outline,
+  pathAt,
+  steps,
+  valueAt,
+  withAt,
+} from '../../../src/lazulite/portal/static/js/resources/json.js';
 
-const TEXT = '{\n  "name": "net",\n  "properties": {\n    "subnets": [\n      { "name": "a" },\n      { "name": "b", "properties": { "addressPrefix": "10.0.0.0/24" } }\n    ]\n  }\n}';
+const TEXT =
+  '{\n  "name": "net",\n  "properties": {\n    "subnets": [\n      { "name": "a" },\n      { "name": "b", "properties": { "addressPrefix": "10.0.0.0/24" } }\n    ]\n  }\n}';
 
 test('every property and element has its path and its line', () => {
   const { places, value, error } = outline(TEXT);
   assert.equal(error, null);
   assert.deepEqual(value, JSON.parse(TEXT));
-  assert.deepEqual(places.map(place => [place.path, place.line]), [
-    ['name', 2], ['properties', 3], ['properties.subnets', 4], ['properties.subnets[0]', 5], ['properties.subnets[0].name', 5],
-    ['properties.subnets[1]', 6], ['properties.subnets[1].name', 6], ['properties.subnets[1].properties', 6], ['properties.subnets[1].properties.addressPrefix', 6],
-  ]);
+  assert.deepEqual(
+    places.map(place => [place.path, place.line]),
+    [
+      ['name', 2],
+      ['properties', 3],
+      ['properties.subnets', 4],
+      ['properties.subnets[0]', 5],
+      ['properties.subnets[0].name', 5],
+      ['properties.subnets[1]', 6],
+      ['properties.subnets[1].name', 6],
+      ['properties.subnets[1].properties', 6],
+      ['properties.subnets[1].properties.addressPrefix', 6],
+    ],
+  );
 });
 
 test('the line of a path is found whatever its case, that of a missing one where it would be', () => {
@@ -46,7 +65,8 @@ for (const [text, line, words] of [
 }
 
 test('what is read as JSON by the outline is what JSON.parse reads', () => {
-  for (const text of ['null', '-1.5e3', '[]', '{}', '[[], {"a\\"b": [true, false, null]}]', '" \\u00e9 "']) assert.deepEqual(outline(text).value, JSON.parse(text));
+  for (const text of ['null', '-1.5e3', '[]', '{}', '[[], {"a\\"b": [true, false, null]}]', '" \\u00e9 "'])
+    assert.deepEqual(outline(text).value, JSON.parse(text));
 });
 
 test('a path has steps, and one above it', () => {

@@ -1,13 +1,38 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { allowed, paired, schemaAt, sendable, writable } from '../../../src/lazulite/portal/static/js/resources/schema.js';
+import {
+  allowed,
+  paired,
+  schemaAt,
+  sendable,
+  writable,
+} from '../../../src/lazulite/portal/static/js/resources/schema.js';
 
 const ROOT = {
-  type: 'object', required: ['properties'],
-  properties: { id: { type: 'string', readOnly: true }, tags: { type: 'object', additionalProperties: { type: 'string' } }, properties: { $ref: '#/$defs/net.Net' } },
+  type: 'object',
+  required: ['properties'],
+  properties: {
+    id: { type: 'string', readOnly: true },
+    tags: { type: 'object', additionalProperties: { type: 'string' } },
+    properties: { $ref: '#/$defs/net.Net' },
+  },
   $defs: {
-    'net.Net': { type: 'object', required: ['rules'], properties: { state: { type: 'string', readOnly: true }, size: { type: 'integer', minimum: 4, maximum: 30 }, rules: { type: 'array', items: { $ref: '#/$defs/net.Rule' } } } },
-    'net.Rule': { type: 'object', properties: { access: { enum: ['Allow', 'Deny'] }, to: { type: 'object', target: 'Microsoft.Network/virtualNetworks/subnets' } } },
+    'net.Net': {
+      type: 'object',
+      required: ['rules'],
+      properties: {
+        state: { type: 'string', readOnly: true },
+        size: { type: 'integer', minimum: 4, maximum: 30 },
+        rules: { type: 'array', items: { $ref: '#/$defs/net.Rule' } },
+      },
+    },
+    'net.Rule': {
+      type: 'object',
+      properties: {
+        access: { enum: ['Allow', 'Deny'] },
+        to: { type: 'object', target: 'Microsoft.Network/virtualNetworks/subnets' },
+      },
+    },
   },
 };
 
@@ -25,17 +50,43 @@ test('what is allowed is told in words', () => {
 });
 
 test('what can be written stands with what is required first, and nothing that is computed', () => {
-  assert.deepEqual(writable(ROOT, ROOT.properties.properties).map(row => row.name), ['rules', 'size']);
+  assert.deepEqual(
+    writable(ROOT, ROOT.properties.properties).map(row => row.name),
+    ['rules', 'size'],
+  );
 });
 
 test('what is sent back has nothing that the service computes, at any depth', () => {
-  const shown = { id: 'x', etag: 'e', tags: { a: 'b' }, properties: { state: 'Succeeded', size: 4, rules: [{ access: 'Allow' }] } };
-  assert.deepEqual(sendable(ROOT, ROOT, shown), { tags: { a: 'b' }, properties: { size: 4, rules: [{ access: 'Allow' }] } });
+  const shown = {
+    id: 'x',
+    etag: 'e',
+    tags: { a: 'b' },
+    properties: { state: 'Succeeded', size: 4, rules: [{ access: 'Allow' }] },
+  };
+  assert.deepEqual(sendable(ROOT, ROOT, shown), {
+    tags: { a: 'b' },
+    properties: { size: 4, rules: [{ access: 'Allow' }] },
+  });
 });
 
 test('a property that is written singular or plural is one field', () => {
   const word = { type: 'string' };
   const words = { type: 'array', items: word };
-  const rows = [['addressPrefix', word], ['addressPrefixes', words], ['port', word], ['ports', words], ['subnets', { type: 'array', items: { type: 'object' } }], ['subnet', word]].map(([name, schema]) => ({ name, schema }));
-  assert.deepEqual(paired(rows).map(row => [row.name, row.many]), [['addressPrefix', 'addressPrefixes'], ['port', 'ports'], ['subnets', undefined], ['subnet', undefined]]);
+  const rows = [
+    ['addressPrefix', word],
+    ['addressPrefixes', words],
+    ['port', word],
+    ['ports', words],
+    ['subnets', { type: 'array', items: { type: 'object' } }],
+    ['subnet', word],
+  ].map(([name, schema]) => ({ name, schema }));
+  assert.deepEqual(
+    paired(rows).map(row => [row.name, row.many]),
+    [
+      ['addressPrefix', 'addressPrefixes'],
+      ['port', 'ports'],
+      ['subnets', undefined],
+      ['subnet', undefined],
+    ],
+  );
 });

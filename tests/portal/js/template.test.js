@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { chosen, flat, fromFile, isTemplate, parametersOf, planOf, read, summary, told, uncommented } from '../../../src/lazulite/portal/static/js/deployments/template.js';
+import {
+  chosen,
+  flat,
+  fromFile,
+  isTemplate,
+  parametersOf,
+  planOf,
+  read,
+  summary,
+  told,
+  uncommented,
+} from '../../../src/lazulite/portal/static/js/deployments/template.js';
 
 test('comments are left out of a template, and the lines stay', () => {
   const text = '\uFEFF{ // one\n "url": "http://x/*no*/", /* two\n three */ "b": 1 }';
@@ -18,11 +29,33 @@ test('a parameter file is told from a template', () => {
 });
 
 test('parameters become fields, and fields a body with the types that are declared', () => {
-  const fields = parametersOf({ parameters: { name: {}, count: { type: 'int' }, on: { type: 'Bool', defaultValue: false }, list: { type: 'array' }, secret: { type: 'securestring' }, size: { type: 'string', allowedValues: ['a'] } } });
-  assert.deepEqual(fields.map(f => [f.name, f.type, f.required, f.secure]), [
-    ['name', 'string', true, false], ['count', 'int', true, false], ['on', 'bool', false, false], ['list', 'array', true, false], ['secret', 'string', true, true], ['size', 'string', true, false],
-  ]);
-  assert.deepEqual(chosen(fields, { name: 'x', count: '3', on: 'true', list: '[1]', secret: '', other: 'y' }), { name: { value: 'x' }, count: { value: 3 }, on: { value: true }, list: { value: [1] } });
+  const fields = parametersOf({
+    parameters: {
+      name: {},
+      count: { type: 'int' },
+      on: { type: 'Bool', defaultValue: false },
+      list: { type: 'array' },
+      secret: { type: 'securestring' },
+      size: { type: 'string', allowedValues: ['a'] },
+    },
+  });
+  assert.deepEqual(
+    fields.map(f => [f.name, f.type, f.required, f.secure]),
+    [
+      ['name', 'string', true, false],
+      ['count', 'int', true, false],
+      ['on', 'bool', false, false],
+      ['list', 'array', true, false],
+      ['secret', 'string', true, true],
+      ['size', 'string', true, false],
+    ],
+  );
+  assert.deepEqual(chosen(fields, { name: 'x', count: '3', on: 'true', list: '[1]', secret: '', other: 'y' }), {
+    name: { value: 'x' },
+    count: { value: 3 },
+    on: { value: true },
+    list: { value: [1] },
+  });
 });
 
 test('what is not of its type is sent as it was typed, for Azure to name', () => {
@@ -31,22 +64,49 @@ test('what is not of its type is sent as it was typed, for Azure to name', () =>
 });
 
 test('a parameter file fills the fields; references to vaults are left', () => {
-  assert.deepEqual(fromFile({ parameters: { a: { value: 1 }, b: { value: ['x'] }, c: { reference: {} } } }), { a: '1', b: '[\n  "x"\n]' });
+  assert.deepEqual(fromFile({ parameters: { a: { value: 1 }, b: { value: ['x'] }, c: { reference: {} } } }), {
+    a: '1',
+    b: '[\n  "x"\n]',
+  });
 });
 
 test('a plan of a group that is not there makes it first', () => {
-  const order = { subscription: '/subscriptions/s', group: 'g', name: 'd', location: 'westeurope', properties: { mode: 'Incremental', template: {} } };
+  const order = {
+    subscription: '/subscriptions/s',
+    group: 'g',
+    name: 'd',
+    location: 'westeurope',
+    properties: { mode: 'Incremental', template: {} },
+  };
   const known = planOf({ ...order, known: true });
-  assert.equal(known.path, '/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/deployments/d/whatIf?reachability=true');
+  assert.equal(
+    known.path,
+    '/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/deployments/d/whatIf?reachability=true',
+  );
   const fresh = planOf({ ...order, known: false });
   assert.equal(fresh.path, '/subscriptions/s/providers/Microsoft.Resources/deployments/d/whatIf?reachability=true');
-  assert.deepEqual(fresh.body.properties.template.resources.map(r => r.type), ['Microsoft.Resources/resourceGroups', 'Microsoft.Resources/deployments']);
+  assert.deepEqual(
+    fresh.body.properties.template.resources.map(r => r.type),
+    ['Microsoft.Resources/resourceGroups', 'Microsoft.Resources/deployments'],
+  );
 });
 
 test('changes are counted in words, and their differences are flat', () => {
-  assert.equal(summary([{ changeType: 'Create' }, { changeType: 'Create' }, { changeType: 'NoChange' }]), '2 to create, 1 unchanged');
+  assert.equal(
+    summary([{ changeType: 'Create' }, { changeType: 'Create' }, { changeType: 'NoChange' }]),
+    '2 to create, 1 unchanged',
+  );
   assert.equal(summary([]), 'nothing');
-  const delta = [{ path: 'properties.rules', children: [{ path: '0', children: [{ path: 'access', before: 'Deny', after: 'Allow' }] }] }, { path: 'tags', before: undefined, after: {} }];
-  assert.deepEqual(flat(delta), [{ path: 'properties.rules[0].access', before: 'Deny', after: 'Allow' }, { path: 'tags', before: undefined, after: {} }]);
+  const delta = [
+    {
+      path: 'properties.rules',
+      children: [{ path: '0', children: [{ path: 'access', before: 'Deny', after: 'Allow' }] }],
+    },
+    { path: 'tags', before: undefined, after: {} },
+  ];
+  assert.deepEqual(flat(delta), [
+    { path: 'properties.rules[0].access', before: 'Deny', after: 'Allow' },
+    { path: 'tags', before: undefined, after: {} },
+  ]);
   assert.deepEqual([told(undefined), told('x'), told({ a: 1 })], ['nothing', 'x', '{"a":1}']);
 });

@@ -35,22 +35,36 @@ export function Progress({ of: { deployment, operations = [], error, over } }) {
   if (error) return html`<${Problem} error=${error}/>`;
   if (!deployment) return html`<p class="quiet" role="status">Starting…</p>`;
   const { provisioningState: state, error: why, outputs, outputResources } = deployment.properties;
-  const rows = operations.map(row => ({ ...row.properties, key: row.operationId, id: row.properties.targetResource.id }));
+  const rows = operations.map(row => ({
+    ...row.properties,
+    key: row.operationId,
+    id: row.properties.targetResource.id,
+  }));
   const done = rows.filter(row => row.provisioningState === 'Succeeded').length;
-  return html`<section aria-label="Progress" class="progress"><p role="status"><${Tag} kind=${stateKind(state)}>${state}<//> ${over ? counted(outputResources?.length || done) : `${done} done, ${rows.length - done} under way`}</p>
+  return html`<section aria-label="Progress" class="progress"><p role="status"><${Tag}
+    kind=${stateKind(state)}>${state}<//> ${over ? counted(outputResources?.length || done) : `${done} done, ${rows.length - done} under way`}</p>
     ${!over && html`<progress aria-label="Deploying"/>`}
     ${state === 'Failed' && html`<${Failure} why=${why} rows=${rows}/>`}
-    <${Table} label="Resources of the deployment" rows=${rows} columns=${COLUMNS} keyOf=${row => row.key} filter=${rows.length > 12} empty="No resource yet."/>
-    ${outputs && Object.keys(outputs).length > 0 && html`<section aria-label="Outputs"><h3>Outputs</h3><dl>${Object.entries(outputs).map(([name, output]) => html`
-      <dt>${name}</dt><dd>${typeof output.value === 'string' ? output.value : JSON.stringify(output.value)}</dd>`)}</dl></section>`}</section>`;
+    <${Table} label="Resources of the deployment" rows=${rows} columns=${COLUMNS} keyOf=${row => row.key}
+      filter=${rows.length > 12} empty="No resource yet."/>
+    ${
+      outputs &&
+      Object.keys(outputs).length > 0 &&
+      html`<section aria-label="Outputs"><h3>Outputs</h3><dl>${Object.entries(outputs).map(
+        ([name, output]) => html`
+      <dt>${name}</dt><dd>${typeof output.value === 'string' ? output.value : JSON.stringify(output.value)}</dd>`,
+      )}</dl></section>`
+    }</section>`;
 }
 
 /** What stopped it: the resource first, then Azure's words about it. */
 function Failure({ why, rows }) {
   const failed = rows.filter(row => row.provisioningState === 'Failed');
   if (!failed.length) return html`<${Problem} error=${why}/>`;
-  return html`<div class="problem" role="alert"><b>${why?.code}</b> ${why?.message}<ul>${failed.map(row => html`<li key=${row.key}>
-    <a href=${`#${resourcePath(row.id)}`}>${shortId(row.id)}</a>: ${leaves(row.statusMessage?.error).map(each => html`<b>${each.code}</b> ${each.message} ${each.target && html`<code>${each.target}</code>`}`)}</li>`)}</ul></div>`;
+  return html`<div class="problem" role="alert"><b>${why?.code}</b> ${why?.message}<ul>${failed.map(
+    row => html`<li key=${row.key}>
+    <a href=${`#${resourcePath(row.id)}`}>${shortId(row.id)}</a>: ${leaves(row.statusMessage?.error).map(each => html`<b>${each.code}</b> ${each.message} ${each.target && html`<code>${each.target}</code>`}`)}</li>`,
+  )}</ul></div>`;
 }
 
 const counted = n => (n === 1 ? '1 resource' : `${n} resources`);
@@ -65,8 +79,26 @@ const tookOf = duration => {
 export const leaves = error => (error?.details?.length ? error.details : error ? [error] : []);
 
 const COLUMNS = [
-  { name: 'Resource', of: row => shortId(row.id), show: row => html`<a href=${`#${resourcePath(row.id)}`}>${shortId(row.id)}</a>` },
-  { name: 'State', of: row => row.provisioningState, show: row => html`<${Tag} kind=${stateKind(row.provisioningState)}>${row.provisioningState}<//>` },
-  { name: 'Took', of: row => tookOf(row.duration), show: row => html`<span class="nowrap">${tookOf(row.duration)}</span>` },
-  { name: 'Why', of: row => leaves(row.statusMessage?.error).map(each => `${each.code}: ${each.message}`).join(' ') },
+  {
+    name: 'Resource',
+    of: row => shortId(row.id),
+    show: row => html`<a href=${`#${resourcePath(row.id)}`}>${shortId(row.id)}</a>`,
+  },
+  {
+    name: 'State',
+    of: row => row.provisioningState,
+    show: row => html`<${Tag} kind=${stateKind(row.provisioningState)}>${row.provisioningState}<//>`,
+  },
+  {
+    name: 'Took',
+    of: row => tookOf(row.duration),
+    show: row => html`<span class="nowrap">${tookOf(row.duration)}</span>`,
+  },
+  {
+    name: 'Why',
+    of: row =>
+      leaves(row.statusMessage?.error)
+        .map(each => `${each.code}: ${each.message}`)
+        .join(' '),
+  },
 ];

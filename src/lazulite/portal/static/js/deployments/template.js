@@ -4,7 +4,11 @@ import { outline } from '../resources/json.js';
 /** Text without comments, line for line: templates may have them, JSON has none. */
 export function uncommented(text) {
   const blank = found => found.replace(/[^\n]/g, ' ');
-  return text.replace(/^\uFEFF/, '').replace(/"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, found => (found.startsWith('"') ? found : blank(found)));
+  return text
+    .replace(/^\uFEFF/, '')
+    .replace(/"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, found =>
+      found.startsWith('"') ? found : blank(found),
+    );
 }
 
 /** {value, error: {line, message}} of a template or a parameter file. */
@@ -23,15 +27,24 @@ export function parametersOf(template) {
   return Object.entries(template.parameters ?? {}).map(([name, declared]) => {
     const kind = (declared.type ?? 'string').toLowerCase();
     return {
-      name, type: kind.replace('secure', ''), secure: kind.startsWith('secure'), allowed: declared.allowedValues,
-      description: declared.metadata?.description ?? '', default: declared.defaultValue, required: declared.defaultValue === undefined,
+      name,
+      type: kind.replace('secure', ''),
+      secure: kind.startsWith('secure'),
+      allowed: declared.allowedValues,
+      description: declared.metadata?.description ?? '',
+      default: declared.defaultValue,
+      required: declared.defaultValue === undefined,
     };
   });
 }
 
 /** What was typed, as the body of a deployment has it: {name: {value}}; what is empty is left to its default. */
 export function chosen(fields, typed) {
-  return Object.fromEntries(fields.filter(f => typed[f.name] !== undefined && typed[f.name] !== '').map(f => [f.name, { value: typedAs(f, typed[f.name]) }]));
+  return Object.fromEntries(
+    fields
+      .filter(f => typed[f.name] !== undefined && typed[f.name] !== '')
+      .map(f => [f.name, { value: typedAs(f, typed[f.name]) }]),
+  );
 }
 
 function typedAs(field, value) {
@@ -49,32 +62,69 @@ function typedAs(field, value) {
 export function fromFile(document) {
   const held = document.parameters ?? document;
   const value = entry => (entry !== null && typeof entry === 'object' && 'value' in entry ? entry.value : entry);
-  const text = found => (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean' ? String(found) : JSON.stringify(found, null, 2));
-  return Object.fromEntries(Object.entries(held).filter(([, entry]) => !entry?.reference).map(([name, entry]) => [name, text(value(entry))]));
+  const text = found =>
+    typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean'
+      ? String(found)
+      : JSON.stringify(found, null, 2);
+  return Object.fromEntries(
+    Object.entries(held)
+      .filter(([, entry]) => !entry?.reference)
+      .map(([name, entry]) => [name, text(value(entry))]),
+  );
 }
 
 /** The request that plans a deployment to a group that is there, or to one that would be made: {path, body}. */
 export function planOf({ subscription, group, known, name, location, properties }) {
   const what = 'whatIf?reachability=true';
-  if (known) return { path: `${subscription}/resourceGroups/${group}/providers/Microsoft.Resources/deployments/${name}/${what}`, body: { properties } };
+  if (known)
+    return {
+      path: `${subscription}/resourceGroups/${group}/providers/Microsoft.Resources/deployments/${name}/${what}`,
+      body: { properties },
+    };
   const type = 'Microsoft.Resources/resourceGroups';
   const resources = [
     { type, apiVersion: '2022-09-01', name: group, location, properties: {} },
     {
-      type: 'Microsoft.Resources/deployments', apiVersion: '2022-09-01', name, resourceGroup: group, dependsOn: [`[subscriptionResourceId('${type}', '${group}')]`],
+      type: 'Microsoft.Resources/deployments',
+      apiVersion: '2022-09-01',
+      name,
+      resourceGroup: group,
+      dependsOn: [`[subscriptionResourceId('${type}', '${group}')]`],
       properties: { ...properties, mode: 'Incremental', expressionEvaluationOptions: { scope: 'inner' } },
     },
   ];
-  const template = { $schema: 'https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#', contentVersion: '1.0.0.0', resources };
-  return { path: `${subscription}/providers/Microsoft.Resources/deployments/${name}/${what}`, body: { location, properties: { mode: 'Incremental', template } } };
+  const template = {
+    $schema: 'https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#',
+    contentVersion: '1.0.0.0',
+    resources,
+  };
+  return {
+    path: `${subscription}/providers/Microsoft.Resources/deployments/${name}/${what}`,
+    body: { location, properties: { mode: 'Incremental', template } },
+  };
 }
 
-const WORDS = { Create: 'to create', Modify: 'to change', Delete: 'to delete', Deploy: 'to deploy', NoChange: 'unchanged', Ignore: 'left alone' };
+const WORDS = {
+  Create: 'to create',
+  Modify: 'to change',
+  Delete: 'to delete',
+  Deploy: 'to deploy',
+  NoChange: 'unchanged',
+  Ignore: 'left alone',
+};
 
 /** `3 to create, 1 to change`. */
 export function summary(changes) {
-  const counts = Object.entries(WORDS).map(([kind, words]) => [changes.filter(change => change.changeType === kind).length, words]);
-  return counts.filter(([count]) => count).map(([count, words]) => `${count} ${words}`).join(', ') || 'nothing';
+  const counts = Object.entries(WORDS).map(([kind, words]) => [
+    changes.filter(change => change.changeType === kind).length,
+    words,
+  ]);
+  return (
+    counts
+      .filter(([count]) => count)
+      .map(([count, words]) => `${count} ${words}`)
+      .join(', ') || 'nothing'
+  );
 }
 
 /** Differences of properties, flat: [{path, before, after}]. */
@@ -86,4 +136,5 @@ export function flat(delta, above = '') {
 }
 
 /** A value as a plan shows it, on one line. */
-export const told = value => (value === undefined || value === null ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value));
+export const told = value =>
+  value === undefined || value === null ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value);

@@ -24,7 +24,9 @@ function childrenOf(row, wire) {
 /** `hub / web (demo)`: names from the resource down, and its group. */
 export function labelOf(id) {
   const group = /\/resourceGroups\/([^/]+)/i.exec(id)?.[1];
-  const names = shortId(id).split('/').filter((_, at) => at % 2 === 1);
+  const names = shortId(id)
+    .split('/')
+    .filter((_, at) => at % 2 === 1);
   return group ? `${names.join(' / ')} (${group})` : names.join(' / ');
 }
 
@@ -33,4 +35,3 @@ export function useGroups() {
   const { subscription } = useLab();
   return useLoad(signal => list(`${subscription}/resourceGroups`, { signal }), [subscription]);
 }
-

@@ -14,7 +14,7 @@ import { MachineActions } from './machine.js';
 import { Overview } from './overview.js';
 import { DeleteDialog } from './remove.js';
 import { useRevision } from './revision.js';
-import { schemaOf } from './schema.js';
+import { schemaOf, typesKnown } from './schema.js';
 import { Locks, Tags } from './tags.js';
 import { refusalOf } from './view.js';
 import { oneOf, ownerOf, sameId, stateKind } from './words.js';
@@ -27,18 +27,31 @@ export default function Details({ route }) {
 function Page({ id, first }) {
   const { type, name } = parseId(id);
   const found = useDocument(id);
-  const schema = useLoad(() => schemaOf(type), [type]);
-  const nested = useLoad(signal => get('/lazulite/schema', { signal }), []);
+  const revision = useRevision();
+  const schema = useLoad(() => schemaOf(type), [type, revision]);
+  const nested = useLoad(typesKnown, [revision]);
   const [tab, choose] = useState(first);
-  useEffect(() => { document.title = `${name} · Lazulite`; }, [name]);
+  useEffect(() => {
+    document.title = `${name} · Lazulite`;
+  }, [name]);
   if (found.gone) return html`<div class="page"><${Gone} id=${id} known=${found.value}/></div>`;
   const error = found.error ?? schema.error;
-  if (error && !found.value) return html`<div class="page"><h1>${name}</h1><${Problem} error=${error}/><p><a href="#/resources">All resources</a></p></div>`;
+  if (error && !found.value)
+    return html`<div class="page"><h1>${name}</h1><${Problem} error=${error}/><p><a
+      href="#/resources">All resources</a></p></div>`;
   if (!found.value || !schema.value) return html`<div class="page"><h1>${name}</h1><${Loading}/></div>`;
-  const children = childTabs(found.value, schema.value, nested.value?.value ?? []);
+  const children = childTabs(found.value, schema.value, nested.value ?? []);
   const whole = sameId(ownerOf(id), id);
-  const own = writtenAlone(type, nested.value?.value);
-  const tabs = ['Overview', ...(own ? ['Properties'] : []), ...children.map(child => child.title), 'JSON', ...(hasEffective(type) ? ['Effective'] : []), 'Activity', ...(whole ? ['Tags', 'Locks'] : [])];
+  const own = writtenAlone(type, nested.value);
+  const tabs = [
+    'Overview',
+    ...(own ? ['Properties'] : []),
+    ...children.map(child => child.title),
+    'JSON',
+    ...(hasEffective(type) ? ['Effective'] : []),
+    'Activity',
+    ...(whole ? ['Tags', 'Locks'] : []),
+  ];
   const chosen = tabs.includes(tab) ? tab : 'Overview';
   const child = children.find(each => each.title === chosen);
   const props = { document: found.value, root: schema.value, again: found.again };
@@ -48,7 +61,13 @@ function Page({ id, first }) {
       ${chosen === 'Overview' && html`<${Overview} ...${props}/>`}
       ${chosen === 'Properties' && html`<${Properties} ...${props}/>`}
       ${child && html`<${ChildTable} key=${child.title} child=${child} ...${props}/>`}
-      ${chosen === 'JSON' && (own ? html`<${Json} ...${props}/>` : html`<pre aria-label="JSON of the resource">${JSON.stringify(found.value, null, 2)}</pre>`)}
+      ${
+        chosen === 'JSON' &&
+        (own
+          ? html`<${Json} ...${props}/>`
+          : html`<pre
+        aria-label="JSON of the resource">${JSON.stringify(found.value, null, 2)}</pre>`)
+      }
       ${chosen === 'Effective' && html`<${Effective} document=${found.value}/>`}
       ${chosen === 'Activity' && html`<${Log} id=${id}/>`}
       ${chosen === 'Tags' && html`<${Tags} ...${props}/>`}
@@ -65,7 +84,9 @@ function writtenAlone(type, known) {
 const Gone = ({ id, known }) => {
   const { group, name } = parseId(id);
   return html`<${Empty} title=${known ? `${name} was deleted` : `${name} is not there`}>
-    ${known ? 'Somebody deleted it while this page was open.' : 'It was deleted, or never made.'} <a href="#/resources">All resources</a> or <a href=${`#/activity?group=${encodeURIComponent(group)}`}>what happened in ${group}</a>.<//>`;
+    ${known ? 'Somebody deleted it while this page was open.' : 'It was deleted, or never made.'} <a
+      href="#/resources">All resources</a> or <a
+      href=${`#/activity?group=${encodeURIComponent(group)}`}>what happened in ${group}</a>.<//>`;
 };
 
 function Header({ document, type, own }) {
@@ -77,15 +98,38 @@ function Header({ document, type, own }) {
   const state = document.properties?.provisioningState ?? '';
   const owner = ownerOf(document.id);
   const whole = sameId(owner, document.id);
-  const done = () => { say(`${name} is deleted.`, 'good'); navigate(whole ? '/resources' : resourcePath(owner)); };
-  return html`<header><div><p class="crumbs"><a href="#/resources">Resources</a> › <a href=${`#/resources/${type.split('/').slice(0, 2).join('/')}`}>${oneOf(type.split('/').slice(0, 2).join('/'))}</a>
+  const done = () => {
+    say(`${name} is deleted.`, 'good');
+    navigate(whole ? '/resources' : resourcePath(owner));
+  };
+  return html`<header><div><p class="crumbs"><a href="#/resources">Resources</a> › <a
+    href=${`#/resources/${type.split('/').slice(0, 2).join('/')}`}>${oneOf(type.split('/').slice(0, 2).join('/'))}</a>
       ${!whole && html` › <a href=${`#${resourcePath(owner)}`}>${owner.split('/').at(-1)}</a>`}</p>
-      <h1>${name}</h1><p class="under"><span>${oneOf(type)}</span><span>${group}</span>${document.location && html`<span>${document.location}</span>`}
-      ${refusal ? html`<${Tag} kind="bad">Refused<//>` : state && html`<${Tag} kind=${stateKind(state)}>${state}<//>`}</p></div>
-    <div class="tools">${/virtualMachines$/i.test(type) && html`<${MachineActions} document=${document}/>`}${own && html`<${Button} danger onClick=${() => set(true)}>Delete<//>`}</div>
-    ${!own && html`<p class="quiet wide">A part of <a href=${`#${resourcePath(owner)}`}>${owner.split('/').at(-1)}</a>: it is not changed by itself.</p>`}
+      <h1>${name}</h1><p class="under"><span>${oneOf(type)}</span>
+        <span>${group}</span>${document.location && html`<span>${document.location}</span>`}
+      ${
+        refusal
+          ? html`<${Tag} kind="bad">Refused<//>`
+          : state &&
+            html`<${Tag}
+        kind=${stateKind(state)}>${state}<//>`
+      }</p></div>
+    <div class="tools">${
+      /virtualMachines$/i.test(type) &&
+      html`<${MachineActions}
+      document=${document}/>`
+    }${own && html`<${Button} danger onClick=${() => set(true)}>Delete<//>`}</div>
+    ${
+      !own &&
+      html`<p class="quiet wide">A part of <a
+      href=${`#${resourcePath(owner)}`}>${owner.split('/').at(-1)}</a>: it is not changed by itself.</p>`
+    }
     ${refusal && html`<div class="problem wide" role="alert"><b>The machine refused it.</b> ${refusal}</div>`}
-    ${deleting && html`<${DeleteDialog} ids=${[document.id]} name=${name} done=${done} close=${() => set(false)}/>`}</header>`;
+    ${
+      deleting &&
+      html`<${DeleteDialog} ids=${[document.id]} name=${name} done=${done}
+      close=${() => set(false)}/>`
+    }</header>`;
 }
 
 /** The common edits. Lists whose members have a table of their own are left out. */
@@ -94,13 +138,21 @@ function Properties({ document, root, again }) {
   const draft = useDraft(document, root);
   const inner = root.properties.properties;
   const submit = async insist => {
-    if (await draft.save(insist)) { say('Saved.', 'good'); again(); }
+    if (await draft.save(insist)) {
+      say('Saved.', 'good');
+      again();
+    }
   };
   const skip = [...root.children, 'provisioningState'];
-  return html`<form noValidate class="form" aria-label="Properties" onSubmit=${e => { e.preventDefault(); submit(false); }}>
+  return html`<form noValidate class="form" aria-label="Properties" onSubmit=${e => {
+    e.preventDefault();
+    submit(false);
+  }}>
     <${Conflict} draft=${draft} insist=${() => submit(true)}/><${Refusal} error=${draft.error}/>
-    <div class="fields two"><${Fields} root=${root} schema=${inner} value=${draft.draft.properties ?? {}} path="properties" change=${draft.change} errors=${errorsOf(draft.error)} skip=${skip} fixed/></div>
-    <div class="actions sticky"><${Button} primary type="submit" busy=${draft.busy} disabled=${!draft.dirty}>Save<//><${Button} disabled=${!draft.dirty} onClick=${draft.reset}>Discard<//></div>
+    <div class="fields two"><${Fields} root=${root} schema=${inner} value=${draft.draft.properties ?? {}}
+      path="properties" change=${draft.change} errors=${errorsOf(draft.error)} skip=${skip} fixed/></div>
+    <div class="actions sticky"><${Button} primary type="submit" busy=${draft.busy} disabled=${!draft.dirty}>Save<//>
+      <${Button} disabled=${!draft.dirty} onClick=${draft.reset}>Discard<//></div>
     <${ShowRequest} method="PUT" path=${document.id} body=${draft.draft}/></form>`;
 }
 
@@ -108,8 +160,14 @@ function Properties({ document, root, again }) {
 export function Conflict({ draft, insist }) {
   const refused = draft.error?.status === 412;
   if (!draft.stale && !refused) return null;
-  return html`<div class="problem warn" role="alert"><b>Somebody else changed this resource meanwhile.</b> Saving is refused until you decide.
-    <div class="actions"><${Button} onClick=${draft.reset}>Show theirs, drop mine<//>${insist && html`<${Button} danger onClick=${insist}>Overwrite theirs<//>`}</div></div>`;
+  return html`<div class="problem warn" role="alert">
+    <b>Somebody else changed this resource meanwhile.</b> Saving is refused until you decide.
+    <div class="actions"><${Button}
+      onClick=${draft.reset}>Show theirs, drop mine<//>${
+        insist &&
+        html`<${Button} danger
+      onClick=${insist}>Overwrite theirs<//>`
+      }</div></div>`;
 }
 
 function Json({ document, root, again }) {
@@ -117,7 +175,9 @@ function Json({ document, root, again }) {
   const draft = useDraft(document, root);
   const written = JSON.stringify(draft.draft, null, 2);
   const [typed, type] = useState(null);
-  useEffect(() => { if (!draft.dirty) type(null); }, [draft.dirty, document.etag]);
+  useEffect(() => {
+    if (!draft.dirty) type(null);
+  }, [draft.dirty, document.etag]);
   const text = typed ?? written;
   const found = outline(text);
   const edit = next => {
@@ -127,13 +187,24 @@ function Json({ document, root, again }) {
   };
   const submit = async insist => {
     if (found.error) return;
-    if (await draft.save(insist)) { type(null); say('Saved.', 'good'); again(); }
+    if (await draft.save(insist)) {
+      type(null);
+      say('Saved.', 'good');
+      again();
+    }
   };
-  return html`<form noValidate class="json" aria-label="JSON" onSubmit=${e => { e.preventDefault(); submit(false); }}>
+  return html`<form noValidate class="json" aria-label="JSON" onSubmit=${e => {
+    e.preventDefault();
+    submit(false);
+  }}>
     <${Conflict} draft=${draft} insist=${() => submit(true)}/>
     ${draft.error && draft.error.rows.every(row => !row.target) && html`<${Problem} error=${draft.error}/>`}
-    <${Editor} text=${text} change=${edit} root=${root} label="JSON of the resource" violations=${draft.error?.rows.filter(row => row.target) ?? []}/>
-    <div class="actions"><${Button} primary type="submit" busy=${draft.busy} disabled=${typed === null || Boolean(found.error)}>Save<//>
-      <${Button} disabled=${typed === null} onClick=${() => { type(null); draft.reset(); }}>Discard<//></div></form>`;
+    <${Editor} text=${text} change=${edit} root=${root} label="JSON of the resource"
+      violations=${draft.error?.rows.filter(row => row.target) ?? []}/>
+    <div class="actions"><${Button} primary type="submit" busy=${draft.busy}
+      disabled=${typed === null || Boolean(found.error)}>Save<//>
+      <${Button} disabled=${typed === null} onClick=${() => {
+        type(null);
+        draft.reset();
+      }}>Discard<//></div></form>`;
 }
-

@@ -12,9 +12,17 @@ export function useDocument(id) {
   const found = useLoad(signal => get(id, { signal }).then(value => ({ id, value })), [id, stored]);
   const here = found.value?.id === id ? found.value.value : undefined;
   const [last, remember] = useState({});
-  useEffect(() => { if (here) remember({ id, value: here }); }, [here, id]);
+  useEffect(() => {
+    if (here) remember({ id, value: here });
+  }, [here, id]);
   const gone = found.error?.status === 404;
-  return { value: here ?? (last.id === id ? last.value : undefined), error: gone ? null : found.error, gone, loading: found.loading, again: found.again };
+  return {
+    value: here ?? (last.id === id ? last.value : undefined),
+    error: gone ? null : found.error,
+    gone,
+    loading: found.loading,
+    again: found.again,
+  };
 }
 
 /**
@@ -26,7 +34,9 @@ export function useDraft(document, root) {
   const fresh = () => ({ etag: document.etag, draft: sendable(root, root, document), dirty: false });
   const [held, set] = useState(fresh);
   const moved = held.etag !== document.etag;
-  useEffect(() => { if (moved && !held.dirty) set(fresh()); }, [moved, held.dirty]);
+  useEffect(() => {
+    if (moved && !held.dirty) set(fresh());
+  }, [moved, held.dirty]);
   const [state, say] = useState({});
   const save = async insist => {
     say({ busy: true });
@@ -42,9 +52,16 @@ export function useDraft(document, root) {
     }
   };
   return {
-    draft: held.draft, dirty: held.dirty, stale: moved && held.dirty, ...state, save,
+    draft: held.draft,
+    dirty: held.dirty,
+    stale: moved && held.dirty,
+    ...state,
+    save,
     change: (path, value) => set(now => ({ ...now, dirty: true, draft: withAt(now.draft, path, value) })),
     replace: draft => set(now => ({ ...now, dirty: true, draft })),
-    reset: () => { say({}); set(fresh()); },
+    reset: () => {
+      say({});
+      set(fresh());
+    },
   };
 }

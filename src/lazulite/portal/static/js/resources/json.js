@@ -14,7 +14,11 @@ export function outline(text) {
     if (reader.at < text.length) throw new Error('There is more behind the end of the document.');
     return { value: JSON.parse(text), error: null, places: reader.places };
   } catch (problem) {
-    return { value: undefined, error: { line: lineAt(text, reader.at), message: problem.message }, places: reader.places };
+    return {
+      value: undefined,
+      error: { line: lineAt(text, reader.at), message: problem.message },
+      places: reader.places,
+    };
   }
 }
 
@@ -49,7 +53,8 @@ export function above(path) {
 }
 
 /** The steps of a path: `properties.subnets[0].name` as ['properties', 'subnets', 0, 'name']. */
-export const steps = path => [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(m => (m[1] === undefined ? m[0] : Number(m[1])));
+export const steps = path =>
+  [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(m => (m[1] === undefined ? m[0] : Number(m[1])));
 
 /** What stands at a path of a value. */
 export const valueAt = (value, path) => steps(path).reduce((at, step) => at?.[step], value);
@@ -87,7 +92,8 @@ class Reader {
     if (sign === '[') return this.array(path);
     if (sign === '"') return this.string();
     const word = /^(true|false|null|-?\d+(\.\d+)?([eE][+-]?\d+)?)/.exec(this.text.slice(this.at, this.at + 40));
-    if (!word) throw new Error(sign === undefined ? 'The document ends too early.' : `A value cannot begin with ${sign}`);
+    if (!word)
+      throw new Error(sign === undefined ? 'The document ends too early.' : `A value cannot begin with ${sign}`);
     this.at += word[0].length;
   }
 
@@ -136,7 +142,8 @@ class Reader {
       one();
       this.space();
       const sign = this.text[this.at];
-      if (sign !== ',' && sign !== end) throw new Error(sign === undefined ? 'The document ends too early.' : `There is no comma before ${sign}`);
+      if (sign !== ',' && sign !== end)
+        throw new Error(sign === undefined ? 'The document ends too early.' : `There is no comma before ${sign}`);
       this.at++;
       if (sign === end) return;
     }

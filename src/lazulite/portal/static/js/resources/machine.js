@@ -6,10 +6,19 @@ import { Button, Problem, Tag } from '../parts.js';
 import { useRevision } from './revision.js';
 import { stateKind } from './words.js';
 
-const VERBS = [['start', 'Start'], ['restart', 'Restart'], ['powerOff', 'Stop'], ['deallocate', 'Deallocate']];
+const VERBS = [
+  ['start', 'Start'],
+  ['restart', 'Restart'],
+  ['powerOff', 'Stop'],
+  ['deallocate', 'Deallocate'],
+];
 
 /** `running`, `stopped`, `deallocated` … from an instance view. */
-export const powerOf = view => (view?.statuses ?? []).map(s => s.code).find(code => code.startsWith('PowerState/'))?.slice('PowerState/'.length) ?? '';
+export const powerOf = view =>
+  (view?.statuses ?? [])
+    .map(s => s.code)
+    .find(code => code.startsWith('PowerState/'))
+    ?.slice('PowerState/'.length) ?? '';
 
 export function MachineActions({ document }) {
   const { say } = useLab();
@@ -30,8 +39,17 @@ export function MachineActions({ document }) {
     set('');
     view.again();
   };
-  const idle = { start: power === 'running', restart: power !== 'running', powerOff: power !== 'running', deallocate: power === 'deallocated' };
-  return html`${power && html`<${Tag} kind=${stateKind(power)}>${power}<//>`}${VERBS.map(([verb, label]) => html`
-    <${Button} key=${verb} busy=${busy === verb} disabled=${Boolean(busy) || idle[verb]} onClick=${() => act(verb, label)}>${label}<//>`)}
-    <a class="button" href=${`#/terminals/${encodeURIComponent(document.name)}`}>Terminal</a><${Problem} error=${error}/>`;
+  const idle = {
+    start: power === 'running',
+    restart: power !== 'running',
+    powerOff: power !== 'running',
+    deallocate: power === 'deallocated',
+  };
+  return html`${power && html`<${Tag} kind=${stateKind(power)}>${power}<//>`}${VERBS.map(
+    ([verb, label]) => html`
+    <${Button} key=${verb} busy=${busy === verb} disabled=${Boolean(busy) || idle[verb]}
+      onClick=${() => act(verb, label)}>${label}<//>`,
+  )}
+    <a class="button" href=${`#/terminals/${encodeURIComponent(document.name)}`}>Terminal</a><${Problem}
+      error=${error}/>`;
 }

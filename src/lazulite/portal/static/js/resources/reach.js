@@ -7,7 +7,10 @@ const EVERY = ['tcp', 'udp', 'icmp', 'esp', 'ah'];
 const SHOWN = 4;
 
 /** {differences: [{from, to, changes}]} as rows, one for each change. */
-export const flowRows = reachability => (reachability?.differences ?? []).flatMap((row, at) => row.changes.map((change, n) => ({ key: `${at}.${n}`, from: row.from, to: row.to, ...change })));
+export const flowRows = reachability =>
+  (reachability?.differences ?? []).flatMap((row, at) =>
+    row.changes.map((change, n) => ({ key: `${at}.${n}`, from: row.from, to: row.to, ...change })),
+  );
 
 /** `tcp 22`; `any` for every protocol. */
 export function flowsText(change) {
@@ -19,13 +22,21 @@ export function flowsText(change) {
 /** Names of one side, a few of them. */
 export function sideText(side) {
   const { names, prefixes } = side;
-  if (names.length === 1 && names[0] === 'Internet' && prefixes?.length <= SHOWN) return `Internet (${prefixes.join(', ')})`;
-  return names.length > SHOWN ? `${names.slice(0, SHOWN).join(', ')} and ${names.length - SHOWN} more` : names.join(', ');
+  if (names.length === 1 && names[0] === 'Internet' && prefixes?.length <= SHOWN)
+    return `Internet (${prefixes.join(', ')})`;
+  return names.length > SHOWN
+    ? `${names.slice(0, SHOWN).join(', ')} and ${names.length - SHOWN} more`
+    : names.join(', ');
 }
 
-const decided = outcome => (outcome.origin ? `${outcome.disposition} (${nameOf(outcome.origin)})` : outcome.disposition);
+const decided = outcome =>
+  outcome.origin ? `${outcome.disposition} (${nameOf(outcome.origin)})` : outcome.disposition;
 const COLUMNS = [
-  { name: 'Becomes', of: row => row.becomes, show: row => html`<${Tag} kind=${row.becomes === 'allowed' ? 'good' : 'bad'}>${row.becomes}<//>` },
+  {
+    name: 'Becomes',
+    of: row => row.becomes,
+    show: row => html`<${Tag} kind=${row.becomes === 'allowed' ? 'good' : 'bad'}>${row.becomes}<//>`,
+  },
   { name: 'Flows', of: flowsText },
   { name: 'From', of: row => sideText(row.from) },
   { name: 'To', of: row => sideText(row.to) },
@@ -36,6 +47,10 @@ const COLUMNS = [
 /** The table, or that nothing opens or closes. */
 export function Reachability({ of }) {
   const rows = flowRows(of);
-  return html`<section aria-label="Reachability"><h3>Reachability</h3>${rows.length === 0 ? html`<p class="quiet">No flow becomes allowed or denied.</p>`
-    : html`<${Table} label="Flows that change" rows=${rows} columns=${COLUMNS} keyOf=${row => row.key} filter=${rows.length > 8}/>`}</section>`;
+  return html`<section aria-label="Reachability"><h3>Reachability</h3>${
+    rows.length === 0
+      ? html`<p class="quiet">No flow becomes allowed or denied.</p>`
+      : html`<${Table} label="Flows that change" rows=${rows} columns=${COLUMNS} keyOf=${row => row.key}
+        filter=${rows.length > 8}/>`
+  }</section>`;
 }

@@ -4,15 +4,30 @@ import { useLive } from '../lab.js';
 
 const CALM_MS = 500;
 
-/** The newest revision, `stored` or `applied`, that is worth asking about. The first change of a quiet lab counts at once. */
+/**
+ * What changes with the newest revision, `stored` or `applied`, that is worth asking about, and when a connection that was
+ * lost is back. The first change of a quiet lab counts at once.
+ */
 export function useRevision(which = 'stored') {
-  const newest = useLive(live => live.revision[which]).revision[which];
+  const live = useLive(now => `${now.revision[which]} ${now.state}`);
+  const seen = useRef({ state: live.state, times: 0 });
+  if (live.state !== seen.current.state) {
+    const back = live.state === 'open' ? 1 : 0;
+    seen.current = { state: live.state, times: seen.current.times + back };
+  }
+  return useCalm(`${live.revision[which]}/${seen.current.times}`);
+}
+
+function useCalm(newest) {
   const [taken, take] = useState(newest);
   const last = useRef(0);
   useEffect(() => {
     if (newest === taken) return undefined;
     const wait = Math.max(0, last.current + CALM_MS - Date.now());
-    const timer = setTimeout(() => { last.current = Date.now(); take(newest); }, wait);
+    const timer = setTimeout(() => {
+      last.current = Date.now();
+      take(newest);
+    }, wait);
     return () => clearTimeout(timer);
   }, [newest, taken]);
   return taken;

@@ -5,10 +5,15 @@ import { steps } from './json.js';
 const loaded = new Map();
 
 /** The schema of a full type, fetched once. */
-export function schemaOf(type) {
-  const key = type.toLowerCase();
+export const schemaOf = type => once(`/lazulite/schema/${type}`);
+
+/** Every type with the children that are written at their own path: rows {type, children}; fetched once. */
+export const typesKnown = async () => (await once('/lazulite/schema')).value;
+
+function once(path) {
+  const key = path.toLowerCase();
   if (!loaded.has(key)) {
-    const found = get(`/lazulite/schema/${type}`);
+    const found = get(path);
     loaded.set(key, found);
     found.catch(() => loaded.delete(key));
   }
@@ -64,13 +69,19 @@ export function sendable(root, schema, value) {
   const here = resolve(root, schema);
   if (Array.isArray(value)) return value.map(item => sendable(root, here.items ?? {}, item));
   if (value === null || typeof value !== 'object' || !here.properties) return value;
-  const kept = Object.entries(value).filter(([name]) => !resolve(root, member(here, name) ?? {}).readOnly && name !== 'etag');
+  const kept = Object.entries(value).filter(
+    ([name]) => !resolve(root, member(here, name) ?? {}).readOnly && name !== 'etag',
+  );
   return Object.fromEntries(kept.map(([name, item]) => [name, sendable(root, member(here, name) ?? {}, item)]));
 }
 
 /** A property that is written singular or plural, never both, is one field. */
 export function paired(rows) {
-  const plural = row => rows.find(other => (other.name === `${row.name}s` || other.name === `${row.name}es`) && other.schema.items?.type === 'string');
+  const plural = row =>
+    rows.find(
+      other =>
+        (other.name === `${row.name}s` || other.name === `${row.name}es`) && other.schema.items?.type === 'string',
+    );
   const pairs = rows.map(row => (row.schema.type === 'string' ? { ...row, many: plural(row)?.name } : row));
   const gone = new Set(pairs.map(row => row.many).filter(Boolean));
   return pairs.filter(row => !gone.has(row.name));
@@ -81,6 +92,7 @@ export function idle(root, schema, depth = 0) {
   const here = resolve(root, schema);
   if (here.effect === 'kept' || here.effect === 'refused') return true;
   const inner = here.type === 'array' ? resolve(root, here.items) : here;
-  if (!inner.properties || depth > 6 || here.target || inner.target || inner.properties.id?.format === 'arm-id') return false;
+  if (!inner.properties || depth > 6 || here.target || inner.target || inner.properties.id?.format === 'arm-id')
+    return false;
   return writable(root, inner).every(row => idle(root, row.schema, depth + 1));
 }

@@ -21,12 +21,21 @@ export function Tags({ document, again }) {
       fail(problem);
     }
   };
-  return html`<form noValidate class="form card" aria-label="Tags" onSubmit=${e => { e.preventDefault(); save(); }}><${Problem} error=${error}/>
+  return html`<form noValidate class="form card" aria-label="Tags" onSubmit=${e => {
+    e.preventDefault();
+    save();
+  }}><${Problem} error=${error}/>
     ${rows.length === 0 && html`<p class="quiet">No tags.</p>`}
-    ${rows.map((row, at) => html`<div class="pair" key=${at}><input aria-label=${`Name of tag ${at + 1}`} placeholder="Name" value=${row.name} onInput=${e => change(at, { name: e.target.value })}/>
-      <input aria-label=${`Value of tag ${at + 1}`} placeholder="Value" value=${row.value} onInput=${e => change(at, { value: e.target.value })}/>
-      <${Button} aria-label=${`Remove tag ${row.name || at + 1}`} onClick=${() => set(now => now.filter((_, index) => index !== at))}>✕<//></div>`)}
-    <div class="actions"><${Button} onClick=${() => set(now => [...now, { name: '', value: '' }])}>Add tag<//><${Button} primary type="submit">Save tags<//></div></form>`;
+    ${rows.map(
+      (row, at) => html`<div class="pair" key=${at}><input aria-label=${`Name of tag ${at + 1}`} placeholder="Name"
+        value=${row.name} onInput=${e => change(at, { name: e.target.value })}/>
+      <input aria-label=${`Value of tag ${at + 1}`} placeholder="Value" value=${row.value}
+        onInput=${e => change(at, { value: e.target.value })}/>
+      <${Button} aria-label=${`Remove tag ${row.name || at + 1}`}
+        onClick=${() => set(now => now.filter((_, index) => index !== at))}>✕<//></div>`,
+    )}
+    <div class="actions"><${Button} onClick=${() => set(now => [...now, { name: '', value: '' }])}>Add tag<//>
+      <${Button} primary type="submit">Save tags<//></div></form>`;
 }
 
 export function Locks({ id }) {
@@ -45,13 +54,30 @@ export function Locks({ id }) {
       fail(problem);
     }
   };
-  const add = () => act(async () => { await put(`${scope}/${encodeURIComponent(name)}`, { properties: { level } }); type(''); say('Locked.', 'good'); });
+  const add = () =>
+    act(async () => {
+      await put(`${scope}/${encodeURIComponent(name)}`, { properties: { level } });
+      type('');
+      say('Locked.', 'good');
+    });
   const columns = [
-    { name: 'Name', of: row => row.name }, { name: 'Level', of: row => row.properties.level }, { name: 'Notes', of: row => row.properties.notes ?? '' },
-    { name: 'Unlock', of: () => '', show: row => html`<${Button} aria-label=${`Remove lock ${row.name}`} onClick=${() => act(() => remove(row.id))}>Remove<//>` },
+    { name: 'Name', of: row => row.name },
+    { name: 'Level', of: row => row.properties.level },
+    { name: 'Notes', of: row => row.properties.notes ?? '' },
+    {
+      name: 'Unlock',
+      of: () => '',
+      show: row =>
+        html`<${Button} aria-label=${`Remove lock ${row.name}`} onClick=${() => act(() => remove(row.id))}>Remove<//>`,
+    },
   ];
-  return html`<div class="card"><${Problem} error=${error ?? found.error}/><${Table} label="Locks" rows=${found.value ?? []} columns=${columns} keyOf=${row => row.id} filter=${false} empty="No lock."/>
-    <form noValidate class="row" aria-label="Add a lock" onSubmit=${e => { e.preventDefault(); add(); }}><${Field} label="Name"><input value=${name} onInput=${e => type(e.target.value)}/><//>
-      <${Field} label="Level"><select value=${level} onChange=${e => choose(e.target.value)}><option value="CanNotDelete">Can not be deleted</option><option value="ReadOnly">Read only</option></select><//>
+  return html`<div class="card"><${Problem} error=${error ?? found.error}/><${Table} label="Locks"
+    rows=${found.value ?? []} columns=${columns} keyOf=${row => row.id} filter=${false} empty="No lock."/>
+    <form noValidate class="row" aria-label="Add a lock" onSubmit=${e => {
+      e.preventDefault();
+      add();
+    }}><${Field} label="Name"><input value=${name} onInput=${e => type(e.target.value)}/><//>
+      <${Field} label="Level"><select value=${level} onChange=${e => choose(e.target.value)}><option
+        value="CanNotDelete">Can not be deleted</option><option value="ReadOnly">Read only</option></select><//>
       <${Button} type="submit" disabled=${!name}>Add lock<//></form></div>`;
 }

@@ -1,11 +1,31 @@
 // What people call types and properties. Pure.
 
-const WORDS = { dns: 'DNS', dnszones: 'DNS zones', ip: 'IP', nat: 'NAT', vpn: 'VPN', nic: 'NIC', ttl: 'TTL', ipv4: 'IPv4', ipv6: 'IPv6', os: 'OS', vm: 'VM', bgp: 'BGP', tcp: 'TCP', tap: 'TAP', udp: 'UDP', id: 'id', fqdn: 'FQDN' };
+const WORDS = {
+  dns: 'DNS',
+  dnszones: 'DNS zones',
+  ip: 'IP',
+  nat: 'NAT',
+  vpn: 'VPN',
+  nic: 'NIC',
+  ttl: 'TTL',
+  ipv4: 'IPv4',
+  ipv6: 'IPv6',
+  os: 'OS',
+  vm: 'VM',
+  bgp: 'BGP',
+  tcp: 'TCP',
+  tap: 'TAP',
+  udp: 'UDP',
+  id: 'id',
+  fqdn: 'FQDN',
+};
 
 /** `virtualNetworks` as `Virtual networks`, `publicIPAddresses` as `Public IP addresses`. */
 export function spoken(name) {
   const parts = name.replace(/IPv([46])/g, 'Ipv$1').split(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[-_]/);
-  const words = parts.map(part => WORDS[part.toLowerCase()] ?? (/^[A-Z]{2,}s?$/.test(part) ? part : part.toLowerCase()));
+  const words = parts.map(
+    part => WORDS[part.toLowerCase()] ?? (/^[A-Z]{2,}s?$/.test(part) ? part : part.toLowerCase()),
+  );
   const text = words.join(' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
@@ -44,7 +64,10 @@ export const sameId = (one, other) => String(one).toLowerCase() === String(other
 export function idsIn(value, path = '') {
   if (Array.isArray(value)) return value.flatMap((item, at) => idsIn(item, `${path}[${at}]`));
   if (value === null || typeof value !== 'object') return [];
-  const own = path && typeof value.id === 'string' && value.name === undefined && value.id.startsWith('/subscriptions/') ? [{ path, id: value.id }] : [];
+  const own =
+    path && typeof value.id === 'string' && value.name === undefined && value.id.startsWith('/subscriptions/')
+      ? [{ path, id: value.id }]
+      : [];
   return own.concat(Object.entries(value).flatMap(([name, item]) => idsIn(item, path ? `${path}.${name}` : name)));
 }
 
@@ -54,7 +77,7 @@ export function brief(value) {
   if (Array.isArray(value)) return value.map(brief).filter(Boolean).join(', ');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'object') return String(value);
-  return value.id ? nameOf(value.id) : value.name ?? JSON.stringify(value);
+  return value.id ? nameOf(value.id) : (value.name ?? JSON.stringify(value));
 }
 
 /** The kind of tag that a provisioning or power state is shown as. */

@@ -3,14 +3,18 @@ import { html, useState } from '../../html.js';
 import { parseId, resourcePath, useLoad } from '../../lab.js';
 import { Field, Loading, Problem } from '../../parts.js';
 import { useChoices } from '../choices.js';
-import { Choice, errorsOf, Fields } from '../form.js';
+import { errorsOf, Fields } from '../form.js';
+import { Choice } from '../inputs.js';
 import { withAt } from '../json.js';
 import { resolve, schemaOf } from '../schema.js';
 import { Frame, useWizard } from './wizard.js';
 
 const PUBLIC = 'Microsoft.Network/dnszones';
 const PRIVATE = 'Microsoft.Network/privateDnsZones';
-const TYPES = { [PUBLIC]: ['A', 'AAAA', 'CNAME', 'MX', 'TXT', 'SRV', 'CAA', 'NS', 'PTR'], [PRIVATE]: ['A', 'AAAA', 'CNAME', 'MX', 'TXT', 'SRV', 'PTR'] };
+const TYPES = {
+  [PUBLIC]: ['A', 'AAAA', 'CNAME', 'MX', 'TXT', 'SRV', 'CAA', 'NS', 'PTR'],
+  [PRIVATE]: ['A', 'AAAA', 'CNAME', 'MX', 'TXT', 'SRV', 'PTR'],
+};
 
 /** What a set of a type starts with, as its schema spells it: one empty record. */
 export function startOf(root) {
@@ -29,16 +33,31 @@ export default function Record({ query }) {
   const zone = /privateDnsZones/i.test(of) ? PRIVATE : PUBLIC;
   const zones = { loading: open.loading || closed.loading, value: [...(open.value ?? []), ...(closed.value ?? [])] };
   const schema = useLoad(() => schemaOf(`${zone}/${type}`), [zone, type]);
-  return html`<div class="fields two card"><${Field} label="Zone *"><${Choice} found=${zones} value=${of} set=${choose} none="(choose)"/><//>
-      <${Field} label="Type"><select value=${type} onChange=${e => setType(e.target.value)}>${TYPES[zone].map(word => html`<option key=${word} value=${word}>${word}</option>`)}</select><//></div>
-    <${Problem} error=${schema.error}/>${schema.value ? html`<${RecordSet} key=${`${zone}/${type}`} root=${schema.value} of=${of} type=${type}/>` : html`<${Loading}/>`}`;
+  return html`<div class="fields two card"><${Field} label="Zone *"><${Choice} found=${zones} value=${of}
+    set=${choose} none="(choose)"/><//>
+      <${Field} label="Type"><select value=${type}
+        onChange=${e => setType(e.target.value)}>${TYPES[zone].map(
+          word => html`<option key=${word}
+        value=${word}>${word}</option>`,
+        )}</select><//></div>
+    <${Problem} error=${schema.error}/>${
+      schema.value
+        ? html`<${RecordSet} key=${`${zone}/${type}`}
+      root=${schema.value} of=${of} type=${type}/>`
+        : html`<${Loading}/>`
+    }`;
 }
 
 function RecordSet({ root, of, type }) {
   const wizard = useWizard({ name: '' }, { name: /^name$/ });
   const [draft, set] = useState(() => startOf(root));
   const request = () => ({ path: `${of}/${type}/${wizard.value.name}`, body: draft });
-  return html`<${Frame} wizard=${wizard} request=${request} ready=${Boolean(of && wizard.value.name)} after=${`${resourcePath(of)}?tab=${encodeURIComponent('Record sets')}`} condition=${{ 'if-none-match': '*' }}>
-    <div class="fields two"><${Field} label="Name *" hint=${`Below ${of ? parseId(of).name : 'the zone'}; @ for the zone itself.`} error=${wizard.error('name')}><input value=${wizard.value.name} onInput=${wizard.set('name')}/><//>
-      <${Fields} root=${root} schema=${resolve(root, root.properties.properties)} value=${draft.properties} path="properties" change=${(path, value) => set(now => withAt(now, path, value))} errors=${errorsOf(wizard.problem)}/></div><//>`;
+  return html`<${Frame} wizard=${wizard} request=${request} ready=${Boolean(of && wizard.value.name)}
+    after=${`${resourcePath(of)}?tab=${encodeURIComponent('Record sets')}`} condition=${{ 'if-none-match': '*' }}>
+    <div class="fields two"><${Field} label="Name *"
+      hint=${`Below ${of ? parseId(of).name : 'the zone'}; @ for the zone itself.`} error=${wizard.error('name')}>
+      <input value=${wizard.value.name} onInput=${wizard.set('name')}/><//>
+      <${Fields} root=${root} schema=${resolve(root, root.properties.properties)} value=${draft.properties}
+        path="properties" change=${(path, value) => set(now => withAt(now, path, value))}
+        errors=${errorsOf(wizard.problem)}/></div><//>`;
 }

@@ -1,5 +1,5 @@
 // What all wizards share: their state, their errors at the fields, the request shown, and how it is sent.
-import { html, useEffect, useState } from '../../html.js';
+import { html, useEffect, useRef, useState } from '../../html.js';
 import { ask, list, put } from '../../api.js';
 import { resourcePath, useLab, useLoad } from '../../lab.js';
 import { Button, Field } from '../../parts.js';
@@ -27,12 +27,27 @@ export function useWizard(initial, targets = {}) {
 }
 
 /** A labelled text input of a wizard. */
-export const Text = ({ wizard, name, label, hint, ...rest }) => html`<${Field} label=${label} hint=${hint} error=${wizard.error(name)}>
+export const Text = ({
+  wizard,
+  name,
+  label,
+  hint,
+  ...rest
+}) => html`<${Field} label=${label} hint=${hint} error=${wizard.error(name)}>
   <input type="text" autocomplete="off" value=${wizard.value[name]} onInput=${wizard.set(name)} ...${rest}/><//>`;
 
 /** A labelled select; `options` are [value, label]. */
-export const Select = ({ wizard, name, label, hint, options }) => html`<${Field} label=${label} hint=${hint} error=${wizard.error(name)}>
-  <select value=${wizard.value[name]} onChange=${wizard.set(name)}>${options.map(([word, text]) => html`<option key=${word} value=${word} selected=${word === wizard.value[name]}>${text}</option>`)}</select><//>`;
+export const Select = ({
+  wizard,
+  name,
+  label,
+  hint,
+  options,
+}) => html`<${Field} label=${label} hint=${hint} error=${wizard.error(name)}>
+  <select value=${wizard.value[name]} onChange=${wizard.set(name)}>${options.map(
+    ([word, text]) => html`<option
+    key=${word} value=${word} selected=${word === wizard.value[name]}>${text}</option>`,
+  )}</select><//>`;
 
 /** Where it goes: a group that is there or is made, and a region. */
 export function Place({ wizard, located = true }) {
@@ -40,10 +55,21 @@ export function Place({ wizard, located = true }) {
   const groups = useGroups();
   const regions = useLoad(signal => list(`${subscription}/locations`, { signal }), [subscription]);
   const known = (groups.value ?? []).find(group => group.name.toLowerCase() === wizard.value.group.toLowerCase());
-  return html`<${Text} wizard=${wizard} name="group" label="Resource group *" list="groups-known" required hint=${groups.value && !known ? 'It will be made.' : undefined}/>
-    <datalist id="groups-known">${(groups.value ?? []).map(group => html`<option key=${group.id} value=${group.name}/>`)}</datalist>
-    ${located && html`<${Field} label="Region *" error=${wizard.error('location')}><select value=${wizard.value.location} onChange=${wizard.set('location')}>
-      ${[...new Set([wizard.value.location, ...(regions.value ?? []).map(region => region.name)])].map(name => html`<option key=${name} value=${name} selected=${name === wizard.value.location}>${name}</option>`)}</select><//>`}`;
+  return html`<${Text} wizard=${wizard} name="group" label="Resource group *" list="groups-known" required
+    hint=${groups.value && !known ? 'It will be made.' : undefined}/>
+    <datalist id="groups-known">${(groups.value ?? []).map(
+      group => html`<option key=${group.id}
+      value=${group.name}/>`,
+    )}</datalist>
+    ${
+      located &&
+      html`<${Field} label="Region *" error=${wizard.error('location')}><select value=${wizard.value.location}
+        onChange=${wizard.set('location')}>
+      ${[...new Set([wizard.value.location, ...(regions.value ?? []).map(region => region.name)])].map(
+        name => html`<option
+        key=${name} value=${name} selected=${name === wizard.value.location}>${name}</option>`,
+      )}</select><//>`
+    }`;
 }
 
 /** Where a wizard starts: the first group that there is. */
@@ -78,8 +104,12 @@ export function Frame({ wizard, request, group = '', location = '', ready = true
       set(false);
     }
   };
-  return html`<form noValidate class="form wideform card" aria-label="Wizard" onSubmit=${e => { e.preventDefault(); if (ready) go(); }}><${Refusal} error=${wizard.problem}/>${children}
-    <div class="actions"><${Button} primary type="submit" busy=${busy} disabled=${!ready}>Create<//><a class="button" href="#/resources">Cancel</a></div>
+  return html`<form noValidate class="form wideform card" aria-label="Wizard" onSubmit=${e => {
+    e.preventDefault();
+    if (ready) go();
+  }}><${Refusal} error=${wizard.problem}/>${children}
+    <div class="actions"><${Button} primary type="submit" busy=${busy} disabled=${!ready}>Create<//><a class="button"
+      href="#/resources">Cancel</a></div>
     <${ShowRequest} method="PUT" path=${sent.path} body=${sent.body}/></form>`;
 }
 
@@ -103,10 +133,18 @@ export function DeploymentFrame({ wizard, name, template, ready, children, then 
       set({});
     }
   };
-  return html`<form noValidate class="form wideform card" aria-label="Wizard" onSubmit=${e => { e.preventDefault(); if (ready) go(); }}><${Refusal} error=${wizard.problem?.quiet ? null : wizard.problem}/>${children}
-    <div class="actions"><${Button} primary type="submit" busy=${state.busy} disabled=${!ready}>Create<//><a class="button" href="#/resources">Cancel</a></div>
+  return html`<form noValidate class="form wideform card" aria-label="Wizard" onSubmit=${e => {
+    e.preventDefault();
+    if (ready) go();
+  }}><${Refusal} error=${wizard.problem?.quiet ? null : wizard.problem}/>${children}
+    <div class="actions"><${Button} primary type="submit" busy=${state.busy} disabled=${!ready}>Create<//><a
+      class="button" href="#/resources">Cancel</a></div>
     <${ShowRequest} method="PUT" path=${path} body=${body}/>
-    ${state.running && html`<${Running} wizard=${wizard} path=${state.running} turn=${state.turn} then=${then}/>`}</form>`;
+    ${
+      state.running &&
+      html`<${Running} wizard=${wizard} path=${state.running} turn=${state.turn}
+      then=${then}/>`
+    }</form>`;
 }
 
 /** What failed is told at the fields as well, once the deployment is over. */
@@ -115,14 +153,29 @@ function Running({ wizard, path, turn, then }) {
   const state = found.over && found.deployment?.properties.provisioningState;
   useEffect(() => {
     if (state !== 'Failed') return;
-    const failed = found.operations.filter(row => row.properties.provisioningState === 'Failed').map(row => row.properties);
-    const rows = failed.flatMap(each => leaves(each.statusMessage?.error).map(row => ({ ...row, target: `${each.targetResource.id}/${row.target ?? ''}` })));
+    const failed = found.operations
+      .filter(row => row.properties.provisioningState === 'Failed')
+      .map(row => row.properties);
+    const rows = failed.flatMap(each =>
+      leaves(each.statusMessage?.error).map(row => ({
+        ...row,
+        target: `${each.targetResource.id}/${row.target ?? ''}`,
+      })),
+    );
     wizard.fail({ rows, quiet: true });
   }, [state]);
-  return html`<${Progress} of=${found}/>${state === 'Succeeded' && html`<p role="status"><b>It is there.</b> <a href=${`#${resourcePath(then)}`}>Show it</a></p>`}`;
+  const box = useRef();
+  useEffect(() => box.current.scrollIntoView({ block: 'nearest' }), [found.over, found.operations?.length]);
+  return html`<div ref=${box} class="running"><${Progress} of=${found}/>${
+    state === 'Succeeded' &&
+    html`<p role="status"><b>It is there.</b> <a href=${`#${resourcePath(then)}`}>Show it</a></p>`
+  }</div>`;
 }
 
 /** The head of every template that a wizard writes. */
 export const template = (resources, parameters = {}) => ({
-  $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#', contentVersion: '1.0.0.0', parameters, resources,
+  $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
+  contentVersion: '1.0.0.0',
+  parameters,
+  resources,
 });
