@@ -77,6 +77,7 @@ function Shell({ subscriptions }) {
   useEffect(() => {
     const turn = () => setRoute(parseRoute(location.hash));
     addEventListener('hashchange', turn);
+    turn(); // the address may have changed before anybody listened
     return () => removeEventListener('hashchange', turn);
   }, []);
   useEffect(() => { document.title = `${VIEWS[route.path[0] ?? 'topology']?.title ?? 'Lazulite'} · Lazulite`; }, [route]);
