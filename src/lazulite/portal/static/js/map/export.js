@@ -1,7 +1,7 @@
 // The map as a file: everything of it, with its colours written into it, so that it looks the same elsewhere.
 const STYLES = ['fill', 'fill-opacity', 'stroke', 'stroke-width', 'stroke-opacity', 'stroke-dasharray', 'opacity', 'font-family', 'font-size',
   'font-weight', 'text-anchor', 'paint-order', 'vector-effect'];
-const EXTRA = ['role', 'tabindex', 'aria-label', 'aria-pressed', 'data-key', 'data-tile', 'data-stops', 'class'];
+const EXTRA = ['role', 'tabindex', 'aria-label', 'aria-pressed', 'data-key', 'data-tile', 'data-stops', 'class', 'style'];
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 const MARGIN = 24;
 
