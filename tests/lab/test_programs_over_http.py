@@ -11,10 +11,11 @@ from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
 from ssl import create_default_context
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from lazulite.cli.api import Client
 from lazulite.testing import Lab, lab, probe
 from tests import captures
 from tests.lab.test_lab import TEMPLATE
@@ -143,6 +144,42 @@ def test_a_terminal_that_is_closed_leaves_no_process(demo: Lab) -> None:
             assert time.monotonic() < end
     asked(demo, "DELETE", f"terminals/{key}")
     assert processes("86382") + processes("86381") == []
+
+
+def other(one: Lab) -> Client:
+    """The lab as az meets it: another principal, who owns as much."""
+    (entry,) = [
+        e
+        for e in json.loads((one.directory / "azure/service_principal_entries.json").read_text())
+        if e["tenant"] == one.connection.tenant
+    ]
+    wish = {"grant_type": "client_credentials", "scope": "https://management.azure.com/.default"}
+    form = urlencode(wish | {name: entry[name] for name in ("client_id", "client_secret")})
+    place = urlsplit(one.connection.endpoint)
+    http = HTTPSConnection(place.netloc, context=create_default_context(cafile=one.connection.ca), timeout=BOUND_S)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    http.request("POST", f"/{one.connection.tenant}/oauth2/v2.0/token", form, kind)
+    token = json.loads(http.getresponse().read())["access_token"]
+    http.close()
+    return Client(one.connection._replace(token=token))
+
+
+def test_another_principal_has_no_part_in_a_terminal(demo: Lab) -> None:
+    key = asked(demo, "POST", "terminals", {"name": "web"})["id"]
+    client = other(demo)
+    assert client.get("/lazulite/status")["lab"]
+    assert client.get("/lazulite/terminals") == {"value": []}
+    for method, path, body in (
+        ("GET", f"{key}/output", None),
+        ("POST", f"{key}/input", {"text": "id\n"}),
+        ("POST", f"{key}/size", {"rows": 9, "columns": 9}),
+        ("DELETE", key, None),
+    ):
+        reply = client.exchange(method, f"/lazulite/terminals/{path}", body)
+        assert (reply.status, reply.body["error"]["code"]) == (404, "TerminalNotFound")
+    client.close()
+    assert asked(demo, "GET", f"terminals/{key}")["state"] == "running"
+    asked(demo, "DELETE", f"terminals/{key}")
 
 
 def test_a_recording_has_the_packets_and_what_decided(demo: Lab) -> None:
