@@ -222,7 +222,8 @@ def test_two_ends_that_are_clicked_tell_the_rule_that_stops_the_packet(memory_pa
     expect(verdict(memory_page)).to_contain_text("Does not pass")
     expect(verdict(memory_page)).to_contain_text("nsg-data/deny-the-rest")
     expect(verdict(memory_page)).to_contain_text("Deny anything from any to any, any port · inbound · priority 4000")
-    expect(memory_page.get_by_role("link", name="Edit rule")).to_have_attribute("href", re.compile("deny-the-rest$"))
+    edit = memory_page.get_by_role("link", name="Edit rule")
+    expect(edit).to_have_attribute("href", re.compile(r"deny-the-rest\?tab=Properties$"))
     expect(memory_page.get_by_text("ends here")).to_be_attached()
     shot(memory_page, "map-denied")
 

@@ -36,6 +36,9 @@ function View({ route }) {
   return html`<main id="main" tabIndex="-1" class=${`view-${name}`}><${loaded.Inside} route=${route}/></main>`;
 }
 
+/** Every page while the lab is there: a browser does not ask again for a module that it could not get once. */
+const loadSoon = () => requestIdleCallback(() => Object.values(VIEWS).forEach(view => view.load().catch(() => {})), { timeout: 5000 });
+
 function Navigation({ route }) {
   const chosen = route.path[0] ?? 'topology';
   const sections = Map.groupBy(Object.entries(VIEWS).filter(([, v]) => v.title), ([, v]) => v.section);
@@ -95,6 +98,7 @@ function App() {
       if (!signedIn()) return set({ state: 'out', reason: '' });
       const [subscriptions] = await Promise.all([list('/subscriptions'), get('/lazulite/status')]);
       live.start();
+      loadSoon();
       set({ state: 'in', subscriptions });
     })().catch(error => signedIn() ? set({ state: 'broken', error }) : set({ state: 'out', reason: error.message }));
   }, []);

@@ -33,7 +33,7 @@ function Quote({ step }) {
   const text = value ? ruleText(value) : step.route ? routeText(step.route) : step.origin && step.detail !== short(step.origin) ? step.detail : '';
   const place = editable(step.origin);
   return html`<blockquote>${text && html`<span>${text}</span>`}
-    ${place && html`<a href=${`#${resourcePath(place)}`}>${rule && place === step.origin ? 'Edit rule' : rule ? 'Open group' : 'Open'}</a>`}</blockquote>`;
+    ${place && (rule && place === step.origin ? html`<a href=${`#${resourcePath(place)}?tab=Properties`}>Edit rule</a>` : html`<a href=${`#${resourcePath(place)}`}>${rule ? 'Open group' : 'Open'}</a>`)}</blockquote>`;
 }
 
 function Way({ title, way, folded, nodes }) {
