@@ -63,6 +63,9 @@ def test_an_export_makes_the_same_network_elsewhere(path: Path) -> None:
         other.put(OTHER, HERE)
         body = {"properties": {"mode": "Incremental", "template": exported, "parameters": asked}}
         done = deploy(other, body, OTHER)
+        if path.stem == "vault-and-identity":  # a vault's secret is exported without its value, as in Azure
+            assert "Secret database needs a value." in str(done["error"])
+            return
         assert done["provisioningState"] == "Succeeded", done["error"]
         assert network(other, OTHER) == there
         kept = [r["type"] for r in export(other, group=OTHER)["resources"]]

@@ -12,6 +12,8 @@ _FLEETING = {"etag", "provisioningState", "resourceGuid", "systemData", "timeCre
 _HIDDEN = "*******"
 _NEVER_READ = {"admincertificates", "adminpassword", "customdata", "protectedsettings", "secrets", "userdata"}
 """What is written, and no answer shows."""
+_DRAWN = {"objectid"}
+"""Of a principal that a deployment makes: it is drawn then, so what-if cannot know it."""
 _BROUGHT = "/resourcegroups/networkwatcherrg"
 """The platform brings a watcher with the first network of a region: no template says so, and what-if neither."""
 _OF_OTHERS = {"ipconfigurations", "networkinterfaces", "subnets", "virtualmachine", "virtualmachines"}
@@ -81,7 +83,7 @@ def _missing(said: Any, found: Any, path: str) -> Iterator[str]:
     if isinstance(said, dict) and isinstance(found, dict):
         folded = {k.lower(): v for k, v in found.items()}
         for name, value in said.items():
-            if (name not in ("apiVersion", "id", "name", "type") or path) and name.lower() not in _NEVER_READ:
+            if (name not in ("apiVersion", "id", "name", "type") or path) and name.lower() not in _NEVER_READ | _DRAWN:
                 yield from _missing(value, folded.get(name.lower()), f"{path}.{name}".lstrip("."))
     elif isinstance(said, list) and isinstance(found, list) and len(said) <= len(found):
         for number, (one, other) in enumerate(zip(said, found, strict=False)):
