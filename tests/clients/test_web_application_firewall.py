@@ -3,7 +3,6 @@ Internet through the gateway's public address. Those on Front Door need Front Do
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.clients.sdk import LOCATION, Sdk
 from tests.clients.serving import until
 from tests.clients.test_application_gateway import KIND as GATEWAY
 from tests.clients.test_application_gateway import Site
+from tests.json_lines import rows as whole_lines
 from tests.web import curl
 
 covers = pytest.mark.covers
@@ -68,7 +68,7 @@ class Shop:
 
         def found() -> list[dict[str, Any]]:
             path = Path(self.lab.directory, "http", file)
-            rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+            rows = whole_lines(path)
             return [r for r in rows if which(r["properties"])]
 
         return until(found, bool)

@@ -21,6 +21,7 @@ from lazulite.engines.waf.supervise import Firewall
 from lazulite.forwarding.model import HttpProxy, HttpRule, Site, WafBody, WafLimit, WafPolicy
 from lazulite.values import IPAddress
 from tests.engines.waf import condition, policy, rule
+from tests.json_lines import rows as whole_lines
 
 LIMIT_S = 30.0
 KEY = "0123456789abcdef"
@@ -102,7 +103,7 @@ def test_it_answers_and_takes_new_policies(place: Path) -> None:
             assert (await asked(place, "/fine"))[0] == 503
 
     asyncio.run(told())
-    lines = [json.loads(line) for line in (place / spec.LOG).read_text().splitlines()]
+    lines = whole_lines(place / spec.LOG)
     assert [p["properties"]["requestUri"] for p in lines] == ["/blocked", "/fine"]
 
 

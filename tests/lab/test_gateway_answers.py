@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from lazulite.testing import Lab
+from tests.json_lines import rows as whole_lines
 from tests.lab.test_application_gateway import (
     _child,
     address,
@@ -165,7 +165,7 @@ def test_the_number_of_a_request_is_the_gateway_s_and_not_the_client_s(served: L
 def logged(here: Lab, uri: str) -> list[dict[str, Any]]:  # noqa: F811
     """The lines of the access log about a URI."""
     path = Path(here.directory, "http", "ApplicationGatewayAccessLog.json")
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    rows = whole_lines(path)
     return [r for r in rows if r["properties"]["originalRequestUriWithArgs"] == uri]
 
 

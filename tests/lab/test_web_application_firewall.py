@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from base64 import b64encode
@@ -16,6 +15,7 @@ from lazulite.engines.http import access
 from lazulite.engines.waf.challenge import COOKIE
 from lazulite.testing import Lab, lab
 from tests.engines.test_waf_bots import solved
+from tests.json_lines import rows as whole_lines
 from tests.lab.test_application_gateway import (
     STATIC,
     _child,
@@ -321,7 +321,7 @@ def test_a_request_has_one_number_in_both_logs(here: Lab) -> None:
 
 def lines(here: Lab, name: str) -> list[Any]:
     log = Path(here.directory, "http", name)
-    return [json.loads(line)["properties"] for line in log.read_text().splitlines()] if log.exists() else []
+    return [row["properties"] for row in whole_lines(log)]
 
 
 def test_the_machine_is_as_the_model_has_it(here: Lab) -> None:
