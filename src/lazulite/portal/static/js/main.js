@@ -31,7 +31,7 @@ function View({ route }) {
     view.load().then(module => wanted && set({ name, Inside: module.default }), error => wanted && set({ name, error }));
     return () => { wanted = false; };
   }, [name]);
-  if (loaded.name !== name) return html`<main><${Loading}/></main>`;
+  if (loaded.name !== name) return html`<main id="main" tabIndex="-1"><${Loading}/></main>`; // one element all along: it keeps the focus
   if (loaded.error) return html`<main id="main" tabIndex="-1"><h1>${VIEWS[name]?.title ?? 'Not found'}</h1><${Problem} error=${loaded.error}/></main>`;
   return html`<main id="main" tabIndex="-1" class=${`view-${name}`}><${loaded.Inside} route=${route}/></main>`;
 }
