@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from lazulite.testing import Lab, lab, vm
 from tests.clients.az import Az
 from tests.clients.sdk import principal
 from tests.lab.processes import anchor_of, below
+from tests.proxied import proxy
 
 PATIENCE_S = 60
 NAME, KIND = "shoplogs", "Microsoft.Storage/storageAccounts"
@@ -66,29 +66,6 @@ def one() -> Iterator[Proxied]:
 def options(made: Lab, proxy_address: str) -> dict[str, Any]:
     trusted = made.environment["REQUESTS_CA_BUNDLE"]
     return {"proxies": {"https": proxy_address, "http": proxy_address}, "connection_verify": trusted}
-
-
-class proxy:
-    """``lazulite proxy`` while the block lasts; gives its address."""
-
-    def __init__(self, made: Lab, vantage: str) -> None:
-        self._environment = os.environ | {
-            "LAZULITE_HOME": str(made.directory.parent),
-            "LAZULITE_LAB": made.directory.name,
-            "PYTHONUNBUFFERED": "1",
-        }
-        code = "from lazulite.cli.main import main; main()"
-        self._command = [sys.executable, "-c", code, "proxy", "--port", "0", "--from", vantage]
-
-    def __enter__(self) -> str:
-        self._process = subprocess.Popen(self._command, env=self._environment, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        return next(word.rstrip(",") for word in line.split() if word.startswith("http://"))
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 def eventually(ask: Callable[[], Any], errors: tuple[type[Exception], ...] = (AssertionError,)) -> Any:
