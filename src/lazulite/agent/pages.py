@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import httptools
 
 from lazulite.drivers.linux import sockets
+from lazulite.engines.http.reading import Answer
 from lazulite.engines.probe.lookup import address_of
 from lazulite.forwarding.model import HttpProxy
 from lazulite.values import IPAddress
@@ -104,25 +105,9 @@ def asking(parts: SplitResult) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
-class _Answer:
-    """Takes an HTTP answer piece by piece."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.body, self.over = bytearray(), False
-
-    def on_body(self, piece: bytes) -> None:
-        """Called by the parser."""
-        self.body += piece
-
-    def on_message_complete(self) -> None:
-        """Called by the parser."""
-        self.over = True
-
-
 async def read(reader: asyncio.StreamReader) -> str:
     """The text of an answer. Raises ``ValueError``: it is no page, or too large."""
-    answer = _Answer()
+    answer = Answer()
     try:
         while not answer.over and (piece := await reader.read(_PIECE)):
             answer.parser.feed_data(piece)

@@ -10,29 +10,15 @@ from typing import Any
 
 import httptools
 
+from lazulite.engines.http.reading import Answer
+
 _PIECE = 1 << 16
-
-
-class _Answer:
-    """Takes an HTTP answer piece by piece."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.body, self.over = bytearray(), False
-
-    def on_body(self, piece: bytes) -> None:
-        """Called by the parser."""
-        self.body += piece
-
-    def on_message_complete(self) -> None:
-        """Called by the parser."""
-        self.over = True
 
 
 async def ask(socket: str, path: str, *, method: str = "GET") -> bytes:
     """The body of the answer to *path*. Raises ``OSError``: nobody is there, or not ready."""
     reader, writer = await asyncio.open_unix_connection(socket)
-    answer = _Answer()
+    answer = Answer()
     try:
         writer.write(f"{method} {path} HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n".encode())
         while not answer.over and (piece := await reader.read(_PIECE)):
