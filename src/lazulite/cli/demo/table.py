@@ -88,6 +88,7 @@ def _next(group: str, findings: list[Finding], chosen: str) -> str:
         "The lab keeps running. Go on:\n"
         f"  lazulite trace {first.source} {first.destination}{port} --packet{chosen}\n"
         f"  lazulite shell {findings[-1].row.source}{chosen}\n"
+        f"  lazulite portal{chosen}\n"
         f'  eval "$(lazulite env{chosen})"; az network nsg list -g {group} -o table\n'
         f"  lazulite down{chosen}"
     )
