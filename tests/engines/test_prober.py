@@ -145,6 +145,18 @@ def test_who_does_not_run_is_not_asked_and_not_healthy(listening: Callable[[], i
     play(story)
 
 
+def test_whoever_failed_before_it_was_stopped_is_told_as_stopped() -> None:
+    async def story(scene: Scene) -> None:
+        scene.prober.follow("p", tcp(free_port()), {"m": at()}, frozenset())
+        await scene.until(lambda: ("p", False) in scene.noted)
+        scene.noted.clear()
+        scene.prober.follow("p", tcp(free_port()), {"m": None}, frozenset())
+        scene.prober.follow("p", tcp(free_port()), {"m": None}, frozenset())
+        assert scene.noted == [("p", False)]  # it is unhealthy as before, for another reason
+
+    play(story)
+
+
 def test_another_machine_at_the_address_starts_afresh(listening: Callable[[], int]) -> None:
     port = listening()
 

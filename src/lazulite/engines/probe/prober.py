@@ -68,13 +68,14 @@ class Prober:
 
     def follow(self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str]) -> None:
         known = self._pools.get(pool)
-        before = _healthy(known) if known is not None else None
+        healthy_before, told_before = _healthy(known or {}), _told(known or {})
         for member in (known or {}).keys() - targets.keys():
             self._stop(pool, member)
         promised = healthy if known is None else frozenset()
         self._pools[pool] = {m: self._follow(pool, m, probe, t, m in promised) for m, t in targets.items()}
-        if before != _healthy(self._pools[pool]):
-            self._noted(pool, True)
+        turned = known is None or healthy_before != _healthy(self._pools[pool])
+        if turned or told_before != _told(self._pools[pool]):
+            self._noted(pool, turned)
 
     def _follow(self, pool: str, member: str, probe: Probe, target: Target | None, healthy: bool) -> Standing:
         asked = self._asked.get((pool, member))
@@ -166,3 +167,7 @@ class Prober:
 
 def _healthy(standings: Mapping[str, Standing]) -> set[str]:
     return {m for m, s in standings.items() if s.healthy}
+
+
+def _told(standings: Mapping[str, Standing]) -> dict[str, str]:
+    return {m: s.told for m, s in standings.items()}
