@@ -30,6 +30,11 @@ class Actions:
         name = f"{address.type_name}/{verb}".lower()
         return next((s.actions[name] for s in self._catalogue.services if name in s.actions), None)
 
+    def of_templates(self, address: Address, verb: str) -> Action | None:
+        """The verb of the type at *address* that deployments use and clients do not."""
+        name = f"{address.type_name}/{verb}".lower()
+        return next((s.template_actions[name] for s in self._catalogue.services if name in s.template_actions), None)
+
     def perform(
         self, action: Action, address: Address, part: Resource[Any], body: Any, query: Mapping[str, str]
     ) -> Reply | Operation:

@@ -87,13 +87,15 @@ class InProcessTarget:
 
     async def action(self, resource_id: ResourceId, verb: str, body: Any, api_version: str) -> Any:
         address = self._catalogue.address(resource_id, api_version)
-        action = self._actions.find(address, verb)
+        of_clients = self._actions.find(address, verb)
+        action = of_clients or self._actions.of_templates(address, verb)
         if action is None:
             raise unknown_type(f"{address.type_name}/{verb}", api_version)
         part = self._backend.store.snapshot.get(resource_id.key)
         if part is None:
             raise resource_not_found(resource_id)
-        locks.refuse(self._backend.store.snapshot, resource_id.text)
+        if of_clients is not None:
+            locks.refuse(self._backend.store.snapshot, resource_id.text)
         result = self._actions.perform(action, address, part, body, {"api-version": api_version})
         return result.body if isinstance(result, Reply) else await _result(result)
 

@@ -23,7 +23,7 @@ class Target(Protocol):
         """Returns when the resource is gone, at once when it never was."""
 
     async def action(self, resource_id: ResourceId, verb: str, body: Any, api_version: str) -> Any:
-        """The result of a POST verb (``listKeys`` …), when it is there."""
+        """The result of a POST verb (``listKeys`` …) or of one that templates alone have, when it is there."""
 
     def listing(self, group: ResourceId) -> list[ResourceId]:
         """Every tracked resource of *group*, in an order in which they can be deleted."""

@@ -186,6 +186,8 @@ class Service(msgspec.Struct, frozen=True):
     actions: Mapping[str, Action] = {}
     """POST verbs (and GET sub-paths that are none of the children), as ``{type}/{verb}``, folded. A sub-path can have
     two parts: ``{type}/heatmaps/default``."""
+    template_actions: Mapping[str, Action] = {}
+    """Verbs that deployments of templates use themselves, and no client; each wants the caller's right to it."""
     collection_actions: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {}
     """Verbs at subscription scope: what follows ``/subscriptions/{subscription}/providers/``, namespace included, as
     in ``Microsoft.Network/locations/{location}/usages``. Its placeholders and ``subscription`` come as a map."""

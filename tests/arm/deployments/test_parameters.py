@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from lazulite.arm.errors import ArmError
-from tests.arm.deployments.lab import Lab, deploy, template
+from tests.arm.deployments.lab import deploy, template
 
 OUTPUT = {"o": {"type": "object", "value": "[createObject('v', parameters('p'))]"}}
 
@@ -122,18 +121,6 @@ def test_defaults_name_other_parameters_in_any_order_and_case() -> None:
 def test_a_parameter_the_template_does_not_have_is_refused_with_those_it_has() -> None:
     with pytest.raises(ArmError, match=r"'q' in the parameters file are not valid.*'p'"):
         deploy(template(parameters={"p": {"type": "int", "defaultValue": 1}}), q=1)
-
-
-def test_a_key_vault_reference_says_that_the_lab_does_not_follow_it() -> None:
-    body = {
-        "properties": {
-            "mode": "Incremental",
-            "template": template(parameters={"p": {"type": "securestring"}}),
-            "parameters": {"p": {"reference": {"keyVault": {"id": "/x"}, "secretName": "s"}}},
-        }
-    }
-    with pytest.raises(ArmError, match="which the lab does not read"):
-        asyncio.run(Lab().call("PUT", "d", body))
 
 
 def test_parameters_are_shown_with_their_types_and_secure_ones_without_value() -> None:

@@ -15,6 +15,8 @@ from lazulite.arm.deployments.history import History
 from lazulite.arm.deployments.links import Links, Source
 from lazulite.arm.errors import ArmError, bad_content
 
+_GIVEN = frozenset({"value", "reference"})
+"""Of a parameter's echo, what can be given again."""
 _TYPES = {"lastsuccessful": "LastSuccessful", "specificdeployment": "SpecificDeployment"}
 
 
@@ -78,19 +80,20 @@ async def _again(record: Mapping[str, Any], order: Order, links: Links) -> Order
     """The order of a deployment that has been, for the whole group."""
     deployment, link = record["deployment"], record["deployment"]["properties"].get("templateLink")
     echo = deployment["properties"]["parameters"]
-    if any("value" not in shown for shown in echo.values()):
+    if any(not _GIVEN & shown.keys() for shown in echo.values()):
         message = (
             f"The deployment '{deployment['name']}' has secure parameters, whose values are not kept: it can not be "
             "deployed again as it was."
         )
         raise ArmError(400, "OnErrorDeploymentNotSupported", message, "properties.onErrorDeployment")
+    given = {name: {k: shown[k] for k in _GIVEN & shown.keys()} for name, shown in echo.items()}
     found = await links.template({"templateLink": link} if link else {"template": record["template"]}, Source())
     return msgspec.structs.replace(
         order,
         id=type(order.id)(deployment["id"]),
         mode="Complete",
         template=found.document,
-        parameters={name: {"value": shown["value"]} for name, shown in echo.items()},
+        parameters=await links.parameters({"parameters": given}, Source()),
         link=link,
         source=found.source,
     )

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 import msgspec
 
 from lazulite.arm import jsonc
+from lazulite.arm.deployments import vaulted
 from lazulite.arm.deployments.evaluation import invalid_template
 from lazulite.arm.errors import ArmError, bad_content, resource_not_found
 from lazulite.arm.message import CONTENT_LIMIT
@@ -91,7 +92,12 @@ class Links:
         return found
 
     async def parameters(self, properties: Mapping[str, Any], source: Source) -> Any:
-        """The parameters that *properties* hold or link to, ``{name: {value}}``."""
+        """The parameters that *properties* hold or link to, ``{name: {value}}``, with the values of those that refer to
+        key vaults."""
+        return await vaulted.read(await self.written(properties, source), self._target)
+
+    async def written(self, properties: Mapping[str, Any], source: Source) -> Any:
+        """The same as somebody wrote them."""
         link = properties.get("parametersLink")
         if link is None:
             return properties.get("parameters")

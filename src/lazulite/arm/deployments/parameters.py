@@ -15,7 +15,7 @@ from lazulite.arm.deployments.frame import Frame
 from lazulite.arm.deployments.secrets import hide
 from lazulite.arm.deployments.template import Template
 from lazulite.arm.deployments.types import check, is_secure, resolved, secure_values, type_name
-from lazulite.arm.errors import ArmError
+from lazulite.arm.deployments.vaulted import references
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -24,13 +24,14 @@ class Bound(msgspec.Struct, frozen=True):
     values: Mapping[str, Any]
     """By folded name."""
     echo: Mapping[str, Any]
-    """As the deployment shows them: ``{name: {type, value}}``, secure ones without their value."""
+    """As the deployment shows them: ``{name: {type, value}}``, secure ones without their value, and those from a key
+    vault with their ``reference`` instead."""
     secrets: tuple[Any, ...]
     """Values of the secure parameters, which no answer may show."""
 
 
 def bind(template: Template, given: Any, frame: Frame) -> Bound:
-    """The values that *given* and the defaults make, checked. Raises :class:`ArmError` (``InvalidTemplate``).
+    """The values that *given* and the defaults make, checked. Raises ``InvalidTemplate``.
 
     *frame* is what defaults can see: scope functions, ``utcNow`` and ``newGuid``.
     """
@@ -41,12 +42,19 @@ def bind(template: Template, given: Any, frame: Frame) -> Bound:
         for name, declared in template.parameters.items()
     }
     values = _Values(declarations, sent, frame)
+    kept = {name.lower(): reference for name, reference in references(given)}
     secrets: list[Any] = []
     for name, declared in declarations.items():
         value = values[name.lower()]
         check(name, declared, value, definitions)
         secrets += (v for v in secure_values(name, declared, value, definitions) if v)
-    echo = {name: _echo(name, d, values[name.lower()], tuple(secrets)) for name, d in declarations.items()}
+        secrets += [value] if name.lower() in kept else []
+    echo = {
+        name: _echo(name, declared, values[name.lower()], tuple(secrets))
+        if name.lower() not in kept
+        else _type(name, declared) | {"reference": kept[name.lower()]}
+        for name, declared in declarations.items()
+    }
     return Bound(dict(values), echo, tuple(secrets))
 
 
@@ -69,9 +77,6 @@ def _sent(template: Template, given: Any) -> Mapping[str, Any]:
 def _value(name: str, entry: Any) -> Any:
     if not isinstance(entry, dict):
         raise invalid_template(f"The parameter '{name}' is not an object with a value.")
-    if entry.get("reference") is not None:
-        message = f"The parameter '{name}' refers to a key vault, which the lab does not read for that: give its value."
-        raise ArmError(400, "KeyVaultParameterReferenceNotFound", message)
     return entry.get("value")
 
 
@@ -114,5 +119,9 @@ class _Values(Mapping[str, Any]):
 
 
 def _echo(name: str, declared: Mapping[str, Any], value: Any, secrets: tuple[Any, ...]) -> dict[str, Any]:
-    kind = type_name(declared, f"the template parameter '{name}'")
-    return {"type": kind} if is_secure(declared) else {"type": kind, "value": hide(value, secrets)}
+    shown = {} if is_secure(declared) else {"value": hide(value, secrets)}
+    return _type(name, declared) | shown
+
+
+def _type(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": type_name(declared, f"the template parameter '{name}'")}

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from lazulite.arm.deployments import vaulted
 from lazulite.arm.deployments.deployment import Content, Prepared, nested
 from lazulite.arm.deployments.links import Links
 from lazulite.arm.deployments.plan import Planned
@@ -63,10 +64,16 @@ async def family(target: Target, links: Links, prepared: Prepared, promised: Gro
     promised = {**promised, **dict(_promises(prepared))}
     for position, planned in prepared.deployed:
         draft = prepared.drafts[position]
-        if planned.is_deployment and draft.complete:
+        if planned.is_deployment and draft.complete and not await _waits_for_a_vault(links, prepared, draft.body):
             child = await opened(target, links, prepared, planned, draft.body, promised)
             async for each in family(target, links, child, promised):
                 yield each
+
+
+async def _waits_for_a_vault(links: Links, parent: Prepared, body: Mapping[str, Any]) -> bool:
+    """Whether the nested deployment's parameters are in a vault that the template around it writes."""
+    written = vaulted.vaults(await links.written(body["properties"], parent.order.source))
+    return any(p.id.text.lower() in written for _, p in parent.deployed)
 
 
 def _promises(prepared: Prepared) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -47,13 +47,15 @@ def _text(value: str, words: set[str]) -> str:
 
 
 def sent(template: Any, parameters: Any) -> list[Any]:
-    """The values that *parameters* give for what *template* declares secure, before either has been checked."""
+    """The values that *parameters* give for what *template* declares secure, or have from a key vault, before anything
+    has been checked."""
     declared = template.get("parameters") if isinstance(template, dict) else None
     if not isinstance(declared, dict) or not isinstance(parameters, dict):
         return []
     types = {name.lower(): str(d.get("type")).lower() for name, d in declared.items() if isinstance(d, dict)}
-    secure = (entry for name, entry in parameters.items() if types.get(name.lower(), "").startswith("secure"))
-    return [entry["value"] for entry in secure if isinstance(entry, dict) and entry.get("value")]
+    given = ((types.get(name.lower(), ""), entry) for name, entry in parameters.items() if isinstance(entry, dict))
+    secure = (entry for kind, entry in given if kind.startswith("secure") or entry.get("reference") is not None)
+    return [entry["value"] for entry in secure if entry.get("value")]
 
 
 def veiled(error: ArmError, secrets: Sequence[Any]) -> ArmError:

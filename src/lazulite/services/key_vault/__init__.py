@@ -11,6 +11,7 @@ SERVICE = Service(
     validate=validate.validate,
     compile={Vault: compile.vault},
     status={Vault: status.vault, Secret: status.secret},
+    template_actions={"microsoft.keyvault/vaults/deploy": actions.deploy},
     collection_actions={
         "Microsoft.KeyVault/checkNameAvailability": actions.check_name,
         "Microsoft.KeyVault/deletedVaults": actions.deleted,

@@ -1,4 +1,4 @@
-"""``checkNameAvailability``."""
+"""``checkNameAvailability``, and what deployments of templates read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lazulite.services.key_vault.model import KINDS
+from lazulite.resources.model import Resource, Violation
+from lazulite.services.key_vault.model import KINDS, Vault
+from lazulite.services.key_vault.reading import held
 from lazulite.services.key_vault.validate import TAKEN, taken
-from lazulite.services.service import Context
+from lazulite.services.service import Context, Reply
 
 
 def check_name(context: Context, place: Mapping[str, str]) -> Any:
@@ -26,3 +28,16 @@ def check_name(context: Context, place: Mapping[str, str]) -> Any:
 def deleted(context: Context, place: Mapping[str, str]) -> Any:
     """``GET deletedVaults``, and az asks for hardware modules too: what is deleted is gone."""
     return {"value": []}
+
+
+def deploy(vault: Resource[Vault], context: Context) -> Reply | list[Violation]:
+    """``{"value": …}`` of ``{"secretName": …, "secretVersion": …}``, where the vault is open to deployments."""
+    if not vault.properties.enabled_for_template_deployment:
+        return [Violation("AccessDenied", _CLOSED.format(name=vault.id.name))]
+    found = held(vault, context.body["secretName"], context.body["secretVersion"], context.view)
+    if found.code:
+        return [Violation(found.code, f"secret '{context.body['secretName']}' of '{vault.id.name}': {found.why}.")]
+    return Reply({"value": found.value})
+
+
+_CLOSED = "access denied to first party service: '{name}' does not have 'enabledForTemplateDeployment'."

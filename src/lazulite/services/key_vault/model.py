@@ -106,7 +106,7 @@ class Vault(Properties, frozen=True):
     create_mode: Literal["recover", "default"] | None = None
     enabled_for_deployment: Annotated[bool | None, INERT] = None
     enabled_for_disk_encryption: Annotated[bool | None, INERT] = None
-    enabled_for_template_deployment: Annotated[bool | None, INERT] = None
+    enabled_for_template_deployment: bool | None = None
     network_acls: dict[str, Any] | None = None
     """What closes the vault to anybody is refused."""
     public_network_access: str | None = None

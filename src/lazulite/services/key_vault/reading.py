@@ -45,7 +45,12 @@ def read(url: str, holder: Resource[object], view: View, lab: Lab) -> Read:
     principals = map(lab.directory.principal, identities)
     if not any(permits(vault, p, "secrets", "get", secret_name, lab) for p in principals):
         return Read(code=NO_PERMISSION, why="none of its identities may get secrets of the vault")
-    secret = view.get(vault.id.child("secrets", secret_name), Secret)
+    return held(vault, secret_name, wanted, view)
+
+
+def held(vault: Resource[Vault], name: str, wanted: str, view: View) -> Read:
+    """The secret of that name and version for whoever may read it; without a version, the newest that is enabled."""
+    secret = view.get(vault.id.child("secrets", name), Secret)
     if secret is None:
         return Read(code="SecretDeletedFromKeyVault", why="the vault has no such secret")
     return _version(secret.properties, wanted)
