@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -202,6 +203,40 @@ def test_the_sdk_makes_a_certificate_whose_secret_has_its_key(one: Vaulted) -> N
     assert client.get_certificate("by-sdk").name == "by-sdk"
     with pytest.raises(HttpResponseError, match="issuer must be Self"):
         client.begin_create_certificate("by-other", CertificatePolicy("DigiCert", subject="CN=x"))
+
+
+DEPLOYED = {
+    "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+    "contentVersion": "1.0.0.0",
+    "parameters": {"word": {"type": "securestring"}},
+    "resources": [
+        {
+            "type": "Microsoft.Network/routeTables",
+            "apiVersion": "2024-05-01",
+            "name": "told",
+            "location": "westeurope",
+            "tags": {"long": "[length(parameters('word'))]"},
+            "properties": {},
+        }
+    ],
+}
+
+
+@covers("Microsoft.Resources/deployments", "create", client="az")
+def test_az_deploys_a_template_whose_parameter_is_in_the_vault(one: Vaulted) -> None:
+    vault = one.az("keyvault show -n lzvault01")["id"]
+    one.az("keyvault secret set --vault-name lzvault01 -n word --value Correct-Horse")
+    (one.files / "told.json").write_text(json.dumps(DEPLOYED))
+    given = {"word": {"reference": {"keyVault": {"id": vault}, "secretName": "word"}}}
+    (one.files / "given.json").write_text(json.dumps({"contentVersion": "1.0.0.0", "parameters": given}))
+    create = f"deployment group create -g {one.group} -f {one.files}/told.json -p @{one.files}/given.json"
+    one.az("keyvault update -n lzvault01 --enabled-for-template-deployment false")
+    with pytest.raises(AzError, match="KeyVaultParameterReferenceSecretRetrieveFailed"):
+        one.az(create)
+    one.az("keyvault update -n lzvault01 --enabled-for-template-deployment true")
+    shown = one.az(create)["properties"]["parameters"]["word"]
+    assert shown["reference"]["secretName"] == "word"
+    assert one.lab.get("routeTables/told")["tags"] == {"long": "13"}
 
 
 def test_a_vault_is_closed_to_tokens_for_others_and_to_those_without_permission(one: Vaulted) -> None:
