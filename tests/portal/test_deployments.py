@@ -101,6 +101,28 @@ def test_a_parameter_file_fills_the_form_and_what_is_missing_is_asked_for(
     )
 
 
+def test_a_parameter_that_is_in_a_vault_stays_there(memory_lab: Lab, open_page: Open, shot: Shot, group: str) -> None:
+    client = memory_lab.client
+    vault = f"{client.subscription}/resourceGroups/test/providers/Microsoft.KeyVault/vaults/portal-vault"
+    said = {"tenantId": memory_lab.connection.tenant, "sku": {"name": "standard"}, "enabledForTemplateDeployment": True}
+    client.put(vault, {"location": "westeurope", "properties": said})
+    client.put(f"{vault}/secrets/word", {"properties": {"value": "from-the-vault"}})
+    page = open_page(memory_lab, "#/deployments")
+    given = {"parameters": {"name": {"reference": {"keyVault": {"id": vault}, "secretName": "word"}}}}
+    wanted = template(table("10.0.0.0/8"), name={"type": "securestring"})
+    new = start(page, group, file("kept.json", wanted), file("kept.parameters.json", given))
+    expect(new.get_by_label("name *")).to_have_value("Secret word of the key vault portal-vault")
+    expect(new.get_by_label("name *")).not_to_be_editable()
+    shot(page, "vault")
+    new.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.get_by_role("region", name="Progress").get_by_role("status")).to_contain_text("Succeeded")
+    held = client.get(f"{client.subscription}/resourceGroups/{group}/resources")["value"]
+    assert [r["name"] for r in held] == ["from-the-vault"]
+    new.get_by_role("button", name="Give name a value instead").click()
+    expect(new.get_by_label("name *")).to_be_editable()
+    expect(new.get_by_role("button", name="Deploy", exact=True)).to_be_disabled()
+
+
 def test_a_plan_shows_each_property_that_changes_and_the_flows_that_close(
     memory_lab: Lab, open_page: Open, shot: Shot
 ) -> None:

@@ -4,10 +4,12 @@ import {
   chosen,
   flat,
   fromFile,
+  isReference,
   isTemplate,
   parametersOf,
   planOf,
   read,
+  secretOf,
   summary,
   told,
   uncommented,
@@ -63,11 +65,15 @@ test('what is not of its type is sent as it was typed, for Azure to name', () =>
   assert.deepEqual(chosen(fields, { count: 'many', map: '{' }), { count: { value: 'many' }, map: { value: '{' } });
 });
 
-test('a parameter file fills the fields; references to vaults are left', () => {
-  assert.deepEqual(fromFile({ parameters: { a: { value: 1 }, b: { value: ['x'] }, c: { reference: {} } } }), {
-    a: '1',
-    b: '[\n  "x"\n]',
-  });
+test('a parameter file fills the fields; references to vaults stay what they are', () => {
+  const c = { reference: { keyVault: { id: '/x/vaults/v' }, secretName: 's' } };
+  const typed = fromFile({ parameters: { a: { value: 1 }, b: { value: ['x'] }, c } });
+  assert.deepEqual(typed, { a: '1', b: '[\n  "x"\n]', c });
+  assert.equal(isReference(typed.c), true);
+  assert.equal(isReference(typed.b), false);
+  assert.equal(secretOf(typed.c), 'Secret s of the key vault v');
+  const fields = parametersOf({ parameters: { b: { type: 'array' }, c: { type: 'securestring' } } });
+  assert.deepEqual(chosen(fields, typed), { b: { value: ['x'] }, c });
 });
 
 test('a plan of a group that is not there makes it first', () => {

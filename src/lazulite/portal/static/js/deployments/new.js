@@ -7,7 +7,7 @@ import { useGroups } from '../resources/choices.js';
 import { ShowRequest } from '../resources/editor.js';
 import { Plan } from './plan.js';
 import { Progress, useDeployment } from './progress.js';
-import { chosen, fromFile, isTemplate, parametersOf, planOf, read } from './template.js';
+import { chosen, fromFile, isReference, isTemplate, parametersOf, planOf, read, secretOf } from './template.js';
 
 const NAME = /[^\w.()-]+/g;
 
@@ -162,6 +162,9 @@ function Parameter({ field, value, set, error }) {
     .join(' ');
   const take = event => set(event.target.value);
   const label = field.required ? `${field.name} *` : field.name;
+  if (isReference(value))
+    return html`<div><${Field} label=${label} hint=${hint} error=${error}><input readonly value=${secretOf(value)}/><//>
+      <${Button} onClick=${() => set('')}>Give ${field.name} a value instead<//></div>`;
   if (field.allowed) {
     return html`<${Field} label=${label} hint=${hint} error=${error}><select value=${value} onChange=${take}><option
       value="">(default)</option>${field.allowed.map(

@@ -38,12 +38,21 @@ export function parametersOf(template) {
   });
 }
 
+/** Whether what a field holds is a reference to a secret of a key vault, as a parameter file has it. */
+export const isReference = typed => typed !== null && typeof typed === 'object' && typed.reference !== undefined;
+
+/** Such a reference in words. */
+export function secretOf({ reference }) {
+  const vault = String(reference?.keyVault?.id ?? '').split('/').pop();
+  return `Secret ${reference?.secretName ?? ''} of the key vault ${vault}`;
+}
+
 /** What was typed, as the body of a deployment has it: {name: {value}}; what is empty is left to its default. */
 export function chosen(fields, typed) {
   return Object.fromEntries(
     fields
       .filter(f => typed[f.name] !== undefined && typed[f.name] !== '')
-      .map(f => [f.name, { value: typedAs(f, typed[f.name]) }]),
+      .map(f => [f.name, isReference(typed[f.name]) ? typed[f.name] : { value: typedAs(f, typed[f.name]) }]),
   );
 }
 
@@ -58,7 +67,7 @@ function typedAs(field, value) {
   }
 }
 
-/** Values of a parameter file, as the form shows them. */
+/** Values of a parameter file as the form shows them, references to key vaults as they are. */
 export function fromFile(document) {
   const held = document.parameters ?? document;
   const value = entry => (entry !== null && typeof entry === 'object' && 'value' in entry ? entry.value : entry);
@@ -67,9 +76,10 @@ export function fromFile(document) {
       ? String(found)
       : JSON.stringify(found, null, 2);
   return Object.fromEntries(
-    Object.entries(held)
-      .filter(([, entry]) => !entry?.reference)
-      .map(([name, entry]) => [name, text(value(entry))]),
+    Object.entries(held).map(([name, entry]) => [
+      name,
+      entry?.reference ? { reference: entry.reference } : text(value(entry)),
+    ]),
   );
 }
 
