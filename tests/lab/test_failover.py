@@ -7,19 +7,18 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
+from lazulite.cli.errors import Failure
 from lazulite.engines.probe.standing import NOT_RUNNING
 from lazulite.testing import Lab, Machine, lab, vm
-from tests.lab.processes import anchor_of, below
+from tests.reliability.processes import agent
+from tests.waiting import LIMIT_S, until
 
-LIMIT_S = 60.0
-"""Bound of what must happen."""
 PORT = 8080
 BACKENDS = ("one", "two")
 SERVE = f"""
@@ -35,15 +34,19 @@ END
 setsid python3 /srv/serve.py >/dev/null 2>&1 </dev/null &
 """
 ASK = """
-import socket, sys
+import socket, sys, time
 while True:
     try:
         with socket.create_connection((sys.argv[1], int(sys.argv[2])), 20) as opened:
-            print(opened.recv(99).decode() or "nothing", flush=True)
+            heard = b"".join(iter(lambda: opened.recv(99), b""))
+        print(heard.decode() or "nothing", flush=True)
     except OSError as error:
         print("!", error, flush=True)
+    time.sleep(0.005)
 """
-
+"""The port of a question decides who answers it, so all ports have to stay free: one that this side closed first would
+be out of use for a minute, and those that are left after thousands could all lead to the same backend. Therefore the
+end of the answer is awaited, and there is a pause."""
 
 UP = ("Up", "The probe succeeds.")
 STOP = "pkill -9 -f '[s]erve.py'"
@@ -68,7 +71,7 @@ class Client:
     def next(self, count: int) -> list[str]:
         """The next answers."""
         begin = len(self.heard) + 1  # one may be under way
-        until(lambda: len(self.heard) >= begin + count)
+        until(lambda: len(self.heard), lambda got: got >= begin + count, told=lambda: self.heard[-3:])
         return self.heard[begin : begin + count]
 
     def close(self) -> None:
@@ -77,13 +80,6 @@ class Client:
         self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.02)
 
 
 class Scene:
@@ -160,6 +156,22 @@ class Scene:
         """Who answers, now that the network has settled."""
         return set(self.client.next(40))
 
+    def comes_to_answer(self, *names: str) -> None:
+        """These and nobody else, sooner or later."""
+        until(self.answering, lambda found: found == set(names), told=self.told)
+
+    def comes_to_be(self, **health: tuple[str, str]) -> None:
+        """What the API tells of some of the machines, sooner or later."""
+        until(self.health, lambda found: found == found | health, told=self.told)
+
+    def told(self) -> str:
+        """How the scene is, for a test that fails."""
+        log = (self.lab.directory / "agent.log").read_text().splitlines()[-20:]
+        facts = [self.client.heard[-60:], self.known()]
+        with suppress(Failure):  # where no controller runs
+            facts += [self.health(), self.lab.client.get("/lazulite/probes")["value"]]
+        return "\n".join(["", *map(str, facts), *log])
+
     def known(self) -> Any:
         """What the agent keeps."""
         return json.loads((self.lab.directory / "contents.json").read_text())["contents"]
@@ -170,7 +182,7 @@ def scene() -> Iterator[Scene]:
     with lab() as one:
         made = Scene(one)
         try:
-            until(lambda: made.answering() == set(BACKENDS))
+            made.comes_to_answer(*BACKENDS)
             yield made
         finally:
             made.client.close()
@@ -178,51 +190,50 @@ def scene() -> Iterator[Scene]:
 
 def test_who_stops_serving_gets_nothing_more_and_who_serves_again_does(scene: Scene) -> None:
     scene.stop("one")
-    until(lambda: scene.answering() == {"two"})
-    until(lambda: scene.health() == {"one": ("Down", "connection refused"), "two": UP})
+    scene.comes_to_answer("two")
+    scene.comes_to_be(one=("Down", "connection refused"), two=UP)
     asked = {row["address"]: row for row in scene.lab.client.get("/lazulite/probes")["value"]}
     dead, well = (asked[scene.machines[name].address] for name in BACKENDS)
     assert (dead["healthy"], dead["reason"], well["healthy"], well["reason"]) == (False, "connection refused", True, "")
     assert dead["sent"] > dead["failed"] > 0
     scene.start("one")
-    until(lambda: scene.answering() == set(BACKENDS))
-    until(lambda: scene.health() == {"one": UP, "two": UP})
+    scene.comes_to_answer(*BACKENDS)
+    scene.comes_to_be(one=UP, two=UP)
 
 
 def test_fail_over_needs_no_controller(scene: Scene) -> None:
     with scene.stopper("one") as stop:
         scene.lab.kill_controller()
         stop()
-    until(lambda: scene.answering() == {"two"})
+    scene.comes_to_answer("two")
     scene.lab.start_controller()
-    until(lambda: scene.health() == {"one": ("Down", "connection refused"), "two": UP})
+    scene.comes_to_be(one=("Down", "connection refused"), two=UP)
     scene.start("one")
-    until(lambda: scene.answering() == set(BACKENDS))
+    scene.comes_to_answer(*BACKENDS)
 
 
 def test_an_agent_that_is_killed_under_traffic_empties_no_pool(scene: Scene) -> None:
-    until(lambda: len(scene.known()[0]["members"]) == len(BACKENDS))
-    until(lambda: len(below(anchor_of(scene.lab), "lazulite.agent")) == 1)  # one that finds another ends
-    known, begin = scene.known(), len(scene.client.heard)
-    [agent] = below(anchor_of(scene.lab), "lazulite.agent")
-    os.kill(agent, signal.SIGKILL)
-    until(lambda: below(anchor_of(scene.lab), "lazulite.agent") not in ([], [agent]))
+    until(scene.known, lambda known: len(known[0]["members"]) == len(BACKENDS), told=scene.told)
+    known, begin, killed = scene.known(), len(scene.client.heard), agent(scene.lab.directory)
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: agent(scene.lab.directory), lambda found: found not in (None, killed))
     scene.lab.put("routeTables/after", {"properties": {}})  # that the next one follows
-    assert scene.answering() == set(BACKENDS)
-    assert set(scene.client.heard[begin:]) == set(BACKENDS)
-    assert scene.known() == known  # since the same moment
-    assert scene.health() == {"one": UP, "two": UP}
+    assert scene.answering() == set(BACKENDS), scene.told()
+    assert set(scene.client.heard[begin:]) == set(BACKENDS), scene.told()
+    assert scene.known() == known, scene.told()  # since the same moment
+    assert scene.health() == {"one": UP, "two": UP}, scene.told()
     scene.stop("two")  # and the next one asks
-    until(lambda: scene.answering() == {"one"})
+    scene.comes_to_answer("one")
     scene.start("two")
-    until(lambda: scene.answering() == set(BACKENDS))
+    scene.comes_to_answer(*BACKENDS)
 
 
 def test_a_machine_that_is_stopped_is_no_backend_and_one_that_starts_is_asked_first(scene: Scene) -> None:
     machine = "Microsoft.Compute/virtualMachines/two"
     scene.lab.post(f"{machine}/powerOff")
-    until(lambda: scene.answering() == {"one"})
-    until(lambda: scene.health()["two"] == ("Down", NOT_RUNNING))  # a probe under way may have had its own reason
+    scene.comes_to_answer("one")
+    scene.comes_to_be(two=("Down", NOT_RUNNING))  # a probe under way may have had its own reason
     scene.lab.post(f"{machine}/start")
     scene.start("two")
-    until(lambda: scene.answering() == set(BACKENDS))
+    scene.comes_to_answer(*BACKENDS)
