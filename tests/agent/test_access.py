@@ -12,6 +12,7 @@ from lazulite.agent import access as following
 from lazulite.agent.access import AccessLog
 from lazulite.engines.http import access
 from lazulite.forwarding.model import HttpProxy
+from tests.waiting import until_async
 
 
 def raw_line(method: str) -> str:
@@ -81,9 +82,7 @@ def test_envoy_begins_another_file_before_one_is_too_large(tmp_path: Path, monke
         log = followed(tmp_path)
         log.start()  # from where the file ends now, which is its beginning
         raw.write_text(raw_line("GET"))
-        async with asyncio.timeout(20):
-            while "NEXT" not in shown(tmp_path):
-                await asyncio.sleep(0.01)
+        await until_async(lambda: shown(tmp_path), lambda found: "NEXT" in found)
         log.close()
 
     asyncio.run(going())

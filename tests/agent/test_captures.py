@@ -25,6 +25,7 @@ from lazulite.engines.storage.memory import MemoryBlobs
 from lazulite.forwarding.model import Capture, CaptureFilter, Sink
 from lazulite.incremental import Delta
 from tests.agent.watching import VRF, port
+from tests.waiting import until_async
 
 ENTRY = Capture("cap", "cap", ("web",), sink=Sink("acc", "con", "one.cap"), guid="g1", origin="/cap")
 HERE = Where((Source("web", names.router(VRF), names.nic("guid-web")),), "/vms/web")
@@ -62,12 +63,6 @@ class Stage:
         monkeypatch.setattr(Session, "_recorded", recorded)
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Bounded by whoever runs it."""
-    while not condition():
-        await asyncio.sleep(0.001)
-
-
 def run(act: Awaitable[Any]) -> Any:
     return asyncio.run(asyncio.wait_for(act, 60))
 
@@ -87,7 +82,7 @@ def reports(
     async def within() -> dict[str, Any]:
         one = session(entry, kept)
         one.follow(entry, where)
-        await until(lambda: one.kept.ended or (until_status and one.kept.status == until_status))
+        await until_async(lambda: one.kept.ended or (until_status and one.kept.status == until_status))
         found = one.report()
         await one.leave()
         return found
@@ -142,9 +137,9 @@ def test_when_the_machine_comes_it_begins(monkeypatch: pytest.MonkeyPatch) -> No
 
     async def act() -> None:
         one = session()
-        await until(lambda: one.kept.status == "Error")
+        await until_async(lambda: one.kept.status == "Error")
         one.follow(ENTRY, HERE)
-        await until(lambda: one.kept.status == "Running")
+        await until_async(lambda: one.kept.status == "Running")
         assert one.report()["errors"] == []
         await one.leave()
 
@@ -188,10 +183,10 @@ def test_other_interfaces_have_another_recorder(monkeypatch: pytest.MonkeyPatch)
     async def act() -> None:
         one = session()
         one.follow(ENTRY, HERE)
-        await until(lambda: len(stage.specs) == 1)
+        await until_async(lambda: len(stage.specs) == 1)
         one.follow(ENTRY, HERE)
         one.follow(ENTRY, other)
-        await until(lambda: len(stage.specs) == 2)
+        await until_async(lambda: len(stage.specs) == 2)
         await one.leave()
 
     run(act())
@@ -306,7 +301,7 @@ def test_what_an_outlet_left_out_is_lost_and_its_failure_is_told(monkeypatch: py
     async def act() -> dict[str, Any]:
         one = session(kept=Kept("g1", drops=2))
         one.follow(ENTRY, HERE)
-        await until(lambda: one._outlets)
+        await until_async(lambda: one._outlets)
         one.kept.blob.left_out = 5
         one._outlets[0].failure = "acc: away"
         found = one.report()
@@ -350,7 +345,7 @@ class Followed:
 
     async def begin(self, *entries: Any) -> None:
         self.all.replace(entries or (ENTRY, port()))
-        await until(lambda: self.status() == "Running")
+        await until_async(lambda: self.status() == "Running")
 
 
 def test_a_capture_follows_its_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -360,10 +355,10 @@ def test_a_capture_follows_its_port(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         one = Followed(tmp_path)
         await one.begin()
         one.all.settle(Delta(changed={port().key: port(guest=None)}))
-        await until(lambda: one.status() == "Error")
+        await until_async(lambda: one.status() == "Error")
         one.all.settle(Delta(removed={port().key: port(guest=None)}))
         one.all.settle(Delta(changed={port().key: port()}))
-        await until(lambda: one.status() == "Running")
+        await until_async(lambda: one.status() == "Running")
         await one.all.close()
 
     run(act())
@@ -377,7 +372,7 @@ def test_one_that_is_deleted_is_told_to_be_gone_and_forgotten(monkeypatch: pytes
         one = Followed(tmp_path)
         await one.begin()
         one.all.settle(Delta(removed={ENTRY.key: ENTRY}))
-        await until(lambda: one.told and "cap" in one.told[-1].reports and one.told[-1].reports["cap"] is None)
+        await until_async(lambda: one.told and "cap" in one.told[-1].reports and one.told[-1].reports["cap"] is None)
         await one.all.close()
         assert json.loads(one.path.read_bytes())["sessions"] == {}
 
@@ -393,7 +388,7 @@ def test_another_of_the_same_name_is_another_session(monkeypatch: pytest.MonkeyP
         await one.begin()
         one.all._kept["cap"].packets = 7
         one.all.settle(Delta(changed={anew.key: anew}))
-        await until(lambda: len(stage.specs) == 2)
+        await until_async(lambda: len(stage.specs) == 2)
         report = one.all.news().reports["cap"]
         assert report is not None
         assert (report["guid"], report["packets"]) == ("g2", 0)

@@ -15,6 +15,7 @@ from lazulite.agent.doorways import Doorways
 from lazulite.drivers.driver import Refusal
 from lazulite.forwarding.model import Doorway
 from lazulite.incremental import Delta
+from tests.waiting import until_async
 
 DOOR = Doorway("vault", "host", 443, "inner.sock", "/o/vault")
 LIMIT_S = 60
@@ -138,15 +139,13 @@ def test_who_comes_when_all_places_are_taken_is_sent_away(tmp_path: Path, monkey
     async def act(house: House) -> None:
         await house.doors.load([DOOR])
         held = [await asyncio.open_connection("127.0.0.1", house.ports["host", 443]) for _ in range(2)]
-        while len(house.doors._passing) < 2:
-            await asyncio.sleep(0)
+        await until_async(lambda: len(house.doors._passing) == 2)
         reader, writer = await asyncio.open_connection("127.0.0.1", house.ports["host", 443])
         assert await reader.read() == b""
         for _, one in (*held, (reader, writer)):
             one.close()
             await one.wait_closed()
-        while house.doors._passing:
-            await asyncio.sleep(0)
+        await until_async(lambda: not house.doors._passing)
         assert await house.ask("x") == "X"
 
     run(tmp_path, act)
@@ -159,8 +158,7 @@ def test_a_client_that_goes_leaves_nothing_open(tmp_path: Path) -> None:
         writer.write(b"half")
         await writer.drain()
         writer.transport.abort()
-        while house.doors._passing or not house.ports:
-            await asyncio.sleep(0.01)
+        await until_async(lambda: house.ports and not house.doors._passing)
         assert await house.ask("x") == "X"
 
     run(tmp_path, act)

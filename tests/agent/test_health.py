@@ -18,10 +18,10 @@ from lazulite.engines.probe.standing import Noted
 from lazulite.forwarding.model import Contents, Member, Pool, Probe, ProbeProtocol
 from lazulite.incremental import Delta
 from tests.drivers.worlds import port
+from tests.waiting import until_async
 
 PROBE = Probe(ProbeProtocol.TCP, 80)
 START = datetime(2026, 1, 1, tzinfo=UTC)
-LIMIT_S = 20.0
 """Bound of what must happen."""
 
 
@@ -76,10 +76,7 @@ class Scene:
         self.woken += 1
 
     async def tells(self) -> Observed:
-        async with asyncio.timeout(LIMIT_S):
-            while not self.told:
-                await asyncio.sleep(0.005)
-        return self.told.pop()
+        return (await until_async(lambda: self.told)).pop()
 
 
 def play(directory: Path, story: Callable[[Scene], Awaitable[None]]) -> None:

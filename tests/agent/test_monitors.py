@@ -20,8 +20,8 @@ from lazulite.engines.measure import Round
 from lazulite.forwarding.model import Check, Guest, InternetHost, Monitor
 from lazulite.incremental import Delta
 from tests.engines.test_measure import Loopback
+from tests.waiting import until_async
 
-LIMIT_S = 20.0
 """Bound of what must happen."""
 VM = Guest("vm", label="vm", hostname="vm", guid="1")
 CHECK = Check("web", "vm", "tcp", ip_address("10.0.0.5"), port=80, interval_s=1000)
@@ -68,9 +68,7 @@ class Scene:
         return found
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not condition():
-                await asyncio.sleep(0.005)
+        await until_async(condition, told=lambda: (self.told, self.asked))
 
 
 def scene(directory: Path, play: Callable[[Scene], Awaitable[None]], **rest: Any) -> Scene:

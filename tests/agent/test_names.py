@@ -38,6 +38,7 @@ from lazulite.forwarding.model import (
 from lazulite.incremental import Delta
 from tests.engines.named import LOOPBACK, free_port
 from tests.engines.test_server import ask
+from tests.waiting import until_async
 
 T = TypeVar("T")
 ADDRESS = ip_address("10.0.0.1")
@@ -166,13 +167,7 @@ class Kept:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Let the loop run until it holds."""
-
-        async def watch() -> None:
-            async with asyncio.timeout(PATIENCE_S):
-                while not holds():
-                    await asyncio.sleep(0.01)
-
-        self.run(watch())
+        self.run(until_async(holds))
 
     def close(self) -> None:
         async def closed() -> None:

@@ -17,6 +17,7 @@ from lazulite.drivers.linux.guests import GuestError, Init
 from lazulite.engines.capture.spec import MORE, NEW_FILE
 from lazulite.engines.storage.memory import MemoryBlobs
 from lazulite.forwarding.model import Sink
+from tests.waiting import until_async
 
 SINK = Sink("acc", "con", "some/one.cap")
 HEADER = b"HEAD"
@@ -75,12 +76,6 @@ def through(make: Callable[[], Outlet], act: Act) -> Outlet:
 
 def to_blob(blobs: MemoryBlobs, act: Act, progress: Progress | None = None, files: int = 0) -> Outlet:
     return through(lambda: BlobFile(SINK, files, HEADER, progress or Progress(), Turns(), blobs), act)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Bounded by whoever runs it."""
-    while not condition():
-        await asyncio.sleep(0.001)
 
 
 def held(blobs: MemoryBlobs, name: str = "some/one.cap") -> bytes:
@@ -152,7 +147,7 @@ def test_what_cannot_be_stored_is_told_and_stored_later() -> None:
     async def act(outlet: Outlet) -> None:
         outlet.take(NEW_FILE, HEADER, 0)
         outlet.take(MORE, b"one", 1)
-        await until(lambda: outlet.failure)
+        await until_async(lambda: outlet.failure)
         assert (outlet.failure, outlet.problem) == ("acc: the disk is full", "StorageFailed")
         outlet.take(MORE, b"two", 1)
         blobs.failing = ""
@@ -186,7 +181,7 @@ def test_there_is_room_again_when_something_was_stored(monkeypatch: pytest.Monke
     async def act(outlet: Outlet) -> None:
         for part in (b"1234", b"5678"):
             outlet.take(MORE, part, 1)
-            await until(lambda: not outlet._frames)
+            await until_async(lambda: not outlet._frames)
         await outlet.finish()
 
     assert to_blob(blobs, act).progress.left_out == 0
@@ -227,7 +222,7 @@ def test_who_goes_without_finishing_stores_nothing_more() -> None:
 
     async def act(outlet: Outlet) -> None:
         outlet.take(MORE, b"one", 1)
-        await until(lambda: outlet.failure)
+        await until_async(lambda: outlet.failure)
 
     to_blob(blobs, act)
     assert blobs.held == {}
@@ -332,7 +327,7 @@ def test_a_file_that_somebody_took_away_begins_anew(tmp_path: Path) -> None:
 def test_what_is_no_file_is_not_written_to(tmp_path: Path) -> None:
     async def act(outlet: Outlet) -> None:
         outlet.take(MORE, b"one", 1)
-        await until(lambda: outlet.failure)
+        await until_async(lambda: outlet.failure)
         assert outlet.problem == "LocalFileFailed"
 
     outlet = to_file(act, Progress(), str(tmp_path))
@@ -367,7 +362,7 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_frame(tmp_path: Path, monkeypat
 
     async def act(outlet: Outlet) -> None:
         outlet.take(MORE, b"one", 1)
-        await until(lambda: outlet.failure or outlet.progress.size)
+        await until_async(lambda: outlet.failure or outlet.progress.size)
         seen.append(path.read_bytes() if outlet.failure else b"")
         await outlet.finish()
 

@@ -7,8 +7,7 @@ import os
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,6 +19,7 @@ from lazulite.cli import portal
 from lazulite.cli.errors import Failure
 from lazulite.cli.lab import Connection
 from lazulite.testing import Lab, lab
+from tests.waiting import until
 
 COMMAND = [sys.executable, "-c", "from lazulite.cli.main import main; main()", "portal"]
 FOUND = Connection("https://localhost:1", "", "", "", "", "", 1, 1, "http://127.0.0.1:2")
@@ -112,13 +112,6 @@ def test_a_browser_is_led_there_by_a_page_that_only_the_user_can_read(one: Lab, 
     assert code not in said
     assert "no-referrer" in "".join(page)
     assert signs_in(one, url)
-
-
-def until(met: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not met():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_link_in_the_place_of_the_page_is_not_followed(one: Lab, home: Path, browser: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ import uvloop
 from lazulite.arm.errors import ArmError
 from lazulite.daemon import programs
 from lazulite.daemon.programs import Done, Programs
+from tests.waiting import until
 
 T = TypeVar("T")
 LONG = 60.0
@@ -57,9 +57,7 @@ def test_output_beyond_the_limit_is_read_and_dropped() -> None:
 def test_what_takes_too_long_is_ended_with_all_it_started() -> None:
     done = ran("sh", "-c", "trap '' TERM; sleep 86398 & echo $!; sleep 86398", timeout_s=0.5)
     assert (done.timed_out, done.code) == (True, programs.TIMED_OUT)
-    end = time.monotonic() + LONG
-    while runs(int(done.stdout)):
-        assert time.monotonic() < end
+    until(lambda: not runs(int(done.stdout)))
 
 
 def test_what_a_program_leaves_behind_is_not_waited_for() -> None:

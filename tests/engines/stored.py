@@ -14,9 +14,9 @@ from pathlib import Path
 from lazulite.agent.stores import launch
 from lazulite.arm import pki
 from lazulite.engines.storage.supervise import Account, Store
+from tests import waiting
 
 ZONES = ("blob", "queue", "table")
-PATIENCE_S = 30
 
 
 def key(number: int) -> str:
@@ -55,11 +55,8 @@ async def store(directory: Path, changed: Callable[[], None] = lambda: None) -> 
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Look again and again, in a thread, for as long as anybody's patience."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
-    while not await asyncio.to_thread(condition):
-        assert asyncio.get_running_loop().time() < deadline, "in vain"
-        await asyncio.sleep(0.02)
+    """In a thread: a look takes its time, and the loop goes on."""
+    await asyncio.to_thread(waiting.until, condition)
 
 
 def alive(process: int) -> bool:

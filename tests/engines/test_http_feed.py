@@ -15,8 +15,9 @@ from lazulite.engines.http import admin
 from lazulite.engines.http.feed import CLUSTERS, LISTENERS, PATIENCE, Feed
 from lazulite.engines.http.files import file_of, resource
 from lazulite.engines.http.supervise import steps
+from tests.waiting import until_async
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 ROUTES = file_of("routes", "r")
 
 
@@ -59,12 +60,6 @@ async def asking(feed: Feed, directory: Path) -> AsyncIterator[Asker]:
         writer.close()
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
 def fed(directory: Path, story: Callable[[Feed], Awaitable[None]]) -> None:
     async def told() -> None:
         feed = Feed(directory)
@@ -96,7 +91,7 @@ def test_who_has_the_newest_waits_for_the_next(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         async with asking(feed, tmp_path) as envoy:
             envoy.send("routes", version(files()[ROUTES]), "r")
-            await until(lambda: ROUTES in feed._taken)
+            await until_async(lambda: ROUTES in feed._taken)
             newer = resource({"name": "r", "new": 1})
             feed.hold(files(**{ROUTES: newer}))
             assert await envoy.answer() == json.loads(newer)
@@ -108,7 +103,7 @@ def test_a_change_of_something_else_does_not_answer(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         async with asking(feed, tmp_path) as envoy:
             envoy.send("routes", version(files()[ROUTES]), "r")
-            await until(lambda: ROUTES in feed._taken)
+            await until_async(lambda: ROUTES in feed._taken)
             feed.hold(files(**{LISTENERS: resource()}))
             feed.hold(files(**{LISTENERS: resource(), ROUTES: resource({"name": "r", "newest": 1})}))
             assert (await envoy.answer())["resources"][0]["newest"] == 1
@@ -125,7 +120,7 @@ def test_envoy_is_behind_until_it_says_that_it_has_the_newest(tmp_path: Path) ->
                 assert name in feed.behind()
                 async with asking(feed, tmp_path) as again:
                     again.send(kind, found["version_info"])
-                    await until(lambda name=name: name not in feed.behind())  # type: ignore[misc]
+                    await until_async(lambda name=name: name not in feed.behind())  # type: ignore[misc]
         assert not feed.behind()
 
     fed(tmp_path, story)
@@ -139,7 +134,7 @@ def test_who_asks_again_with_what_it_had_has_refused_and_is_not_asked_again_to_t
             await envoy.ask("routes", old, "r")
             assert ROUTES not in feed.refused()
             envoy.send("routes", old, "r")
-            await until(lambda: ROUTES in feed.refused())
+            await until_async(lambda: ROUTES in feed.refused())
             feed.hold(files(**{ROUTES: resource({"name": "r", "good": 1})}))
             assert (await envoy.answer())["resources"][0]["good"] == 1
             assert ROUTES not in feed.refused()
@@ -154,7 +149,7 @@ def test_who_has_none_may_have_begun_anew_and_is_answered_again_but_not_for_ever
                 await envoy.ask("routes", "", "r")
             assert ROUTES not in feed.refused()
             envoy.send("routes", "", "r")
-            await until(lambda: ROUTES in feed.refused())
+            await until_async(lambda: ROUTES in feed.refused())
 
     fed(tmp_path, story)
 

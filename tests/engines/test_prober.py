@@ -17,8 +17,8 @@ from lazulite.engines.probe import Assumed, Prober, Target
 from lazulite.engines.probe.prober import AT_ONCE
 from lazulite.engines.probe.standing import NOT_RUNNING
 from lazulite.forwarding.model import Probe, ProbeProtocol
+from tests.waiting import until_async
 
-LIMIT_S = 20.0
 """Bound of what must happen."""
 HOME = ip_address("127.0.0.1")
 
@@ -56,9 +56,7 @@ class Scene:
         return [m for m, s in self.prober.standings(pool).items() if s.healthy]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not condition():
-                await asyncio.sleep(0.005)
+        await until_async(condition, told=lambda: (self.noted, self.turns))
 
     async def asked(self, member: str, times: int, pool: str = "p") -> None:
         """Wait until that many more probes of the member have ended."""

@@ -8,7 +8,6 @@ import signal
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from lazulite.engines.dns.spec import (
 from lazulite.engines.dns.tables import Set, soa
 from lazulite.forwarding.domain import encode
 from tests.engines.named import LOOPBACK, Named, free_port, listener, named
+from tests.waiting import until
 
 PATIENCE_S = 20
 FUZZED = int(os.environ.get("LAZULITE_DNS_FUZZ", "4000"))
@@ -87,13 +87,6 @@ def ask(port: int, name: str, rtype: str = "A", *, tcp: bool = False, **options:
     query = dns.message.make_query(name, rtype, **options)
     send = dns.query.tcp if tcp else dns.query.udp
     return send(query, LOOPBACK, timeout=PATIENCE_S, port=port)
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.01)
 
 
 # Answers.
@@ -199,7 +192,7 @@ def test_a_client_over_the_limit_is_held_back_and_sent_to_tcp(served: tuple[Name
         link.settimeout(PATIENCE_S)
         for _ in range(200):
             link.sendto(query, (LOOPBACK, served[1].limited))
-        eventually(lambda: served[0].status().counters["held"] > before + 100)
+        until(lambda: served[0].status().counters["held"], lambda held: held > before + 100)
         link.settimeout(0.2)
         got = []
         while True:
@@ -231,7 +224,7 @@ def test_a_machine_that_asks_too_much_is_dropped(served: tuple[Named, Ports]) ->
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         for _ in range(100):
             link.sendto(query, (LOOPBACK, served[1].slow))
-    eventually(lambda: served[0].status().counters["held"] >= before + 90)
+    until(lambda: served[0].status().counters["held"], lambda held: held >= before + 90)
     assert ask(served[1].slow, "db.corp.test", tcp=True).answer
 
 
@@ -459,7 +452,7 @@ def test_names_of_others_are_asked_of_them_and_remembered(forwarding: Any) -> No
         assert str(answer.answer[0][0]) == "10.9.9.9"
     assert forwarding.others[0].asked == 1
     assert answer.answer[0].ttl <= 2
-    eventually(lambda: bool(ask(port, "www.corp.example")) and forwarding.others[0].asked == 2)
+    until(lambda: bool(ask(port, "www.corp.example")) and forwarding.others[0].asked == 2)
 
 
 def test_over_tcp_too(forwarding: Any) -> None:
@@ -486,7 +479,7 @@ def test_others_are_answered_while_one_waits(forwarding: Any, served: tuple[Name
     query = dns.message.make_query("www.corp.example", "A").to_wire()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         link.sendto(query, (LOOPBACK, port))
-        eventually(lambda: forwarding.others[0].asked > 0)
+        until(lambda: forwarding.others[0].asked > 0)
         assert ask(port, "db.corp.test").answer
 
 

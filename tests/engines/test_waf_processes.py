@@ -22,6 +22,7 @@ from lazulite.forwarding.model import HttpProxy, HttpRule, Site, WafBody, WafLim
 from lazulite.values import IPAddress
 from tests.engines.waf import condition, policy, rule
 from tests.json_lines import rows as whole_lines
+from tests.waiting import until, until_async
 
 LIMIT_S = 30.0
 KEY = "0123456789abcdef"
@@ -48,12 +49,6 @@ def workers(place: Path) -> list[int]:
             if b"--worker" in told and str(place).encode() in told:
                 found.append(int(each.name))
     return found
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def asked(place: Path, path: str = "/", body: bytes = b"", **headers: str) -> tuple[int, str]:
@@ -204,7 +199,7 @@ def test_a_keeper_that_dies_before_it_serves_is_replaced_too(place: Path) -> Non
             for _ in range(3):
                 first = keeper(place)
                 os.kill(first, signal.SIGKILL)
-                await until(lambda first=first: keeper(place) != first)
+                await until_async(lambda first=first: keeper(place) != first)
             before = (place / spec.SOCKET).stat().st_ino
             assert await meanwhile(place, lambda: (place / spec.SOCKET).stat().st_ino != before) == {403}
 
@@ -240,7 +235,7 @@ def test_who_is_left_behind_ends_with_the_directory() -> None:
     with TemporaryDirectory(prefix="waf") as made:
         left = asyncio.run(told(Path(made)))
     assert len(left) == 2
-    asyncio.run(until(lambda: not any(Path("/proc", str(each)).exists() for each in left)))
+    until(lambda: not any(Path("/proc", str(each)).exists() for each in left))
 
 
 def test_new_policies_come_without_a_question_that_nobody_answers(place: Path) -> None:

@@ -25,6 +25,7 @@ from lazulite.values import PortRange, Protocol
 from tests import captures
 from tests.packets.edges import machines
 from tests.packets.net import Net
+from tests.waiting import until_async
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
 LIMIT_S = 60.0
@@ -94,9 +95,7 @@ class Scene:
         return size
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not condition():
-                await asyncio.sleep(0.01)
+        await until_async(condition, told=lambda: self.told)
 
     async def reports(self, name: str = "/c", **wanted: Any) -> dict[str, Any]:
         """Until that is told."""

@@ -21,9 +21,9 @@ from lazulite.forwarding.model import Action, Check, Monitor, NextHop, Route, Ro
 from lazulite.values import Direction, PortRange, Protocol
 from tests.drivers.worlds import access_list, port, vrf
 from tests.packets.net import Net
+from tests.waiting import until_async
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime", "impatient")]
-LIMIT_S = 20.0
 """Bound of what must happen."""
 A, B = "/one/vm0", "/one/vm1"
 ADDRESS = {4: "10.0.0.5", 6: "fd00::5"}
@@ -79,9 +79,7 @@ class Scene:
         return found
 
     async def turns(self, state: str, reason: str = "") -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while (self.check()["state"], self.check()["reason"]) != (state, reason):
-                await asyncio.sleep(0.005)
+        await until_async(self.check, lambda found: (found["state"], found["reason"]) == (state, reason))
 
 
 def play(net: Net, directory: Path, story: Callable[[Scene], Awaitable[None]]) -> None:

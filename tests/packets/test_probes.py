@@ -35,9 +35,9 @@ from lazulite.forwarding.model import (
 from lazulite.values import Direction
 from tests.drivers.worlds import access_list, port, vrf
 from tests.packets.net import Net
+from tests.waiting import until_async
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
-LIMIT_S = 20.0
 """Bound of what must happen."""
 A, B = "/one/vm0", "/one/vm1"
 ADDRESS = {4: {A: "10.0.0.4", B: "10.0.0.5"}, 6: {A: "fd00::4", B: "fd00::5"}}
@@ -96,9 +96,7 @@ class Scene:
         return self.health.counts()["pool"][member][0]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not condition():
-                await asyncio.sleep(0.005)
+        await until_async(condition, told=self.health.counts)
 
     async def fails(self, reason: str, member: str = A) -> None:
         await self.until(lambda: self.reason(member) == reason)
