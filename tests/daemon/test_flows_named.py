@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from lazulite.daemon import flows as module
 from lazulite.daemon.flows import Watching, flows
 from lazulite.daemon.guests import UnknownGuestError
-from lazulite.forwarding.model import ForwardingModel, InternetHost
+from lazulite.forwarding.model import ForwardingModel, InternetHost, Port
 from tests.daemon.test_guests import MODEL, arm_id
 
 WEB, DB = f"{arm_id('shop', 'Web').lower()}-0", f"{arm_id('shop', 'db').lower()}-0"
@@ -111,3 +112,37 @@ def test_more_than_can_be_recorded_is_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(UnknownGuestError, match="4 interfaces are too many to watch"):
         answer(Asked())
     answer(Asked(), "db", "shop/web")
+
+
+OWNED = ForwardingModel(
+    [msgspec.structs.replace(e, origin=f"{e.guest}/nic") if isinstance(e, Port) else e for e in MODEL]
+)
+
+
+def seen_by_the_shop(*rows: dict[str, Any], machines: tuple[str, ...] = ()) -> tuple[list[str], list[dict[str, Any]]]:
+    """The interfaces that are asked about, and the answer, to who may read the group ``shop`` alone."""
+    network = Asked(*rows, model=OWNED)
+    watching = Watching(machines)
+    answer = asyncio.run(flows(network, watching, lambda resource: "/resourcegroups/shop/" in resource.lower()))  # type: ignore[arg-type]
+    [(ports, _, _)] = network.questions
+    return ports, answer["value"]
+
+
+def test_who_may_read_a_group_watches_its_machines() -> None:
+    ports, _ = seen_by_the_shop()
+    assert len(ports) == 3
+    assert {p.split("/")[4] for p in ports} == {"shop"}
+    assert seen_by_the_shop(machines=("web",))[0] == [WEB, f"{WEB[:-1]}1"], "another group's of that name is none"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        pytest.param(arm_id("shop", "rule"), arm_id("shop", "rule"), id="a rule of the group's"),
+        pytest.param(arm_id("test", "rule"), "", id="another's rule decides without a name"),
+        pytest.param("", "", id="no rule"),
+    ],
+)
+def test_a_flow_names_neither_machines_nor_rules_of_others(rule: str, told: str) -> None:
+    _, [row] = seen_by_the_shop(ROW | {"rule": rule})
+    assert (row["rule"], row["from"], row["to"]) == (told, "", "Web")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from lazulite.arm.access.caller import Caller
+from lazulite.arm.access.sight import Sight
 from lazulite.arm.errors import ArmError
 from lazulite.daemon import streams_flows
 from lazulite.daemon.guests import UnknownGuestError
@@ -158,3 +160,23 @@ def test_there_is_a_bound_to_choices_and_it_is_free_again_when_nobody_listens(mo
         await again.stream.aclose()
 
     asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def test_who_does_not_see_all_has_a_stream_of_their_own() -> None:
+    """Of the same choice of machines, whoever asked for it first."""
+
+    async def story() -> None:
+        network, streams = Fabric(), FlowStreams(Places())
+        sights = [None, *(Sight(Caller(oid, oid), lambda: (_Everything(),)) for oid in ("one", "other", "one"))]
+        found = [streams.response(network, "db", sight).stream for sight in sights]  # type: ignore[arg-type]
+        assert sorted(choice[0] for choice in streams._hubs) == ["", "one", "other"]
+        for stream in found:
+            assert stream is not None
+            await stream.aclose()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+class _Everything:
+    def gives(self, action: str, scope: str) -> bool:
+        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from lazulite.arm.access.claims import wrong
 from lazulite.arm.access.founding import LAB
 from lazulite.arm.access.graph import Graph
 from lazulite.arm.access.requests import AccessRequests
+from lazulite.arm.access.sight import Sight
 from lazulite.arm.access.target import GuardedTarget
 from lazulite.arm.actions import Actions
 from lazulite.arm.activity import Activity
@@ -62,10 +63,21 @@ _CONTROL_PLANE = frozenset({"subscriptions", "tenants", "providers"})
 """First segments of what needs a token and an api-version."""
 _AUTHORIZATION = "microsoft.authorization"
 _GRAPH = "graph"
+_ROOM = "Lazulite.Lab"
+_LAB = f"{_ROOM}/lazulite"
 _SIGNED_IN = _CONTROL_PLANE | {_GRAPH}
 
 
 _DEPLOYMENTS = ["microsoft.resources", "deployments"]
+
+
+class Mount(NamedTuple):
+    """A room of the process beside ARM's own."""
+
+    answer: Callable[[Request], Awaitable[Response]]
+    narrows: Callable[[Request], bool] = lambda request: False
+    """Whether it answers whoever has a role somewhere, and tells nobody more than those roles let one read; for
+    everything else one needs a right at the root."""
 
 
 class Router:
@@ -78,7 +90,7 @@ class Router:
         self.operations = Operations(backend)
         self.tokens = Tokens(backend)
         self.access = Access(backend, catalogue)
-        self.mounts: dict[str, Callable[[Request], Awaitable[Response]]] = {}
+        self.mounts: dict[str, Mount] = {}
         """First path segment, folded, to a further room of the process. Its callers need a token like ARM's."""
         shown = Representation(backend, catalogue, self.operations)
         writes = Writes(backend, catalogue, self.operations, self.access.assignments.below)
@@ -132,10 +144,15 @@ class Router:
             if path[0] == _GRAPH:
                 return await self._graph.answer(request)
             if room is not None:
-                self.access.authorise(caller, _lab_action(request), "/")
-                return await room(request)
+                if not (room.narrows(request) and self.access.around(caller.oid, "/")):
+                    self.access.authorise(caller, _lab_action(request), "/")
+                return await room.answer(request)
             _require_version(request)
             return await self._recorder.pass_on(request, claims, self._admit, self._control)
+
+    def sight(self) -> Sight | None:
+        """What of the lab whoever asks may read, ``None`` for all of it."""
+        return self.access.sight(f"{_LAB}/read")
 
     def code(self) -> str:
         """A one-time code for a token of whoever asks."""
@@ -331,7 +348,7 @@ def _require_version(request: Request) -> None:
 def _lab_action(request: Request) -> str:
     """What a room of the process is asked, in the form of an action; its scope is the root."""
     verb = "read" if request.method in ("GET", "HEAD") else "action"
-    return f"Lazulite.Lab/{request.folded[0]}/{verb}"
+    return f"{_ROOM}/{request.folded[0]}/{verb}"
 
 
 def _only_get(request: Request) -> None:

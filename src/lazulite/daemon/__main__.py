@@ -19,6 +19,7 @@ from lazulite.agent.collecting import collect_seldom
 from lazulite.arm import pki, profile
 from lazulite.arm.app import Api
 from lazulite.arm.deployments.links import HOME, Folders
+from lazulite.arm.router import Mount
 from lazulite.arm.scopes import subscriptions
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.foresight import Foresight
@@ -92,9 +93,10 @@ async def _run(asked: argparse.Namespace) -> None:
     network.turned = api.router.operations.refresh
     uploads = Uploads(controller.store.documents, controller.base_url)
     api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
-    api.router.surroundings.compare = Foresight(controller).compare
-    surface = Surface(asked.lab, controller, parts, uploads, api.router.code, api.router.surroundings.rehearse)
-    api.router.mounts[PREFIX.strip("/")] = surface.answer
+    api.router.surroundings.compare = Foresight(controller, api.router.sight).compare
+    router = api.router
+    surface = Surface(asked.lab, controller, parts, uploads, router.code, router.surroundings.rehearse, router.sight)
+    router.mounts[PREFIX.strip("/")] = Mount(surface.answer, surface.narrows)
     files = pki.ensure(places.certificates, datetime.now(UTC), asked.bind)
     pki.ensure_service(files, "storage", datetime.now(UTC), [f"*.{zone}" for zone in ZONES.values()])
     servers = Servers(Portal(api))

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from lazulite.arm.access.sight import Sees
 from lazulite.arm.errors import ArmError
 from lazulite.daemon.guests import Machine, UnknownGuestError, find, machines
 from lazulite.daemon.network import Network
@@ -27,18 +28,20 @@ class Watching(msgspec.Struct, frozen=True):
     log: str = ""
 
 
-async def flows(network: Network, asked: Watching) -> dict[str, Any]:
+async def flows(network: Network, asked: Watching, sees: Sees | None = None) -> dict[str, Any]:
     """Records as :func:`lazulite.agent.flow_logs.row` has them, with ``machine``, ``from`` and ``to``: names.
 
-    Whoever asks has the machines recorded for some seconds. Raises :class:`UnknownGuestError`, and
-    :class:`ArmError` for a log.
+    Whoever asks has the machines recorded for some seconds. With *sees*, which goes with records alone, they are those
+    of interfaces that it lets be read, and name no machine and no rule that it does not.
+
+    Raises :class:`UnknownGuestError`, and :class:`ArmError` for a log.
     """
     model = network.model
     if asked.log:
         name = analysed(model, asked.log)
         last, rows = await network.asked(lambda fabric: fabric.flows([], 0, True, name))
         return {"last": last, "value": rows}
-    chosen = [find(model, name) for name in asked.machines] or [m for m in machines(model) if m.ports]
+    chosen = [find(model, n, sees) for n in asked.machines] or [m for m in machines(model, sees) if m.ports]
     ports = {p.name: m for m in chosen for p in m.ports}
     if not ports:
         who = " and ".join(f"'{name}'" for name in asked.machines) or "Nothing that runs"
@@ -46,7 +49,7 @@ async def flows(network: Network, asked: Watching) -> dict[str, Any]:
     if len(ports) > MOST_PORTS:
         raise UnknownGuestError(f"{len(ports)} interfaces are too many to watch. Name machines.")
     last, rows = await network.asked(lambda fabric: fabric.flows(sorted(ports), asked.after, asked.summary))
-    return {"last": last, "value": rows if asked.summary else _named(model, ports, rows)}
+    return {"last": last, "value": rows if asked.summary else _named(model, ports, rows, sees)}
 
 
 def analysed(model: ForwardingModel, wanted: str) -> str:
@@ -62,9 +65,11 @@ def analysed(model: ForwardingModel, wanted: str) -> str:
     return found[0]
 
 
-def _named(model: ForwardingModel, ports: dict[str, Machine], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _named(
+    model: ForwardingModel, ports: dict[str, Machine], rows: list[dict[str, Any]], sees: Sees | None
+) -> list[dict[str, Any]]:
     by_address: dict[str, str] = {}
-    for machine in machines(model):
+    for machine in machines(model, sees):
         for address in (*machine.addresses, *machine.public_addresses):
             by_address.setdefault(str(address), machine.entry.label)
     found = []
@@ -72,5 +77,7 @@ def _named(model: ForwardingModel, ports: dict[str, Machine], rows: list[dict[st
         label = ports[row["port"]].entry.label
         near, far = ("destination", "source") if row["direction"] == "in" else ("source", "destination")
         names = {near: label, far: by_address.get(row[far], "")}
+        if sees is not None and not sees(row.get("rule", "")):
+            row = row | {"rule": ""}
         found.append(row | {"machine": label, "from": names["source"], "to": names["destination"]})
     return found

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from lazulite.arm.access.sight import Sees, Sight
 from lazulite.arm.errors import ArmError
 from lazulite.arm.target import Rehearsal
 from lazulite.daemon.controller import Controller
+from lazulite.daemon.narrowing import everything
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.view import Snapshot
 
@@ -28,13 +30,19 @@ async def foresee(
     rehearse: Callable[[], Rehearsal] | None,
     compare: Callable[[Snapshot], Awaitable[Any]],
     asked: Deletes,
+    sight: Sight | None = None,
 ) -> dict[str, Any]:
     """``refusals`` (ARM's own, each with the ``id`` it is about), ``gone`` (ids of everything that would be deleted,
     what falls with it included), ``affected`` (ids of what refers to something that would be gone) and
-    ``reachability`` as a what-if has it. With refusals the rest is about what would have been deleted all the same.
+    ``reachability`` as a what-if has it, each without what one with a narrow *sight* may not read. With refusals the
+    rest is about what would have been deleted all the same.
 
-    Raises :class:`ArmError` for what is no id, or for one that names nothing.
+    Raises :class:`ArmError` for what is no id, for one that names nothing, or nothing that may be read.
     """
+    sees: Sees = sight.eyes() if sight is not None else everything
+    if sight is not None:
+        for text in asked.deletes:
+            sight.require(text)
     ids = [_known(controller.store.snapshot, text) for text in dict.fromkeys(asked.deletes)]
     if not 0 < len(ids) <= MOST or rehearse is None:
         raise ArmError(400, "InvalidRequestContent", f"Between 1 and {MOST} ids can be asked for.", "deletes")
@@ -46,8 +54,8 @@ async def foresee(
         gone = before.resources.keys() - after.resources.keys()
         return {
             "refusals": [_told(who, error) for who, error in refusals],
-            "gone": [before.resources[key].id.text for key in sorted(gone)],
-            "affected": [before.resources[key].id.text for key in sorted(_affected(before, gone))],
+            "gone": [before.resources[key].id.text for key in sorted(gone) if sees(key)],
+            "affected": [before.resources[key].id.text for key in sorted(_affected(before, gone)) if sees(key)],
             "reachability": await compare(after),
         }
     finally:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Iterator
 from typing import Any
+
+import msgspec
 
 from lazulite.analysis.answers import Disposition
 from lazulite.analysis.difference import Change, Difference, Outcome, differences
+from lazulite.analysis.ends import Side
+from lazulite.analysis.reachability import Endpoint
+from lazulite.arm.access.sight import Sees
 from lazulite.compiler.engine import compile_model
 from lazulite.daemon.controller import Controller
+from lazulite.daemon.narrowing import Look, hidden_addresses
 from lazulite.daemon.told import side, witness
-from lazulite.forwarding.model import Contents, ForwardingModel, Pool
+from lazulite.forwarding.model import Contents, ForwardingModel, Frontend, Pool, Port
 from lazulite.resources.view import Snapshot
 from lazulite.services import SERVICES
+from lazulite.values import host_prefix
 
 _ABSENT = "not there"
 
@@ -20,21 +28,33 @@ _ABSENT = "not there"
 class Foresight:
     """Compares the network as it is with the one that other documents describe."""
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+    def __init__(self, controller: Controller, look: Look = lambda: None) -> None:
+        self._controller, self._look = controller, look
 
     async def compare(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Rows of flows that become allowed or denied. Other requests are served meanwhile."""
-        network = self._controller.network
+        """Rows of flows that become allowed or denied, between what whoever asks may read. Other requests are served
+        meanwhile."""
+        network, sight = self._controller.network, self._look()
         now = ForwardingModel([*network.model, *network.contents.values()])
-        return await asyncio.to_thread(report, now, snapshot)
+        sees = sight.eyes() if sight is not None else None
+        hidden = hidden_addresses(self._controller.store.snapshot, sees) if sees is not None else frozenset[str]()
+        return await asyncio.to_thread(report, now, snapshot, sees, hidden)
 
 
-def report(now: ForwardingModel, snapshot: Snapshot) -> dict[str, Any]:
+def report(
+    now: ForwardingModel, snapshot: Snapshot, sees: Sees | None = None, hidden: Collection[str] = ()
+) -> dict[str, Any]:
+    """``differences``; with *sees* those of what it lets be read and of the Internet, without the addresses *hidden*,
+    and then ``partial`` says that there may be others."""
     then = compile_model(SERVICES, snapshot)
     then.put([foreseen(pool, now) for pool in then.all(Pool).values() if pool.probe is not None])
-    rows = [_row(found, (then, now)) for found in differences(now, then)]
-    return {"differences": sorted(rows, key=lambda row: (row["from"]["names"], row["to"]["names"]))}
+    every = differences(now, then)
+    if sees is None:
+        rows = [_row(found, (then, now)) for found in every]
+    else:
+        rows = [row for found in every for row in _seen_row(found, (then, now), sees, hidden)]
+    told = {"differences": sorted(rows, key=lambda row: (row["from"]["names"], row["to"]["names"]))}
+    return told if sees is None else told | {"partial": True}
 
 
 def foreseen(pool: Pool, now: ForwardingModel) -> Contents:
@@ -54,6 +74,33 @@ def _row(found: Difference, models: tuple[ForwardingModel, ...]) -> dict[str, An
         "to": side(found.destinations, models),
         "changes": [_change(change) | {"witness": witness(sender, flow, models)} for change, sender, flow in said],
     }
+
+
+def _seen_row(
+    found: Difference, models: tuple[ForwardingModel, ...], sees: Sees, hidden: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    """The row as far as it is about what may be read, without a witness: that could be anybody of either side."""
+    sides = [_seen_side(each, models, sees, hidden) for each in (found.sources, found.destinations)]
+    if not all(each.endpoints for each in sides):
+        return
+    row = _row(msgspec.structs.replace(found, sources=sides[0], destinations=sides[1]), models)
+    for change in row["changes"]:
+        del change["witness"]
+        for when in ("now", "then"):
+            if not sees(change[when]["origin"]):
+                change[when] |= {"origin": ""}
+    yield row
+
+
+def _seen_side(of: Side, models: tuple[ForwardingModel, ...], sees: Sees, hidden: Collection[str]) -> Side:
+    kept = tuple(e for e in of.endpoints if _is_seen(e, models, sees) and str(e.address) not in hidden)
+    return of if kept == of.endpoints else Side(kept, tuple(host_prefix(e.address) for e in kept))
+
+
+def _is_seen(endpoint: Endpoint, models: tuple[ForwardingModel, ...], sees: Sees) -> bool:
+    """The Internet is nobody's; a client in it is somebody's, and its part is told without its name."""
+    held = (m.get(Port, endpoint.name) or m.get(Frontend, endpoint.name) for m in models)
+    return all(entry is None or sees(entry.origin) for entry in held)
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from lazulite.arm.access.sight import Sees
 from lazulite.forwarding.model import ForwardingModel, Guest, InternetHost, Port
 from lazulite.resources.ids import ResourceId
 from lazulite.values import IPAddress
@@ -62,20 +63,25 @@ class Machine(msgspec.Struct, frozen=True):
         }
 
 
-def machines(model: ForwardingModel) -> Iterator[Machine]:
-    """Every workload of the user's, in name order, clients last."""
+def machines(model: ForwardingModel, sees: Sees | None = None) -> Iterator[Machine]:
+    """Every workload of the user's, in name order, clients last; of those and of their ports what *sees* lets be read,
+    if it is given."""
     ports: dict[str, list[Port]] = {}
     for port in model.all(Port).values():
-        ports.setdefault(port.guest or "", []).append(port)
+        if sees is None or sees(port.origin):
+            ports.setdefault(port.guest or "", []).append(port)
     for name, guest in sorted((n, g) for n, g in model.all(Guest).items() if not g.platform):
-        yield Machine(guest, tuple(sorted(ports.get(name, ()), key=lambda p: p.slot)))
-    yield from (Machine(host) for _, host in sorted(model.all(InternetHost).items()) if not host.platform)
+        if sees is None or sees(guest.origin):
+            yield Machine(guest, tuple(sorted(ports.get(name, ()), key=lambda p: p.slot)))
+    hosts = sorted((n, h) for n, h in model.all(InternetHost).items() if not h.platform)
+    yield from (Machine(host) for _, host in hosts if sees is None or sees(host.origin))
 
 
-def find(model: ForwardingModel, name: str) -> Machine:
-    """The workload called *name* (case does not matter). Raises :class:`UnknownGuestError`."""
+def find(model: ForwardingModel, name: str, sees: Sees | None = None) -> Machine:
+    """The workload called *name* (case does not matter). Raises :class:`UnknownGuestError`, which names no other than
+    *sees* lets be read."""
     group, _, label = name.rpartition("/")
-    known = list(machines(model))
+    known = list(machines(model, sees))
     found = [
         m for m in known if m.entry.label.lower() == label.lower() and (not group or m.group.lower() == group.lower())
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from lazulite.arm.access.sight import Sight
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Response
 from lazulite.daemon.flows import Watching, flows
@@ -22,8 +23,11 @@ MOST_CHOICES = 32
 class Flows:
     """Implements :class:`lazulite.daemon.streams.Source` for some machines, or for all when none is named."""
 
-    def __init__(self, network: Network, names: tuple[str, ...], beat_s: float = BEAT_S) -> None:
-        self._network, self._names, self._beat_s = network, names, beat_s
+    def __init__(
+        self, network: Network, names: tuple[str, ...], beat_s: float = BEAT_S, sight: Sight | None = None
+    ) -> None:
+        """*sight*: of who may read a part of the network."""
+        self._network, self._names, self._beat_s, self._sight = network, names, beat_s, sight
 
     def caught_up(self, missed: int, waiting: list[bytes]) -> bytes:
         """What was missed is gone; it is said how much that is."""
@@ -35,7 +39,8 @@ class Flows:
         hub.ready()
         while True:
             try:
-                seen = await flows(self._network, Watching(self._names, after))
+                sees = self._sight.eyes() if self._sight is not None else None
+                seen = await flows(self._network, Watching(self._names, after), sees)
             except (UnknownGuestError, ConnectionError):
                 seen = {"last": after, "value": []}
             rows = seen["value"]
@@ -47,24 +52,26 @@ class Flows:
 
 
 class FlowStreams:
-    """A hub for each choice of machines that somebody watches."""
+    """A hub for each choice of machines that somebody watches; for who does not see all, of its own."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
         self._hubs: dict[tuple[str, ...], Hub] = {}
 
-    def response(self, network: Network, machines: str) -> Response:
+    def response(self, network: Network, machines: str, sight: Sight | None = None) -> Response:
         """*machines*: names with commas between, none for all.
 
         Raises :class:`UnknownGuestError`, and :class:`ArmError` when too much is watched already."""
         wanted = {n.strip() for n in machines.split(",")} - {""}
-        names = tuple(sorted({f"{m.group}/{m.entry.label}" for m in (find(network.model, n) for n in wanted)}))
+        sees = sight.eyes() if sight is not None else None
+        names = tuple(sorted({f"{m.group}/{m.entry.label}" for m in (find(network.model, n, sees) for n in wanted)}))
+        choice = (sight.whose if sight is not None else "", *names)
         if len(self._hubs) >= MOST_CHOICES:
-            self._hubs = {choice: hub for choice, hub in self._hubs.items() if hub.listeners}
-        if names not in self._hubs and len(self._hubs) >= MOST_CHOICES:
+            self._hubs = {held: hub for held, hub in self._hubs.items() if hub.listeners}
+        if choice not in self._hubs and len(self._hubs) >= MOST_CHOICES:
             message = f"{MOST_CHOICES} different choices of machines are being watched; close one of these streams."
             raise ArmError(429, "TooManyStreams", message)
-        hub = self._hubs.setdefault(names, Hub(Flows(network, names), self._places))
+        hub = self._hubs.setdefault(choice, Hub(Flows(network, names, BEAT_S, sight), self._places))
         return hub.response()
 
 

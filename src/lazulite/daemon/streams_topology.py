@@ -9,19 +9,26 @@ from typing import Any
 
 import msgspec
 
+from lazulite.arm.access.sight import Eyes, Sight
+from lazulite.arm.errors import ArmError
+from lazulite.arm.message import Response
 from lazulite.daemon.condition import conditions
 from lazulite.daemon.controller import Controller
+from lazulite.daemon.narrowing import narrowed
 from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
-from lazulite.daemon.picture import Box, Joint, picture
-from lazulite.daemon.streams import Hub, frame
+from lazulite.daemon.picture import Box, Joint, Picture, picture
+from lazulite.daemon.streams import Hub, Places, frame
 from lazulite.forwarding.model import ForwardingModel
+from lazulite.resources.view import Snapshot
 
 BEAT_S = 1.0
 """Between two looks at health and rates."""
 LEAST_S = 0.1
 """Between two pictures; and four times what the last one took, so that a large lab does not draw all the time."""
 _SHARE = 4
+MOST_VIEWS = 16
+"""Principals who follow a part of the network at a time: each has it drawn and measured of its own."""
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,9 +68,11 @@ class Topology:
         parts: Parts,
         frozen: Callable[[], ForwardingModel],
         beat_s: float = BEAT_S,
+        sight: Sight | None = None,
     ) -> None:
+        """*sight*: of who may read a part of the network."""
         self._lab, self._controller, self._parts = lab, controller, parts
-        self._frozen, self._beat_s = frozen, beat_s
+        self._frozen, self._beat_s, self._sight = frozen, beat_s, sight
         self._forget()
 
     @property
@@ -73,6 +82,8 @@ class Topology:
     def _forget(self) -> None:
         self._drawn = -1
         """Revision of the last picture."""
+        self._eyes: Eyes | None = None
+        """What it was drawn for."""
         self._boxes: dict[str, Box] = {}
         self._parents: dict[str, str] = {}
         self._joints: tuple[Joint, ...] = ()
@@ -101,7 +112,7 @@ class Topology:
             hub.ready()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_drawing(hub, moved))
-                group.create_task(self._keep_beating(hub))
+                group.create_task(self._keep_beating(hub, moved))
         finally:
             self._network.watchers.discard(moved)
 
@@ -117,9 +128,10 @@ class Topology:
         """Tell which boxes and joints are others than they were, and how far the network follows."""
         snapshot = self._controller.store.snapshot
         boxes, parents, joints = self._boxes, self._parents, self._joints
-        if snapshot.revision != self._drawn:
-            drawn = await asyncio.to_thread(picture, self._frozen(), snapshot)
-            self._drawn, self._joints = snapshot.revision, drawn.joints
+        eyes = self._sight.eyes() if self._sight is not None else None
+        if snapshot.revision != self._drawn or eyes is not self._eyes:
+            drawn = await asyncio.to_thread(_pictured, self._frozen(), snapshot, eyes)
+            self._eyes, self._drawn, self._joints = eyes, snapshot.revision, drawn.joints
             self._boxes, self._parents, self._known = {}, {}, None
             for box, parent in _flat(drawn.boxes):
                 self._boxes[box.key], self._parents[box.key] = box, parent
@@ -133,10 +145,13 @@ class Topology:
             self._tell(hub, said | ({"joints": self._joints} if joints != self._joints else {}))
         self._tell_states(hub, {key: state for key, state in states.items() if key not in changed})
 
-    async def _keep_beating(self, hub: Hub) -> None:
+    async def _keep_beating(self, hub: Hub, moved: asyncio.Event) -> None:
+        """Also notice that rights are others than what was drawn is for."""
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
+            if self._sight is not None and self._sight.eyes() is not self._eyes:
+                moved.set()
             states = await self._measure()
             for key, state in self._look().items():
                 states[key] = msgspec.structs.replace(states.get(key, State()), health=state.health)
@@ -177,6 +192,29 @@ class Topology:
         box, rates = self._boxes[key], self._rates.get(key, (0, 0)) if rated else (0, 0)
         health = self._health.get(key, "")
         return Node(key, box.kind, box.name, self._parents[key], box.details, box.id, box.flags, health, *rates)
+
+
+class Topologies:
+    """The hub of those who see everything, and one for each who does not."""
+
+    def __init__(self, places: Places, source: Callable[[Sight | None], Topology]) -> None:
+        self._places, self._source = places, source
+        self._whole = Hub(source(None), places)
+        self._parts: dict[str, Hub] = {}
+
+    def response(self, sight: Sight | None) -> Response:
+        """Raises :class:`ArmError` when too many are open."""
+        if sight is None:
+            return self._whole.response()
+        self._parts = {whose: hub for whose, hub in self._parts.items() if hub.listeners or whose == sight.whose}
+        if sight.whose not in self._parts and len(self._parts) >= MOST_VIEWS:
+            raise ArmError(429, "TooManyStreams", f"{MOST_VIEWS} principals follow their part of the map already.")
+        return self._parts.setdefault(sight.whose, Hub(self._source(sight), self._places)).response()
+
+
+def _pictured(model: ForwardingModel, snapshot: Snapshot, eyes: Eyes | None) -> Picture:
+    drawn = picture(model, snapshot)
+    return drawn if eyes is None else narrowed(drawn, model, snapshot, eyes)
 
 
 def _flat(boxes: Iterable[Box], parent: str = "") -> Iterator[tuple[Box, str]]:

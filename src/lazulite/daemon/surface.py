@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from lazulite.arm.access.sight import Sees
 from lazulite.arm.codes import CODE_S
 from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
@@ -20,14 +21,15 @@ from lazulite.daemon.controller import Controller
 from lazulite.daemon.foreseeing import Deletes, foresee
 from lazulite.daemon.foresight import Foresight
 from lazulite.daemon.guests import UnknownGuestError, find, machines
+from lazulite.daemon.narrowing import Look, everything, hidden_addresses
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.picture import picture
 from lazulite.daemon.probing import Probing
 from lazulite.daemon.reaching import ReachQuestion, reach
 from lazulite.daemon.recordings import Recordings
-from lazulite.daemon.streams import Hub, Places
+from lazulite.daemon.streams import Places
 from lazulite.daemon.streams_flows import FlowStreams
-from lazulite.daemon.streams_topology import Topology
+from lazulite.daemon.streams_topology import Topologies, Topology
 from lazulite.daemon.templates import Files, Uploads
 from lazulite.daemon.terminals import Terminals
 from lazulite.drivers.linux.guests import GuestError
@@ -35,6 +37,13 @@ from lazulite.forwarding.model import Contents, ForwardingModel, Guest, Internet
 
 PREFIX = "/lazulite"
 _COUNTED: dict[str, type[Any]] = {"networks": Vrf, "interfaces": Port, "machines": Guest, "clients": InternetHost}
+_NARROWED = frozenset(
+    {
+        *(("GET", verb) for verb in ("status", "guests", "schema", "references", "stream/topology", "stream/flows")),
+        *(("POST", verb) for verb in ("codes", "flows", "foresee")),
+    }
+)
+"""Questions that need no right at the root: what their answers leave out depends on who asks."""
 
 
 def _count(model: ForwardingModel, kind: type[Any]) -> int:
@@ -61,15 +70,18 @@ class Surface:
         uploads: Uploads,
         code: Callable[[], str],
         rehearse: Callable[[], Rehearsal] | None = None,
+        look: Look = lambda: None,
     ) -> None:
-        """*code* makes one-time codes, *rehearse* opens a place where a change can be tried."""
+        """*code* makes one-time codes, *rehearse* opens a place where a change can be tried, *look* gives what whoever
+        asks may read."""
         self._lab, self._controller, self._parts = lab, controller, parts
+        self._look = look
         streams = Places()
-        self._topology = Hub(Topology(lab, controller, parts, self._frozen), streams)
+        topologies = Topologies(streams, lambda s: Topology(lab, controller, parts, self._frozen, sight=s))
         self._flow_streams = FlowStreams(streams)
         probing, terminals = Probing(controller, parts), Terminals(controller, parts)
         recordings = Recordings(controller, parts)
-        foresight = Foresight(controller)
+        foresight = Foresight(controller, look)
         self._routes: dict[tuple[str, str], Callable[[Request], Any | Awaitable[Any]]] = {
             ("GET", "status"): self._status,
             ("POST", "codes"): lambda r: {"code": code(), "expiresIn": CODE_S},
@@ -92,13 +104,13 @@ class Surface:
             ("POST", "matrix"): lambda r: questions.matrix(controller.index, body(r, questions.MatrixQuestion)),
             ("POST", "capture"): self._capture,
             ("POST", "explain"): lambda r: captures.explain(controller.index, body(r, captures.SeenFlows)),
-            ("POST", "flows"): lambda r: flows.flows(controller.network, body(r, flows.Watching)),
+            ("POST", "flows"): self._flows,
             ("POST", "reach"): self._reach,
             ("POST", "audit"): self._audit,
             ("GET", "picture"): self._picture,
-            ("GET", "stream/topology"): lambda r: self._topology.response(),
+            ("GET", "stream/topology"): lambda r: topologies.response(look()),
             ("GET", "stream/flows"): lambda r: self._flow_streams.response(
-                controller.network, r.query.get("machines", "")
+                controller.network, r.query.get("machines", ""), look()
             ),
             ("GET", "revisions"): self._revisions,
             ("POST", "diff"): lambda r: past.compare(controller, body(r, past.DiffQuestion)),
@@ -110,15 +122,17 @@ class Surface:
             ("PUT", "templates"): lambda r: uploads.put(body(r, Files)),
             ("GET", "schema"): lambda r: schema.known(controller.registry),
             ("GET", "schema/*"): lambda r: schema.schema(controller.registry, "/".join(r.segments[2:])),
-            ("GET", "references"): lambda r: references.around(controller.store.snapshot, r.query.get("id", "")),
-            ("POST", "foresee"): lambda r: foresee(controller, rehearse, foresight.compare, body(r, Deletes)),
+            ("GET", "references"): lambda r: references.around(
+                controller.store.snapshot, r.query.get("id", ""), look()
+            ),
+            ("POST", "foresee"): lambda r: foresee(controller, rehearse, foresight.compare, body(r, Deletes), look()),
             ("GET", "snapshot"): lambda r: snapshot.save(controller),
             ("PUT", "snapshot"): self._restore,
         }
 
     async def answer(self, request: Request) -> Response:
         """Raises :class:`ArmError`."""
-        verb = request.path.removeprefix(PREFIX).strip("/").lower()
+        verb = _verb(request)
         below = f"{verb.partition('/')[0]}/*" if "/" in verb else ""  # for what names what it is about
         route = self._routes.get((request.method, verb)) or self._routes.get((request.method, below))
         if route is None:
@@ -134,22 +148,43 @@ class Surface:
         except ConnectionError as error:
             raise ArmError(409, "NetworkNotReady", f"The network does not answer: {error}.") from None
 
+    def narrows(self, request: Request) -> bool:
+        """Whether it is one of the questions whose answers leave out what whoever asks may not read."""
+        verb = _verb(request)
+        return (request.method, verb) in _NARROWED or (request.method == "GET" and verb.startswith("schema/"))
+
     def _status(self, request: Request) -> dict[str, Any]:
-        network = self._controller.network
-        model = self._controller.model
+        """Of the process and of what there is in all only to who may read all."""
+        network, model, sight = self._controller.network, self._controller.model, self._look()
+        sees: Sees = everything if sight is None else sight.eyes()
+        whole = {
+            "pid": os.getpid(),
+            "parts": self._parts.report(),
+            "counts": {name: _count(model, kind) for name, kind in _COUNTED.items()},
+        }
         return {
             "lab": self._lab,
-            "pid": os.getpid(),
             "driver": self._parts.driver,
             "endpoint": self._controller.base_url,
             "revision": {"stored": network.wanted, "applied": network.applied},
-            "parts": self._parts.report(),
-            "refusals": [{"origin": r.origin, "message": r.message} for r in network.refusals],
-            "counts": {name: _count(model, kind) for name, kind in _COUNTED.items()},
-        }
+            "refusals": [{"origin": r.origin, "message": r.message} for r in network.refusals if sees(r.origin)],
+        } | (whole if sight is None else {})
 
     def _guests(self, request: Request) -> dict[str, Any]:
-        return {"value": [m.document() for m in machines(self._controller.model)]}
+        model, sight = self._controller.model, self._look()
+        if sight is None:
+            return {"value": [m.document() for m in machines(model)]}
+        hidden = hidden_addresses(self._controller.store.snapshot, sight.eyes())
+        rows = [m.document() for m in machines(model, sight.eyes())]
+        return {"value": [r | {"publicAddresses": [a for a in r["publicAddresses"] if a not in hidden]} for r in rows]}
+
+    async def _flows(self, request: Request) -> dict[str, Any]:
+        asked, sight = body(request, flows.Watching), self._look()
+        if sight is None:
+            return await flows.flows(self._controller.network, asked)
+        if asked.log or asked.summary:  # sums over what others have
+            sight.require_all("Lazulite.Lab/lazulite/action")
+        return await flows.flows(self._controller.network, asked, sight.eyes())
 
     def _names(self, request: Request) -> dict[str, str]:
         """Name to the address by which the Internet knows it, or else its own."""
@@ -241,6 +276,10 @@ class Surface:
         deleted = self._controller.clear()
         await self._controller.settled(self._controller.store.snapshot.revision)
         return {"deleted": deleted}
+
+
+def _verb(request: Request) -> str:
+    return request.path.removeprefix(PREFIX).strip("/").lower()
 
 
 def _asked(pool: Pool, held: Contents | None, counted: Mapping[str, tuple[int, int, str]]) -> Iterator[dict[str, Any]]:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from lazulite.arm.access.assignments import Assignment
+from lazulite.arm.access.caller import Caller, acting
 from lazulite.arm.access.founding import DEVICE_USER, MANAGED_IDENTITY
+from lazulite.arm.errors import ArmError
 from lazulite.arm.message import Request, Response
+from lazulite.arm.router import Mount
 from lazulite.arm.tokens import object_id
 from tests.arm.access.people import AUTHORIZATION, as_principal, assign, custom_role, guid, known, role_id, someone
 from tests.arm.client import GARDEN, GROUP, Client
@@ -201,11 +204,56 @@ def test_rooms_beside_the_control_plane_want_a_role_at_the_root(planted: Client)
     async def room(request: Request) -> Response:
         return Response(200, {})
 
-    planted.api.router.mounts["lab"] = room
+    planted.api.router.mounts["lab"] = Mount(room)
     assert someone(planted, ("Owner", S)).get("/lab/status").outcome == FORBIDDEN
     reader = someone(planted, ("Reader", "/"), name="reader")
     assert (reader.get("/lab/status").status, reader.post("/lab/reset").outcome) == (200, FORBIDDEN)
     assert planted.post("/lab/reset").status == 200
+
+
+def test_a_room_that_minds_who_asks_answers_whoever_has_a_role(planted: Client) -> None:
+    async def room(request: Request) -> Response:
+        sight = planted.api.router.sight()
+        return Response(200, sight and {name: sight.eyes()(at) for name, at in (("bed", BED), ("well", WELL))})
+
+    planted.api.router.mounts["lab"] = Mount(room, lambda request: request.folded[-1] == "map")
+    stranger, gardener = someone(planted, name="stranger"), someone(planted, ("Reader", BED), name="gardener")
+    assert stranger.get("/lab/map").outcome == FORBIDDEN
+    assert gardener.get("/lab/map").body == {"bed": True, "well": False}
+    assert gardener.get("/lab/status").outcome == FORBIDDEN
+    assert planted.get("/lab/map").body is None
+
+
+def test_what_one_sees_follows_ones_roles(planted: Client) -> None:
+    caller, oid = someone(planted, ("Reader", BED)), guid("someone")
+    access = planted.api.router.access
+    with acting(Caller(oid, "someone")):
+        sight = access.sight("Lazulite.Lab/lab/read")
+    assert sight is not None
+    before = sight.eyes()
+    assert (before(BED), before(BED.upper()), before(f"{BED}/plants/p"), before(WELL)) == (True, True, True, False)
+    assert (before(""), before("a well"), sight.eyes()) == (False, False, before)
+    assign(planted, "Reader", WELL, oid)
+    assert sight.eyes() is not before
+    assert sight.eyes()(WELL)
+    assert not before(WELL), "who draws with it draws one picture"
+    principal = access.directory.principal(oid)
+    assert principal is not None
+    access.directory.delete(principal)
+    assert not sight.eyes()(BED)
+    assert caller.get(BED).status == 401
+
+
+def test_what_one_does_not_see_is_refused_as_reading_it_is(planted: Client) -> None:
+    caller = someone(planted, ("Reader", BED))
+    with acting(Caller(guid("someone"), guid("someone application"))):
+        sight = planted.api.router.access.sight("Lazulite.Lab/lab/read")
+    assert sight is not None
+    sight.require(BED)
+    for at in (WELL, f"{WELL}/none", f"{S}/resourceGroups/none"):
+        with pytest.raises(ArmError) as refused:
+            sight.require(at)
+        assert refused.value.message == caller.get(at).error["message"]
 
 
 class TestLinked:

@@ -26,6 +26,7 @@ from lazulite.arm.access.linked import Link, links, moved_to
 from lazulite.arm.access.permission import Permission
 from lazulite.arm.access.principals import Principal, User
 from lazulite.arm.access.roles import Roles
+from lazulite.arm.access.sight import Sight
 from lazulite.arm.access.wish import Wish, wish
 from lazulite.arm.backend import Backend
 from lazulite.arm.catalogue import Catalogue
@@ -162,6 +163,18 @@ class Access:
         """Whether whoever asks has any role in *scope* or around it."""
         caller = current()
         return caller is None or self.around(caller.oid, scope.text)
+
+    def sight(self, action: str) -> Sight | None:
+        """What whoever asks may read; ``None`` for who may do *action* at the root, and so may read all."""
+        caller = current()
+        if caller is None or self.allowed(caller.oid, action, "/"):
+            return None
+        return Sight(caller, lambda: self._of(caller.oid))
+
+    def _of(self, oid: str) -> tuple[Grant, ...]:
+        """The grants of one who asked some time ago: none when it may not act any more."""
+        principal = self.directory.principal(oid)
+        return self.grants(oid) if principal is not None and getattr(principal, "account_enabled", True) else ()
 
     def grants(self, oid: str) -> tuple[Grant, ...]:
         found = self._grants.get(oid)
