@@ -35,6 +35,13 @@ from tests.engines.lua import groups
         pytest.param(r"\.\x41", ".A", [".A"], id="escapes"),
         pytest.param("a{,2}", "a{,2}", ["a{,2}"], id="braces that are no repetition"),
         pytest.param("(a*)*b", "aab", ["aab", "aa"], id="nothing, repeated"),
+        pytest.param("((?:^|a)+)", "a", ["", ""], id="a round of nothing ends a repetition"),
+        pytest.param("(?:^|a)*", "a", [""], id="a round of nothing ends what may not come at all"),
+        pytest.param("(?:^|a){2,}", "a", [""], id="rounds of nothing count"),
+        pytest.param("(?:a|^)*", "aa", ["aa"], id="nothing is the second choice"),
+        pytest.param("(?:a|^)*?b", "aab", ["aab"], id="nothing, as seldom as will do"),
+        pytest.param("(?:ab){2,}", "ababab", ["ababab"], id="at least twice"),
+        pytest.param("(?:(?:ab)?){2,}?b", "abb", ["abb"], id="at least twice what may be nothing"),
         pytest.param("", "abc", [""], id="nothing is everywhere"),
     ],
 )

@@ -8,7 +8,7 @@ what RE2 has not either: references back and looking around. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 MAX_REPEAT, MAX_SIZE = 1000, 4000
 """Of one repetition, as in RE2, and of a program."""
@@ -277,14 +277,11 @@ class Program:
             self.rows[end - 1] = ("jump", len(self.rows) + 1, None)
 
     def _repeat(self, of: Node, least: int, most: int | None, greedy: bool) -> None:
+        if most is None:
+            self._endless(of, least, greedy)
+            return
         for _ in range(least):
             self._emit(of)
-        if most is None:
-            split = self._add("split")
-            self._emit(of)
-            self._add("jump", split)
-            self._branch(split, greedy)
-            return
         splits = []
         for _ in range(most - least):
             splits.append(self._add("split"))
@@ -292,7 +289,43 @@ class Program:
         for split in splits:
             self._branch(split, greedy)
 
+    def _endless(self, of: Node, least: int, greedy: bool) -> None:
+        """What comes at least once asks after each round whether there is another: a round of nothing ends it.
+
+        What may not come at all asks before. Where its round may be nothing it is an optional one that comes at least
+        once instead, so that the same counts as the same in the order of what is preferred, as in RE2.
+        """
+        before = self._add("split") if not least else 0
+        if before and not _nullable(of):
+            self._emit(of)
+            self._add("jump", before)
+        else:
+            for _ in range(least - 1):
+                self._emit(of)
+            begin = len(self.rows) + 1
+            self._emit(of)
+            after = self._add("split")
+            self.rows[after - 1] = ("split", *((begin, after + 1) if greedy else (after + 1, begin)))
+        if before:
+            self._branch(before, greedy)
+
     def _branch(self, split: int, greedy: bool) -> None:
         """Into what follows the split, or behind all."""
         inside, behind = split + 1, len(self.rows) + 1
         self.rows[split - 1] = ("split", *((inside, behind) if greedy else (behind, inside)))
+
+
+def _nullable(node: Any) -> bool:
+    """Whether it may match nothing."""
+    match node:
+        case ("set", _):
+            return False
+        case ("cat", rows):
+            return all(map(_nullable, rows))
+        case ("alt", rows):
+            return any(map(_nullable, rows))
+        case ("repeat", of, least, _, _):
+            return least == 0 or _nullable(of)
+        case ("group", _, of):
+            return _nullable(of)
+    return True
