@@ -40,7 +40,7 @@ def stop(here: Lab, machine: str) -> None:
 
 def curl(here: Lab, source: str, *arguments: str) -> tuple[int, str]:
     """The status and the body that a client gets; 0 when there is no answer."""
-    done = here.exec(source, ["curl", "-s", "-m", "5", "-w", "\n%{http_code}", *arguments])
+    done = here.exec(source, ["curl", "-s", "-m", "20", "-w", "\n%{http_code}", *arguments])
     body, _, status = done.stdout.rpartition("\n")
     return int(status or 0), body
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ import pytest
 
 from lazulite.testing import Lab, lab
 from tests.services.gateways import PASSWORD, pem, pfx
+from tests.waiting import until
 from tests.web import curl, serve, stop, told
-
-LIMIT_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +57,7 @@ def part(here: Lab, wire: str, name: str) -> dict[str, str]:
 def gateway(here: Lab, **parts: Any) -> Any:
     """A gateway with a public frontend, listener l on port 80 and machines one and two in pool b."""
     pool = [{"ipAddress": address(here, n)} for n in ("one", "two")]
-    probe = _child("x", protocol="Http", host="probe.test", path="/", interval=1, timeout=1, unhealthyThreshold=1)
+    probe = _child("x", protocol="Http", host="probe.test", path="/", interval=1, timeout=20, unhealthyThreshold=1)
     settings = _child("s", port=8080, protocol="Http", probe=part(here, "probes", "x"))
     said = {
         "sku": {"name": "Standard_v2"},
@@ -100,13 +98,6 @@ def rule(here: Lab, name: str = "r", of: str = "l", priority: int = 10, **more: 
 
 def front(here: Lab) -> str:
     return str(here.get("publicIPAddresses/front")["properties"]["ipAddress"])
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.05)
 
 
 def healthy(here: Lab) -> dict[str, str]:
@@ -150,7 +141,7 @@ def test_a_private_frontend_serves_the_network(served: Lab) -> None:
     frontends = served.get("applicationGateways/gw")["properties"]["frontendIPConfigurations"]
     inside = next(f["properties"]["privateIPAddress"] for f in frontends if f["name"] == "private")
     assert told(served, "inside", f"http://{inside}/")["server"] in ("one", "two")
-    assert curl(served, "visitor", f"http://{inside}/")[0] == 0
+    assert curl(served, "visitor", "-m", "5", f"http://{inside}/")[0] == 0
 
 
 def test_paths_hosts_and_redirects(served: Lab) -> None:
@@ -177,7 +168,7 @@ def test_paths_hosts_and_redirects(served: Lab) -> None:
     assert asked == {"one", "two"}
     assert curl(served, "visitor", "-H", "Host: nobody.test", url)[0] == 404
     asking = ["-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-H", "Host: a.old.test", f"{url}/p?q=1"]
-    answer = served.exec("visitor", ["curl", "-s", "-m", "5", *asking]).stdout
+    answer = served.exec("visitor", ["curl", "-s", "-m", "20", *asking]).stdout
     assert answer == "301 https://new.test/?q=1"
 
 
@@ -233,7 +224,7 @@ def test_a_server_that_is_sick_gets_nothing_and_none_is_502(served: Lab) -> None
 
 
 def test_as_many_servers_as_a_probe_says_are_asked_although_it_finds_them_sick(served: Lab) -> None:
-    probe = _child("x", protocol="Http", host="probe.test", path="/sick", interval=1, timeout=1, unhealthyThreshold=1)
+    probe = _child("x", protocol="Http", host="probe.test", path="/sick", interval=1, timeout=20, unhealthyThreshold=1)
     gateway(served, probes=[probe])
     until(lambda: set(healthy(served).values()) == {"Down"})
     assert curl(served, "visitor", f"http://{front(served)}/")[0] == 502
@@ -289,7 +280,7 @@ def test_requests_pass_while_the_controller_is_dead(served: Lab) -> None:
 def test_a_stopped_gateway_answers_nobody(served: Lab) -> None:
     served.post("applicationGateways/gw/stop")
     assert served.get("applicationGateways/gw")["properties"]["operationalState"] == "Stopped"
-    assert curl(served, "visitor", f"http://{front(served)}/")[0] == 0
+    assert curl(served, "visitor", "-m", "5", f"http://{front(served)}/")[0] == 0
     served.post("applicationGateways/gw/start")
     until(lambda: curl(served, "visitor", f"http://{front(served)}/")[0] == 200)
 

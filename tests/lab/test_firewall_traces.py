@@ -10,7 +10,7 @@ import pytest
 
 from lazulite.cli import asking
 from lazulite.testing import Lab
-from tests.lab.test_application_gateway import _child, front, leads, part, rule, until
+from tests.lab.test_application_gateway import _child, front, leads, part, rule
 from tests.lab.test_gateway_traces import traced
 from tests.lab.test_web_application_firewall import (
     ATTACK,
@@ -22,6 +22,7 @@ from tests.lab.test_web_application_firewall import (
     here,  # noqa: F401
     policy,
 )
+from tests.waiting import until
 
 OFFICE = custom("office", 2, "Allow", "RequestHeaders", "Equal", "yes", selector="X-Office")
 LOGGED = custom("logged", 3, "Log", "RequestUri", "Contains", "logged")

@@ -21,8 +21,8 @@ from tests.lab.test_application_gateway import (
     rule,
     served,  # noqa: F401
     told,
-    until,
 )
+from tests.waiting import until
 
 _PAGES = """
 import http.server, sys
@@ -63,14 +63,13 @@ def start(here: Lab, machine: str, script: str, port: int) -> None:  # noqa: F81
 
 
 def raw(here: Lab, data: bytes, port: int = 80, source: str = "visitor") -> bytes:  # noqa: F811
-    """What the gateway says to *data* until it closes, or has been silent for two seconds."""
+    """What the gateway says to *data* until it closes, or has been silent for two seconds since it said something."""
     script = (
         "import socket, sys\n"
-        f"to = socket.create_connection(('{front(here)}', {port}), 5)\n"
-        "to.settimeout(2)\n"
+        f"to = socket.create_connection(('{front(here)}', {port}), 20)\n"
         "found = b''\n"
         f"try:\n    to.sendall(bytes.fromhex(sys.stdin.read()))\n"
-        "    while piece := to.recv(65536):\n        found += piece\n"
+        "    while piece := to.recv(65536):\n        found += piece\n        to.settimeout(2)\n"
         "except OSError:\n    pass\n"
         "print(found.hex())\n"
     )

@@ -20,10 +20,10 @@ from tests.lab.test_application_gateway import (
     part,
     rule,
     served,  # noqa: F401
-    until,
 )
 from tests.lab.test_gateway_answers import raw, start, statuses
 from tests.services.gateways import PASSWORD, pfx
+from tests.waiting import until
 
 _ECHO = """
 import socket, threading
@@ -130,7 +130,7 @@ def certificate(here: Lab, number: int) -> dict[str, str]:  # noqa: F811
 
 def asked(here: Lab, *words: str) -> str:  # noqa: F811
     """What curl prints, asked by the client on the Internet."""
-    return here.exec("visitor", ["curl", "-s", "-k", "-m", "5", "-o", "/dev/null", *words]).stdout
+    return here.exec("visitor", ["curl", "-s", "-k", "-m", "20", "-o", "/dev/null", *words]).stdout
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from tests.lab.test_application_gateway import (
     gateway,
     here,  # noqa: F401
     served,  # noqa: F401
-    until,
 )
 from tests.lab.test_gateway_answers import raw, start, statuses
+from tests.waiting import until
 
 _RECORDER = """
 import socket, threading
@@ -61,7 +61,7 @@ def recorded(served: Lab) -> Iterator[Lab]:  # noqa: F811
 def seen(here: Lab) -> bytes:  # noqa: F811
     """All that the server got."""
     at = f"http://{address(here, 'one')}:8085/seen"
-    return bytes.fromhex(here.exec("inside", ["curl", "-s", "-m", "5", at]).stdout.strip())
+    return bytes.fromhex(here.exec("inside", ["curl", "-s", "-m", "20", at]).stdout.strip())
 
 
 def request(*headers: str, line: str = "POST /m HTTP/1.1", body: bytes = b"", host: str = "a") -> bytes:
@@ -177,9 +177,9 @@ def test_no_proxy_for_tunnels(recorded: Lab) -> None:
 def test_slow_headers_of_one_client_do_not_hold_others_up(recorded: Lab) -> None:
     slow = (
         "import socket\n"
-        f"held = [socket.create_connection(('{front(recorded)}', 80), 5) for _ in range(200)]\n"
+        f"held = [socket.create_connection(('{front(recorded)}', 80), 20) for _ in range(200)]\n"
         "[s.sendall(b'GET / HTTP/1.1\\r\\nHost: a\\r\\nX: ') for s in held]\n"
-        "other = socket.create_connection(held[0].getpeername(), 5)\n"
+        "other = socket.create_connection(held[0].getpeername(), 20)\n"
         "other.sendall(b'GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n')\n"
         "print(other.recv(100)[:15])\n"
     )

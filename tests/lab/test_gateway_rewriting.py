@@ -24,10 +24,10 @@ from tests.lab.test_application_gateway import (
     rule,
     served,  # noqa: F401
     told,
-    until,
 )
 from tests.lab.test_gateway_answers import start
 from tests.services.gateways import PASSWORD, opened, pem, pfx
+from tests.waiting import until
 
 _ANSWERS = """
 import http.server, json, ssl, sys

@@ -25,9 +25,9 @@ from tests.lab.test_application_gateway import (
     rule,
     served,  # noqa: F401
     told,
-    until,
 )
 from tests.services.gateways import PASSWORD, pfx
+from tests.waiting import until
 from tests.web import serve, stop
 
 

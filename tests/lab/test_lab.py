@@ -51,7 +51,7 @@ def test_a_trace_with_a_packet_says_that_both_agree(demo: Lab) -> None:
 
 
 def test_an_established_flow_outlives_the_controller(demo: Lab) -> None:
-    ping = ["ping", "-i", "0.02", "-w", "30", "10.1.2.4"]
+    ping = ["ping", "-i", "0.02", "-w", "300", "10.1.2.4"]
     command = demo.client.post("/lazulite/enter", {"name": "web", "argv": ping})["argv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
