@@ -38,13 +38,14 @@ def hold(address: str, port: int, count: int) -> None:
     opened = [socket.create_connection((address, port), PATIENCE_S) for _ in range(count)]
     print("open", flush=True)
     for _ in sys.stdin:
+        end = time.monotonic() + PATIENCE_S
         for one in opened:
             one.send(b"?")
-        print(sum(_answered(one) for one in opened), flush=True)
+        print(sum(_answered(one, end) for one in opened), flush=True)
 
 
-def _answered(opened: socket.socket) -> bool:
-    opened.settimeout(max(0.001, _end - time.monotonic()))
+def _answered(opened: socket.socket, end: float) -> bool:
+    opened.settimeout(max(0.001, end - time.monotonic()))
     try:
         return opened.recv(8) == b"?"
     except OSError:
@@ -54,7 +55,6 @@ def _answered(opened: socket.socket) -> bool:
 if __name__ == "__main__":
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    _end = time.monotonic() + PATIENCE_S
     if sys.argv[1] == "serve":
         serve(sys.argv[2], int(sys.argv[3]))
     else:

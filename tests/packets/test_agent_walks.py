@@ -19,7 +19,7 @@ from tests.drivers.worlds import worlds
 from tests.packets.test_driver_walks import World, walks
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class NoGuests:
