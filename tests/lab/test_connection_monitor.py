@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lazulite.testing import Lab, lab, vm
-from tests.lab.processes import anchor_of, below
+from tests.reliability.processes import agent
 
 LIMIT_S = 90.0
 """Bound of what must happen. The shortest time between two rounds of a check is 30 s."""
@@ -114,8 +114,9 @@ def test_results_outlive_the_agent_and_end_with_a_stop(pair: Lab) -> None:
     path = monitor(pair)
     until(lambda: results(pair, path) == {"ssh": "Pass", "ping": "Pass"})
     before = states(pair, path)["ping"]
-    for agent in below(anchor_of(pair), "lazulite.agent"):
-        os.kill(agent, signal.SIGKILL)
+    running = agent(pair.directory)
+    assert running is not None
+    os.kill(running, signal.SIGKILL)
     until(lambda: states(pair, path)["ping"].get("endTime", "") > before["endTime"])
     assert states(pair, path)["ping"]["startTime"] == before["startTime"]
     pair.client.post(f"{path}/stop")

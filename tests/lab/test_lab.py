@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lazulite.testing import Lab, lab, probe
-from tests.lab.processes import anchor_of, below, namespace
+from tests.lab.processes import anchor_of, namespace
+from tests.reliability.processes import agent
 
 TEMPLATE = Path(str(files("lazulite.cli.demo") / "hub-and-spoke.json"))
 
@@ -78,8 +79,9 @@ def test_an_edit_after_a_restart_reaches_packets(demo: Lab) -> None:
 
 
 def test_an_agent_that_dies_is_replaced_and_changes_no_packet(demo: Lab) -> None:
-    for agent in below(anchor_of(demo), "lazulite.agent"):
-        os.kill(agent, 9)
+    running = agent(demo.directory)
+    assert running is not None
+    os.kill(running, 9)
     demo.put("routeTables/after", {"properties": {}})
     assert probe(demo, "web", "db", tcp=5432).passes
     assert all(p["state"] == "running" for p in demo.status()["parts"])

@@ -16,8 +16,9 @@ import pytest
 
 from lazulite.cli.dig import ROOT, ask
 from lazulite.testing import Lab, lab, vm
+from tests.reliability.processes import agent
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 RESOLVER = "168.63.129.16"
 ZONE, PUBLIC = "corp.example", "shop.example"
 STUB = """\
@@ -276,6 +277,7 @@ def test_transfers_are_refused(one: Lab) -> None:
 
 def test_a_dead_name_server_is_replaced_with_all_it_knew(one: Lab) -> None:
     first = engine(one)
+    assert first
     os.kill(first, signal.SIGKILL)
     eventually(lambda: engine(one) not in (0, first))
     eventually(lambda: bool(one.exec("a1", ["getent", "hosts", f"a2.{ZONE}"]).stdout))
@@ -285,8 +287,9 @@ def test_a_dead_name_server_is_replaced_with_all_it_knew(one: Lab) -> None:
 
 
 def test_names_outlive_the_agent_and_the_next_one_finds_the_server(one: Lab) -> None:
-    before, agent = engine(one), process(f"lazulite.agent\0--directory\0{one.directory.resolve()}".encode())
-    os.kill(agent, signal.SIGKILL)
+    before, running = engine(one), agent(one.directory)
+    assert running is not None
+    os.kill(running, signal.SIGKILL)
     record(one, PUBLIC, "A", "later", ARecords=[{"ipv4Address": "203.0.113.10"}])
     assert said(one, "visitor", f"later.{PUBLIC}") == ("NOERROR", ["203.0.113.10"])
     assert said(one, "a1", f"a2.{ZONE}") == ("NOERROR", ["10.1.0.5"])
