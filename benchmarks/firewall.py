@@ -147,7 +147,8 @@ async def _killed(place: Path, who: str) -> float:
 async def _answered(place: Path) -> bool:
     try:
         reader, writer = await asyncio.open_unix_connection(str(place / spec.SOCKET))
-        writer.write(f"GET /{'0' * spec.KEY_LENGTH}/ HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+        key = "0" * spec.KEY_LENGTH
+        writer.write(f"GET / HTTP/1.1\r\nhost: a\r\n{spec.KEY}: {key}\r\n\r\n".encode())
         answer = await reader.readline()
         writer.close()
     except OSError:

@@ -18,7 +18,7 @@ from lazulite.engines.waf.inspection import Request
 from lazulite.forwarding.model import WafManaged, WafPolicy
 from lazulite.services.web_application_firewall import rule_sets
 from tests.engines.corpus import Sample, attacks, ordinary
-from tests.engines.waf import judged
+from tests.engines.waf import heads, judged
 
 SEEDS = int(os.environ.get("LAZULITE_SEEDS", "100"))
 COUNT = 4 * SEEDS
@@ -72,11 +72,10 @@ class Plain:
 def question(sample: Sample) -> Request:
     """As Envoy asks about it."""
     length = dict(sample.headers).get("Content-Length", "-")
-    kept = [(k.lower(), v) for k, v in sample.headers if k != "Content-Length"]
+    kept = [(k, v) for k, v in sample.headers if k != "Content-Length"]
     own = [(spec.CLIENT, "192.0.2.1"), (spec.VERSION, "HTTP/1.1"), (spec.LENGTH, length), (spec.FORWARDED, "-")]
-    target = f"/{'0' * spec.KEY_LENGTH}{sample.target}"
-    asked = [*kept, ("content-length", str(len(sample.body))), *own]
-    return worker._read(sample.method, target, asked, sample.body)[1]
+    asked = heads([*kept, ("content-length", str(len(sample.body))), *own])
+    return worker._read(sample.method, sample.target, list(asked), sample.body)[1]
 
 
 Found: TypeAlias = list[tuple[Sample, bool, set[int], set[int]]]

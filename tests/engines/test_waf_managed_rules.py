@@ -16,7 +16,19 @@ from lazulite.engines.waf.whereabouts import Plan
 from lazulite.forwarding.model import WafBody, WafExclusion, WafManaged, WafPolicy, WafScrub
 from lazulite.services.web_application_firewall import rule_sets
 from lazulite.values import IPAddress
-from tests.engines.waf import CLEARANCE, GROUPS, MANAGED, condition, country, judged, policy, request, rule, status
+from tests.engines.waf import (
+    CLEARANCE,
+    GROUPS,
+    MANAGED,
+    condition,
+    country,
+    heads,
+    judged,
+    policy,
+    request,
+    rule,
+    status,
+)
 
 SQLI = "/?id=1%27%20or%20%271%27=%271%27--%20"
 XSS = "/?x=%3Cscript%3Ealert(1)%3C/script%3E"
@@ -213,7 +225,7 @@ def upload(size: int) -> Request:
         "POST",
         "/",
         "1.1",
-        (("Host", "shop.test"), ("Content-Type", "multipart/form-data; boundary=x"), ("Content-Length", str(size))),
+        heads({"Host": "a", "Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(size)}.items()),
         head,
         size,
         True,
@@ -236,7 +248,7 @@ def upload(size: int) -> Request:
         pytest.param(WafBody(files=4096, enforce_files=False), upload(90_000), 200, id="a file, not enforced"),
         pytest.param(
             BODY,
-            Request("192.0.2.1", "POST", "/", "1.1", (("Host", "a"),), b"b" * 2049, None, True),
+            Request("192.0.2.1", "POST", "/", "1.1", ((b"host", b"a"),), b"b" * 2049, None, True),
             413,
             id="a body of nobody knows what length",
         ),

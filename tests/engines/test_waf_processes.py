@@ -55,9 +55,10 @@ async def asked(place: Path, path: str = "/", body: bytes = b"", **headers: str)
     """Status and body of the answer to one question."""
     reader, writer = await asyncio.open_unix_connection(str(place / spec.SOCKET))
     told = {"host": "shop.test", "content-length": str(len(body)), spec.CLIENT: "192.0.2.1", spec.VERSION: "HTTP/1.1"}
+    told[spec.KEY] = KEY
     told |= {k.replace("_", "-"): v for k, v in headers.items()}
     head = "".join(f"{k}: {v}\r\n" for k, v in told.items())
-    writer.write(f"GET /{KEY}{path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+    writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
     try:
         first = (await reader.readline()).split()
         length = 0
@@ -335,9 +336,10 @@ def test_who_detects_is_passed_by_while_nobody_answers_and_who_prevents_or_is_un
 
 
 def test_who_dies_over_a_question_has_another_process_asked() -> None:
-    for found in (policy(), policy(detect=True)):
-        (asking,) = (s for n, s in settings(found).items() if n in (firewall.OPEN, firewall.CLOSED))
-        again = asking["check_settings"]["http_service"]["retry_policy"]
+    for found in firewall.filters():
+        if found["name"] not in (firewall.OPEN, firewall.CLOSED):
+            continue
+        again = found["typed_config"]["http_service"]["retry_policy"]
         assert again["num_retries"] > 0
         assert {"connect-failure", "reset"} <= set(again["retry_on"].split(","))
 
@@ -354,11 +356,18 @@ def test_who_dies_over_a_question_has_another_process_asked() -> None:
 )
 def test_how_much_of_a_body_is_asked_about(body: WafBody, most: int | None) -> None:
     said = settings(policy(body=body))[firewall.CLOSED]["check_settings"]
+    assert "http_service" not in said  # Envoy would make one for each request.
     if most is None:
         assert said["disable_request_body_buffering"] is True
     else:
         assert said["with_request_body"]["max_request_bytes"] == most
-    assert said["http_service"]["path_prefix"] == "/" + next(iter(used([with_rule()])))
+
+
+def test_a_route_s_policy_is_told_by_its_key_whatever_the_client_says() -> None:
+    (told,) = (s for s in settings(policy()).values() if "mutations" in s)
+    (said,) = (m["append"] for m in told["mutations"]["request_mutations"])
+    assert said["header"] == {"key": spec.KEY, "value": next(iter(used([with_rule()])))}
+    assert said["append_action"] == "OVERWRITE_IF_EXISTS_OR_ADD"
 
 
 def with_rule() -> HttpProxy:

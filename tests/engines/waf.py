@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -58,7 +59,12 @@ def request(
         form = "application/x-www-form-urlencoded"
         usual |= {"Content-Type": kind or form, "Content-Length": str(len(body))}
     usual |= {k.replace("_", "-"): v for k, v in headers.items()}
-    return Request(client, method or ("POST" if body else "GET"), target, "1.1", tuple(usual.items()), body)
+    return Request(client, method or ("POST" if body else "GET"), target, "1.1", heads(usual.items()), body)
+
+
+def heads(of: Iterable[tuple[str, str]]) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers as the engine has them."""
+    return tuple((k.lower().encode(), v.encode("latin-1")) for k, v in of)
 
 
 def judged(of: WafPolicy, *requests: Request, step_s: float = 0.0, site: str = "site") -> list[Verdict]:

@@ -1,7 +1,8 @@
 """How Envoy has the firewall asked about requests: two filters, off but for routes with a policy; pure.
 
 One lets nothing pass while nobody answers, the other everything: which one a route has is up to its policy. The policy
-itself is told by a key before the path that is asked about.
+itself is told by a key in a header, so that what is asked about it is the same for all routes: what a route says
+of its own, Envoy makes anew for each request.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 
 from lazulite.engines.http import headers, wording
 from lazulite.engines.http.wording import TYPES, Json, typed
-from lazulite.engines.waf.spec import CLIENT, FORWARDED, LENGTH, SOCKET, TRANSACTION, VERSION, use_of
+from lazulite.engines.waf.spec import CLIENT, FORWARDED, KEY, LENGTH, SOCKET, TRANSACTION, VERSION, use_of
 from lazulite.forwarding.model import HttpProxy, HttpRule, Site, WafBody, WafPolicy
 
 CLUSTER = "waf"
@@ -31,11 +32,8 @@ _TOLD = {
 
 def filters() -> list[Json]:
     """Before all others, in this order, and off: to change headers costs each request."""
-    told = [
-        {"append": {"header": {"key": k, "value": v}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
-        for k, v in _TOLD.items()
-    ]
-    gone = [{"remove": k} for k in _TOLD]
+    told = [_said(k, v) for k, v in _TOLD.items()]
+    gone = [{"remove": k} for k in (*_TOLD, KEY)]
     return [
         typed(_TELLS, _MUTATION, mutations={"request_mutations": told}) | {"disabled": True},
         _asking(CLOSED, passes=False),
@@ -44,10 +42,15 @@ def filters() -> list[Json]:
     ]
 
 
+def _said(header: str, value: str) -> Json:
+    said = {"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return {"append": said}
+
+
 def _asking(name: str, *, passes: bool) -> Json:
     everything = {"patterns": [{"safe_regex": {"regex": ".*"}}]}
     settings = {
-        "http_service": _service("/"),
+        "http_service": _service(),
         "allowed_headers": everything,
         "disallowed_headers": {"patterns": [{"exact": h} for h in headers.OWN]},
         "failure_mode_allow": passes,
@@ -57,7 +60,7 @@ def _asking(name: str, *, passes: bool) -> Json:
     return typed(name, _ASKED, **settings) | {"disabled": True}
 
 
-def _service(prefix: str) -> Json:
+def _service() -> Json:
     """Whoever dies over a question has another process asked."""
     uri = {"uri": "http://waf", "cluster": CLUSTER, "timeout": f"{ANSWER_S}s"}
     again = {
@@ -68,7 +71,6 @@ def _service(prefix: str) -> Json:
     return {
         "server_uri": uri,
         "retry_policy": again,
-        "path_prefix": prefix,
         "authorization_response": {"allowed_client_headers": {"patterns": [{"exact": "content-type"}]}},
     }
 
@@ -102,10 +104,14 @@ def asked(proxy: HttpProxy, site: Site, rule: HttpRule, policies: Mapping[str, W
     policy = policies.get(use.policy)
     if policy is not None and not policy.enabled:
         return {}
-    settings = {"http_service": _service(f"/{key}")} | _body(policy.body if policy is not None else WafBody())
+    settings = _body(policy.body if policy is not None else WafBody())
     name = OPEN if policy is not None and policy.detect else CLOSED
-    asking = {name: {"@type": f"{TYPES}{_ASKED}PerRoute", "check_settings": settings}}
-    return asking | {tells: wording.enabled() for tells in (_TELLS, _TELLS_NO_MORE)}
+    telling = {"@type": f"{TYPES}{_MUTATION}PerRoute", "mutations": {"request_mutations": [_said(KEY, key)]}}
+    return {
+        _TELLS: telling,
+        name: {"@type": f"{TYPES}{_ASKED}PerRoute", "check_settings": settings},
+        _TELLS_NO_MORE: wording.enabled(),
+    }
 
 
 def _body(body: WafBody) -> Json:

@@ -1,6 +1,6 @@
 """What the firewall would do with a request, asked of the processes that look into real ones.
 
-Nothing is logged and no limit counts it. Keys of policies are hexadecimal, so no question of Envoy's begins like ours.
+Nothing is logged and no limit counts it. Keys of policies are hexadecimal, so no question of Envoy's is like ours.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from lazulite.engines.waf.spec import CLIENT, FORWARDED, LENGTH, SOCKET, VERSION
+from lazulite.engines.waf.spec import CLIENT, FORWARDED, KEY, LENGTH, SOCKET, VERSION
 from lazulite.forwarding.model import WafLimit
 from lazulite.forwarding.requests import HttpRequest
 
-PREFIX = "/explain"
-"""Before the key of the policy and the path."""
+PREFIX = "explain:"
+"""Before the key of the policy."""
 PATIENCE_S = 5.0
 _MOST = 1 << 20
 _OURS = ("host", "content-length", "transfer-encoding", "x-lazulite-", "x-envoy-")
@@ -68,12 +68,13 @@ async def ask(directory: Path, key: str, asked: HttpRequest) -> Explained | None
 
 def _question(key: str, asked: HttpRequest) -> bytes:
     """As Envoy asks."""
-    first = f"{asked.method} {PREFIX}/{key}{asked.target} HTTP/1.1"
-    return "\r\n".join([first, *_headers(asked), "", asked.body]).encode()
+    first = f"{asked.method} {asked.target} HTTP/1.1"
+    return "\r\n".join([first, *_headers(key, asked), "", asked.body]).encode()
 
 
-def _headers(asked: HttpRequest) -> Iterator[str]:
+def _headers(key: str, asked: HttpRequest) -> Iterator[str]:
     yield f"host: {asked.authority}"
+    yield f"{KEY}: {PREFIX}{key}"
     yield f"{CLIENT}: {asked.client or ''}"
     yield f"{VERSION}: HTTP/1.1"
     said = {name.lower(): value for name, value in asked.headers}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
 import libmodsecurity
 import msgspec
 
-from lazulite.engines.waf import bots, seclang
+from lazulite.engines.waf import bots, seclang, settling
 from lazulite.engines.waf.challenge import Clearance
 from lazulite.forwarding.model import WafLimit, WafPolicy, WafRule
 from lazulite.values import IPAddress
@@ -22,13 +22,15 @@ FILE_SLACK = 4 << 10
 TOO_LARGE = 413
 _OF_BODIES = {seclang.UNREADABLE, seclang.UNTIDY}
 _DISRUPTIVE = {seclang.EXCEEDED, *_OF_BODIES}
+_NUMBER, _RULES = "0", Path(seclang.RULES)
+_COUNTRY = seclang.COUNTRY.encode()
 _CUSTOM = "Custom rule matched."
 _ISSUED, _VALID = "JSChallengeIssued", "JSChallengeValid"
 """Source: "Azure Web Application Firewall JavaScript challenge" (logs)."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What came, texts with a letter a byte.
+    """What came, texts with a letter a byte; names of headers are in lower case.
 
     ``body`` is what of it is held, ``length`` what was announced; ``partial``: there is more.
     ``transaction`` is the number that the gateway's own log has of it.
@@ -38,14 +40,17 @@ class Request(msgspec.Struct, frozen=True):
     method: str
     target: str
     version: str = "1.1"
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
     length: int | None = None
     partial: bool = False
     transaction: str = ""
 
-    def header(self, name: str) -> str:
-        return next((v for k, v in self.headers if k.lower() == name), "")
+    def header(self, name: bytes) -> str:
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return ""
 
     @property
     def size(self) -> int | None:
@@ -96,7 +101,11 @@ class Compiler:
         if not text or text in self._held:
             return
         made = libmodsecurity.RulesSet()
-        if made.load(text) < 0:
+        try:
+            asked = settling.settled(text)
+        except OSError as error:
+            raise ValueError(str(error)) from error
+        if made.load(asked) < 0:
             fault = str(made.get_parser_error())
             # What the parser was in the middle of, the next text would go on with.
             for _ in range(2):
@@ -108,23 +117,28 @@ class Compiler:
         """Forget the others."""
         self._held = {t: r for t, r in self._held.items() if t in texts}
 
-    def matched(self, text: str, request: Request, body: bytes, more: tuple[tuple[str, str], ...] = ()) -> list[Any]:
-        """The messages of the rules that match, in the order of the text."""
+    def matched(self, text: str, request: Request, body: bytes, country: str = "") -> list[Any]:
+        """The messages of the rules that match, in the order of the text.
+
+        The library makes up a number for a request that has none, which costs as much as some rules.
+        """
         if not text:
             return []
-        asked: Any
-        with self._engine.transaction(self._held[text]) as asked:
-            asked.process_connection(request.client, 1, "127.0.0.1", 80)
-            asked.process_uri(_bytes(request.target), request.method, request.version)
-            for name, value in (*request.headers, *more):
-                asked.add_request_header(_bytes(name.lower()), _bytes(value))
-            asked.process_request_headers()
-            stopped = asked.intervention()
-            if not (stopped and stopped.disruptive):
-                if body:
-                    asked.append_request_body(body)
-                asked.process_request_body()
-            return list(asked.get_rule_messages())
+        asked: Any = libmodsecurity.Transaction(self._engine, self._held[text], request.transaction or _NUMBER)
+        asked.process_connection(request.client, 1, "127.0.0.1", 80)
+        asked.process_uri(_bytes(request.target), request.method, request.version)
+        add = asked.add_request_header
+        for name, value in request.headers:
+            add(name, value)
+        if country:
+            add(_COUNTRY, country.encode())
+        asked.process_request_headers()
+        stopped = asked.intervention()
+        if not (stopped and stopped.disruptive):
+            if body:
+                asked.append_request_body(body)
+            asked.process_request_body()
+        return list(asked.get_rule_messages())
 
 
 def _bytes(text: str) -> bytes:
@@ -152,7 +166,9 @@ class Inspector:
             bots.load()
         sets = {own: (m.kind, m.version, users) for m in policy.managed for users, own in m.groups}
         self._sets = sets
-        self._blocking = {n for m in policy.managed for n in m.blocking}
+        self._decisive = _DISRUPTIVE.union(*(m.blocking for m in policy.managed))
+        self.counts = any(r.limit is not None for r in policy.rules)
+        """Whether :meth:`judge` may have to wait for an answer."""
 
     async def judge(self, request: Request, site: str, within: Within) -> Verdict:
         """What becomes of *request*; counts are of *site*."""
@@ -175,7 +191,7 @@ class Inspector:
     def _done(self, action: str, event: Event, request: Request, events: list[Event]) -> Verdict | None:
         """What a rule does that holds; ``None`` where the next one is asked."""
         replace = msgspec.structs.replace
-        if action == "challenge" and self._clearance.holds(request.header("cookie"), request.client, time.time()):
+        if action == "challenge" and self._clearance.holds(request.header(b"cookie"), request.client, time.time()):
             events.append(replace(event, action=_VALID))
             return None
         if action == "challenge":
@@ -193,7 +209,7 @@ class Inspector:
         set_ = self.policy.bots
         if set_ is None:
             return None
-        sort = bots.sort_of(request.header("user-agent"))
+        sort = bots.sort_of(request.header(b"user-agent"))
         rule = next((r for r in set_.rules if r.sort == sort), None)
         if rule is None:
             return None
@@ -214,7 +230,7 @@ class Inspector:
         if not self.policy.rules:
             return
         country = self._where(request.client)
-        found = self._compiler.matched(self.texts[0], request, body, ((seclang.COUNTRY, country),))
+        found = self._compiler.matched(self.texts[0], request, body, country)
         for number in sorted({m.rule_id for m in found}):
             yield self.policy.rules[number - seclang.FIRST_RULE]
 
@@ -225,7 +241,7 @@ class Inspector:
             return UNKNOWN
 
     def _group(self, limit: WafLimit, request: Request) -> str:
-        forwarded = request.header("x-forwarded-for").split(",")[0].strip()
+        forwarded = request.header(b"x-forwarded-for").split(",")[0].strip()
         return {
             "none": "",
             "address": request.client,
@@ -237,7 +253,9 @@ class Inspector:
     def _excess(self, request: Request) -> str:
         """Why a body is too long, or nothing."""
         body, size = self.policy.body, request.size
-        multipart = request.header("content-type").lower().startswith("multipart/form-data")
+        if size == 0:
+            return ""
+        multipart = request.header(b"content-type").lower().startswith("multipart/form-data")
         if multipart and b"filename=" in request.body:
             if body.enforce_files and size is not None and size > body.files + FILE_SLACK:
                 return "File upload exceeded the size limit."
@@ -252,12 +270,12 @@ class Inspector:
             if each.rule_id not in unread:
                 events.append(self._event(each, "Log"))
         found = [m for m in self._compiler.matched(self.texts[1], request, body) if m.rule_id not in unread]
-        decisive = _DISRUPTIVE | self._blocking
-        events += (self._event(m, self._word if m.rule_id in decisive else "Matched") for m in found)
-        return self._blocked(events, 403) if any(m.rule_id in decisive for m in found) else None
+        events += (self._event(m, self._word if m.rule_id in self._decisive else "Matched") for m in found)
+        return self._blocked(events, 403) if any(m.rule_id in self._decisive for m in found) else None
 
     def _event(self, message: Any, action: str) -> Event:
-        own = seclang.GENERAL if message.rule_id in _OF_BODIES else PurePath(message.file).stem
+        place = settling.place(message.rule_id, _RULES)
+        own = place.file if place is not None else seclang.GENERAL
         kind, version, group = self._sets.get(own, ("", "", own))
         return Event(
             str(message.rule_id),
@@ -267,6 +285,6 @@ class Inspector:
             version,
             group,
             _told(message, "data"),
-            "" if own == seclang.GENERAL else f"{own}.conf",
-            str(message.line),
+            f"{own}.conf" if place is not None else "",
+            str(place.line) if place is not None else "",
         )

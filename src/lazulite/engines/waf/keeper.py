@@ -35,7 +35,7 @@ class Keeper:
     def __init__(self, directory: Path, workers: int = WORKERS) -> None:
         self._directory = directory
         self._counters = Counters()
-        challenge.key(directory / spec.KEY)
+        challenge.key(directory / spec.SECRET)
         self._closed = directory / f"{spec.SOCKET}.new"
         self._door = _listen(self._closed)
         identity = spec.identity(self._closed) or (0, 0)

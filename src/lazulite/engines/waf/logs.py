@@ -55,7 +55,7 @@ def lines(policy: WafPolicy, use: Use, request: Request, events: Iterable[Event]
                     "file": event.file,
                     "line": event.line,
                 },
-                "hostname": request.header("host"),
+                "hostname": request.header(b"host"),
                 "transactionId": transaction,
                 "policyId": policy.origin,
                 "policyScope": use.scope,

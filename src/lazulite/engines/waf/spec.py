@@ -14,9 +14,11 @@ from lazulite.forwarding.model import HttpProxy, HttpRule, Site, WafPolicy
 
 FILE, SOCKET, CONTROL, LOG, PID = "waf.state", "waf.sock", "waf-control.sock", "firewall.log", "waf.pid"
 """In the directory of the lab's proxies: what is given, where it is asked and told, and what it tells."""
-KEY = "waf.key"
+SECRET = "waf.key"
 """There too: the secret that cookies are signed with."""
 KEY_LENGTH = 16
+KEY = "x-lazulite-policy"
+"""The header with the key of the policy as a route has it."""
 CLIENT, VERSION = "x-lazulite-client", "x-lazulite-version"
 LENGTH, FORWARDED = "x-lazulite-length", "x-lazulite-forwarded"
 TRANSACTION = "x-lazulite-transaction"

@@ -27,6 +27,7 @@ from lazulite.engines.waf.inspection import Compiler, Inspector, Request, Verdic
 from lazulite.engines.waf.spec import (
     CLIENT,
     FORWARDED,
+    KEY,
     LENGTH,
     TRANSACTION,
     VERSION,
@@ -42,8 +43,13 @@ from lazulite.forwarding.model import WafLimit
 
 _LOG = logging.getLogger(__name__)
 
-_PARTIAL = "x-envoy-auth-partial-body"
-_DROPPED = ("x-lazulite-", "x-envoy-", "x-forwarded-for", "content-length", "transfer-encoding")
+_ENGINES, _OTHERS = (b"x-lazulite-", b"x-envoy-"), (b"x-forwarded-for", b"content-length", b"transfer-encoding")
+"""What beginnings the headers have that tell the firewall something, and which ones Envoy makes for its question."""
+_PARTIAL = b"x-envoy-auth-partial-body"
+_CLIENT, _VERSION, _LENGTH, _FORWARDED, _TRANSACTION, _KEY = (
+    name.encode() for name in (CLIENT, VERSION, LENGTH, FORWARDED, TRANSACTION, KEY)
+)
+_PASSES = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _PAGE = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
     "<hr><center>Microsoft-Azure-Application-Gateway/v2</center>\r\n</body>\r\n</html>\r\n"
@@ -63,7 +69,7 @@ class Worker:
     def __init__(self, directory: Path, pair: socket.socket, identity: spec.Identity) -> None:
         self._directory, self._pair, self._identity = directory, pair, identity
         self._compiler = Compiler()
-        self._clearance = Clearance(key(directory / spec.KEY))
+        self._clearance = Clearance(key(directory / spec.SECRET))
         self._inspectors: dict[str, Inspector] = {}
         self._uses: dict[str, Use] = {}
         self._numbers = itertools.count()
@@ -145,20 +151,28 @@ class Worker:
         self._tell(Count(number, key, limit.count, limit.seconds))
         return await self._asked[number]
 
+    def waits(self, use_key: str) -> bool:
+        """Whether an answer may have to wait for that of the keeper."""
+        inspector = self._inspector(use_key)
+        return inspector is not None and inspector.counts
+
+    def _inspector(self, use_key: str) -> Inspector | None:
+        use = self._uses.get(use_key)
+        return self._inspectors.get(use.policy) if use is not None else None
+
     async def answer(self, use_key: str, request: Request) -> tuple[int, str]:
         """Status and page; 200 lets the request pass, 503 says that nobody knows."""
-        use = self._uses.get(use_key)
-        inspector = self._inspectors.get(use.policy) if use is not None else None
+        use, inspector = self._uses.get(use_key), self._inspector(use_key)
         if use is None or inspector is None:
             return HTTPStatus.SERVICE_UNAVAILABLE, ""
         verdict = await inspector.judge(request, f"{use.origin}|{use.site}", self.within)
-        self._log(inspector, use, request, verdict)
+        if verdict.events:
+            self._log(inspector, use, request, verdict)
         return verdict.status, verdict.page
 
     async def explain(self, use_key: str, request: Request) -> bytes:
         """What :meth:`answer` would say, and why: nothing is counted or logged. Empty where nobody knows."""
-        use = self._uses.get(use_key)
-        inspector = self._inspectors.get(use.policy) if use is not None else None
+        use, inspector = self._uses.get(use_key), self._inspector(use_key)
         if use is None or inspector is None:
             return b""
         limits = explaining.Limits()
@@ -183,7 +197,7 @@ class _Asker(asyncio.Protocol):
         self._transport: Any = None
         self._parser: Any = None
         self._target, self._body = b"", bytearray()
-        self._headers: list[tuple[str, str]] = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._task: asyncio.Task[None] | None = None
         self._busy = False
 
@@ -214,18 +228,23 @@ class _Asker(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        self._headers.append((name.lower(), value))
 
     def on_body(self, body: bytes) -> None:
         self._body += body
 
     def on_message_complete(self) -> None:
         target, method = self._target.decode("latin-1"), self._parser.get_method().decode()
-        explained = target.startswith(f"{explaining.PREFIX}/")
-        target = target.removeprefix(explaining.PREFIX) if explained else target
         key, request = _read(method, target, self._headers, bytes(self._body))
-        answering = self._explain(key, request) if explained else self._answer(key, request)
-        self._task = asyncio.get_running_loop().create_task(answering)
+        if key.startswith(explaining.PREFIX):
+            explanation = self._explain(key.removeprefix(explaining.PREFIX), request)
+            self._task = asyncio.get_running_loop().create_task(explanation)
+        elif self._worker.waits(key):
+            self._task = asyncio.get_running_loop().create_task(self._answer(key, request))
+        else:
+            # What does not wait needs no task, which would cost more than all else here.
+            with contextlib.suppress(StopIteration):
+                self._answer(key, request).send(None)
 
     async def _explain(self, key: str, request: Request) -> None:
         told = await self._worker.explain(key, request)
@@ -244,33 +263,39 @@ class _Asker(asyncio.Protocol):
         self._busy = False
 
 
-def _read(method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[str, Request]:
-    """What Envoy asks about, and the key of the policy, which comes before the path."""
-    told = {k.lower(): v for k, v in headers}
-    kept = [(k, v) for k, v in headers if not k.lower().startswith(_DROPPED)]
-    length = told.get(LENGTH, "")
-    if length.isdecimal():
-        kept.append(("Content-Length", length))
+def _read(method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[str, Request]:
+    """What Envoy asks about, and the key of the policy. Names of *headers* are in lower case."""
+    told: dict[bytes, bytes] = {}
+    kept = []
+    for each in headers:
+        name = each[0]
+        if name.startswith(_ENGINES):
+            told[name] = each[1]
+        elif name not in _OTHERS:
+            kept.append(each)
+    length, forwarded = told.get(_LENGTH, b""), told.get(_FORWARDED, b"-")
+    if length.isdigit():
+        kept.append((b"content-length", length))
     elif body:
-        kept.append(("Transfer-Encoding", "chunked"))
-    if told.get(FORWARDED, "-") not in ("-", ""):
-        kept.append(("X-Forwarded-For", told[FORWARDED]))
-    return target[1 : spec.KEY_LENGTH + 1], Request(
-        told.get(CLIENT, ""),
+        kept.append((b"transfer-encoding", b"chunked"))
+    if forwarded not in (b"-", b""):
+        kept.append((b"x-forwarded-for", forwarded))
+    return told.get(_KEY, b"").decode("latin-1"), Request(
+        told.get(_CLIENT, b"").decode("latin-1"),
         method,
-        target[spec.KEY_LENGTH + 1 :],
-        told.get(VERSION, "HTTP/1.1").removeprefix("HTTP/"),
+        target,
+        told.get(_VERSION, b"HTTP/1.1")[len("HTTP/") :].decode("latin-1"),
         tuple(kept),
         body,
-        int(length) if length.isdecimal() else None,
-        told.get(_PARTIAL) == "true",
-        told.get(TRANSACTION, "").strip("-"),
+        int(length) if length.isdigit() else None,
+        told.get(_PARTIAL) == b"true",
+        told.get(_TRANSACTION, b"").strip(b"-").decode("latin-1"),
     )
 
 
 def _answer(status: int, page: str) -> bytes:
     if status == HTTPStatus.OK:
-        return b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+        return _PASSES
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
