@@ -34,7 +34,8 @@ from lazulite.drivers.linux.guests import Init
 from lazulite.forwarding.model import Check, Monitor, Script
 from tests.agent.controller import Controller
 from tests.agent.entries import client, guest
-from tests.packets.owner import PATIENCE_S, Owner, eventually, kinds, owner
+from tests.packets.owner import PATIENCE_S, Owner, kinds, owner
+from tests.waiting import until
 
 pytestmark = pytest.mark.packets
 
@@ -60,7 +61,7 @@ class Lab:
 
     def connect(self) -> Controller:
         """A controller, once an agent listens."""
-        self._controllers.append(eventually(lambda: reached(self.owner)))
+        self._controllers.append(until(lambda: reached(self.owner)))
         return self._controllers[-1]
 
     def kill_agent(self, number: signal.Signals) -> int:
@@ -243,7 +244,7 @@ def test_it_ends_with_the_anchor(lab: Lab) -> None:
     os.kill(lab.anchor.pid, signal.SIGKILL)
     while controller.receive() is not None:
         assert not controller.scripts
-    eventually(lambda: anchor.find(lab.owner.directory) is None)
+    until(lambda: anchor.find(lab.owner.directory) is None)
 
 
 def test_a_monitor_goes_on_and_knows_what_it_measured_when_its_agent_is_killed(lab: Lab) -> None:

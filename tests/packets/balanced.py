@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import time
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Any
@@ -120,13 +119,6 @@ def exchanged(client: socket.socket, servers: Servers, source: str, number: int)
     served.sendto(b"pong", peer)
     assert client.recv(9) == b"pong"
     return guest
-
-
-def until(net: Net, counter: str, packets: int) -> None:
-    """A drop is proven by its counter."""
-    end = time.monotonic() + DEADLINE_S
-    while net.count(counter) < packets:
-        assert time.monotonic() < end, f"{counter} has not decided {packets} packets"
 
 
 def unanswered(net: Net, version: int, kind: str, to: int, number: int = 0, source: str = CLIENT) -> socket.socket:

@@ -6,7 +6,6 @@ import contextlib
 import select
 import socket
 import struct
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
@@ -16,6 +15,7 @@ from lazulite.drivers.linux import names
 from lazulite.forwarding.model import NextHop, Peering, Route, RouteTable, Tap, TapSource
 from tests.drivers.worlds import port, vrf
 from tests.packets.net import DEADLINE_S, Net
+from tests.waiting import until
 
 _ANY = 3
 IPV4 = b"\x08\x00"
@@ -87,11 +87,11 @@ class Seen:
 
     def until(self, count: int, port: int = 4789) -> list[Copy]:
         """Wait for so many copies of packets of IP version 4: machines say something of their own in version 6."""
-        end = time.monotonic() + DEADLINE_S
-        while len(found := [c for c in self.copies(port) if c.frame[12:14] == IPV4]) < count:
-            assert time.monotonic() < end, f"{len(found)} copies of {count}"
-            select.select([self._socket], [], [], 0.1)
-        return found
+        return until(
+            lambda: [c for c in self.copies(port) if c.frame[12:14] == IPV4],
+            lambda found: len(found) >= count,
+            told=lambda: f"{count} copies are to come",
+        )
 
     def close(self) -> None:
         self._socket.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import time
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -27,6 +26,7 @@ from lazulite.forwarding.model import (
     RouteTable,
 )
 from lazulite.values import Flow, IPAddress, Protocol
+from tests import waiting
 from tests.drivers.worlds import port, vrf
 from tests.packets.net import Net
 
@@ -94,11 +94,7 @@ def member_of(flow: Flow, of: BalancingRule, among: Pool, contents: Contents | N
 
 def until(condition: Callable[[], Any], what: str) -> Any:
     """Ask again and again, for a bounded time, until there is an answer."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end, f"never came: {what}"
-        time.sleep(0.02)
-    return found
+    return waiting.until(condition, told=lambda: what)
 
 
 class Backends:

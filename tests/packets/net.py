@@ -7,13 +7,15 @@ import os
 import select
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from ipaddress import IPv6Address
+from operator import not_
 from typing import Any
 
 from lazulite.drivers.linux import LinuxDriver, names, namespaces
 from lazulite.incremental import Delta
+from tests.waiting import until
 
 _LOCAL = 0x80000000
 """Of a route's flags: it is to the machine itself."""
@@ -104,9 +106,7 @@ class Net:
         length, version = (128, "-6") if ":" in address else (32, "-4")
         nodad = ["nodad"] if ":" in address else []
         self.run(guest, "ip", "address", "add", f"{address}/{length}", "dev", "lo", *nodad)
-        end = time.monotonic() + DEADLINE_S
-        while address not in self.run(guest, "ip", version, "route", "show", "table", "local"):
-            assert time.monotonic() < end, f"{address} is not local in {guest}"
+        until(lambda: self.run(guest, "ip", version, "route", "show", "table", "local"), lambda said: address in said)
 
     def run(self, guest: str, *command: str) -> str:
         with self.inside(guest):
@@ -117,15 +117,21 @@ class Net:
         """Packets that the rule (or ``drop:<reason>``) decided."""
         return self.driver.counters().get(origin, (0, 0))[0]
 
+    def decided(self, origin: str, packets: int) -> None:
+        """Wait until so many are: a drop is proven by its counter."""
+        until(partial(self.count, origin), lambda count: count >= packets, told=lambda: f"{origin} decides {packets}")
+
 
 def wait_until_local(addresses: Iterable[IPv6Address]) -> None:
     """Until this thread's namespace has these addresses as its own: the kernel makes the routes in its own time."""
-    waiting, end = {a.packed.hex() for a in addresses}, time.monotonic() + DEADLINE_S
-    while waiting:
-        assert time.monotonic() < end, f"{waiting} are not local"
+    wanted = {a.packed.hex() for a in addresses}
+
+    def missing() -> set[str]:
         with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as file:
             rows = [line.split() for line in file]
-        waiting -= {row[0] for row in rows if int(row[8], 16) & _LOCAL}
+        return wanted - {row[0] for row in rows if int(row[8], 16) & _LOCAL}
+
+    until(missing, not_)
 
 
 def _write(path: str, value: str) -> None:

@@ -8,17 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from lazulite.drivers.linux import anchor
 
 NOBODY = 65534
 PATIENCE_S = 20.0
 """Bound of what must happen."""
-T = TypeVar("T")
 
 
 class Owner:
@@ -77,12 +74,3 @@ def owner(kind: str, place: Path | None = None) -> Iterator[Owner]:
         if found is not None:
             anchor.stop(found)
         shutil.rmtree(directory)
-
-
-def eventually(condition: Callable[[], T]) -> T:
-    """The first true value of *condition*; fails when there is none in time."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.01)
-    return value

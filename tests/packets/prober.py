@@ -21,6 +21,7 @@ import msgspec
 
 from lazulite.drivers.linux import names, namespaces, netlink
 from lazulite.values import Flow, Protocol
+from tests.waiting import until
 
 ROUNDS = 64
 """Ping-pongs of the sentinel: more link crossings than any path here has (each is two links)."""
@@ -216,9 +217,7 @@ def _sentinel_link() -> Iterator[tuple[socket.socket, socket.socket]]:
                 netlink.route(f"192.0.2.{1 - number}/32", netlink.MAIN, netlink.ROUTE_UNICAST, 2 + number),
             ]
             assert route.send(messages) == [None] * len(messages)
-        end = time.monotonic() + DEADLINE_S
-        while not all(route.is_up("s") for route in routes):
-            assert time.monotonic() < end, "the sentinel's link did not come up"
+        until(lambda: all(route.is_up("s") for route in routes), told=lambda: "the sentinel's link is down")
         for number in range(2):
             with namespaces.inside(descriptors[number]):
                 opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lazulite.drivers.linux import anchor
-from tests.packets.owner import Owner, eventually, kinds, owner
+from tests.packets.owner import Owner, kinds, owner
+from tests.waiting import until
 
 pytestmark = pytest.mark.packets
 
@@ -78,7 +79,7 @@ def test_orphans_are_reaped(lab_owner: Owner, lab: anchor.Anchor) -> None:
     daemon = lab_owner.below(lab, ["sh", "-c", "sleep 300 >&- 2>&- & echo $!"])
     assert lab_owner.below(lab, ["cut", "-d ", "-f4", f"/proc/{daemon}/stat"]) == "1"
     lab_owner.below(lab, ["kill", "-9", daemon])
-    eventually(lambda: lab_owner.run([*anchor.enter_command(lab), "test", "-e", f"/proc/{daemon}"]).returncode)
+    until(lambda: lab_owner.run([*anchor.enter_command(lab), "test", "-e", f"/proc/{daemon}"]).returncode)
 
 
 def test_root_cannot_reach_the_hosts_programs_through_it(lab_owner: Owner, lab: anchor.Anchor) -> None:
@@ -99,11 +100,11 @@ def test_killing_it_leaves_nothing(lab_owner: Owner, lab: anchor.Anchor, victim:
     """
     lab_owner.below(lab, ["sh", "-ec", script])
     own = namespaces_of(lab.pid) - namespaces_of(os.getpid())
-    below = {n for pid in eventually(lambda: _with_children(own)) for n in namespaces_of(pid)}
+    below = {n for pid in until(lambda: _with_children(own)) for n in namespaces_of(pid)}
     everywhere = (own | below) - namespaces_of(os.getpid())
     assert len(everywhere) >= len(own) + 3  # a network, a mount and a process namespace below the anchor's
     os.kill(lab.pid if victim == "process 1" else lab.launcher, signal.SIGKILL)
-    eventually(lambda: not processes_in(everywhere))
+    until(lambda: not processes_in(everywhere))
     assert Path("/proc/self/mountinfo").read_text() == mounts
     assert sorted(os.listdir("/sys/class/net")) == links
     assert anchor.find(lab.directory) is None
@@ -133,7 +134,7 @@ def test_stopping_it_returns_when_it_is_gone(lab: anchor.Anchor) -> None:
 
 def test_a_new_one_starts_where_one_was_killed(lab_owner: Owner, lab: anchor.Anchor) -> None:
     os.kill(lab.pid, signal.SIGKILL)
-    eventually(lambda: anchor.find(lab.directory) is None)
+    until(lambda: anchor.find(lab.directory) is None)
     assert lab_owner.start().pid != lab.pid
 
 

@@ -33,7 +33,6 @@ from tests.packets.edges import (
     pool,
     rule,
     talks,
-    until,
 )
 from tests.packets.net import Net
 
@@ -90,7 +89,7 @@ def test_the_address_arrives_as_the_client_wrote_it(net: Net, version: int, prot
         assert ("m" + where[-1], peer) == (expected, (FROM[version], number))
         assert served.getsockname()[:2] == (AT[version], given)
         assert talks(opened, served)
-    until(lambda: net.count("new:/one web") >= 10, "ten flows counted")
+    net.decided("new:/one web", 10)
 
 
 @versions

@@ -42,7 +42,6 @@ from tests.packets.balanced import (
     pool,
     predicted,
     unanswered,
-    until,
     versions,
 )
 from tests.packets.net import Net, readable
@@ -132,12 +131,12 @@ def test_a_backend_can_be_reached_past_the_frontend_from_the_port_of_an_old_flow
 def test_what_no_rule_takes_and_what_is_neither_tcp_nor_udp_ends_at_the_frontend(net: Net, version: int) -> None:
     net.become([*machines(), pool(version), frontend(version), balanced(version)])
     unanswered(net, version, "tcp", 81)
-    until(net, "drop:balancer_no_rule", 1)
+    net.decided("drop:balancer_no_rule", 1)
     unanswered(net, version, "udp", 80)
-    until(net, "drop:balancer_no_rule", 2)
+    net.decided("drop:balancer_no_rule", 2)
     ping = net.socket(CLIENT, "icmp", address(CLIENT, version))
     ping.sendto(bytes((8 if version == 4 else 128, 0, 0, 0, 0, 0, 0, 1)), (str(VIP[version]), 0))
-    until(net, "drop:balancer_protocol", 1)
+    net.decided("drop:balancer_protocol", 1)
 
 
 @versions
@@ -147,7 +146,7 @@ def test_fragments_to_a_frontend_are_dropped_and_others_pass_as_ever(net: Net, v
     servers = Servers(net, version, BACKENDS, "udp", 8080)
     client = net.socket(CLIENT, "udp", address(CLIENT, version), 5000)
     client.sendto(b"x" * 4000, (str(VIP[version]), 80))
-    until(net, "drop:balancer_fragment", 3)
+    net.decided("drop:balancer_fragment", 3)
     client.sendto(b"x" * 4000, (address(BACKENDS[0], version), 8080))
     opened, guest = servers.waiting()
     assert (len(opened.recv(5000)), guest) == (4000, BACKENDS[0])
@@ -158,7 +157,7 @@ def test_nobody_healthy_takes_no_new_flow(net: Net, version: int) -> None:
     probed = pool(version, probe=Probe(ProbeProtocol.TCP, 80))
     net.become([*machines(), probed, frontend(version), balanced(version)])
     unanswered(net, version, "tcp", 80, 20000)
-    until(net, "drop:balancer_nobody", 1)
+    net.decided("drop:balancer_nobody", 1)
     servers = Servers(net, version, BACKENDS, "tcp", 8080)
     healthy = Contents(probed.name, (f"{BACKENDS[1]} config",))
     net.put(healthy)
@@ -235,9 +234,9 @@ def test_a_frontend_that_goes_takes_its_flows_along(net: Net, version: int, rest
         net.put(frontend(version))
         before = net.count("drop:balancer_unknown")
         client.send(b"stale")
-        until(net, "drop:balancer_unknown", before + 1)
+        net.decided("drop:balancer_unknown", before + 1)
         served.send(b"stale")
-        until(net, "drop:balancer_unknown", before + 2)
+        net.decided("drop:balancer_unknown", before + 2)
 
 
 def test_a_router_that_balances_no_longer_has_nothing_left_of_it(net: Net) -> None:
@@ -259,7 +258,7 @@ def test_a_backend_that_meets_itself_gets_no_answer(net: Net, version: int) -> N
     servers, backend = Servers(net, version, BACKENDS, "tcp", 8080), BACKENDS[0]
     to = {n: predicted(flow(version, n, source=backend), pool(version)) for n in range(20000, 20100)}
     unanswered(net, version, "tcp", 80, next(n for n, guest in to.items() if guest == backend), backend)
-    until(net, "drop:balancer_self", 1)
+    net.decided("drop:balancer_self", 1)
     other = next(n for n, guest in to.items() if guest != backend)
     with connection(net, servers, version, other, source=backend) as (guest, _, _):
         assert guest == to[other]
@@ -303,10 +302,10 @@ def test_the_sender_is_judged_by_the_frontend_and_the_backend_by_its_own_address
         assert opened.recv(9) == b"hello"
     net.put(access_list("in", Direction.INGRESS, ()))
     unanswered(net, version, "tcp", 80, 20001)
-    until(net, "in last", 1)
+    net.decided("in last", 1)
     net.put(access_list("out", Direction.EGRESS, ()))
     unanswered(net, version, "tcp", 80, 20002)
-    until(net, "out last", 1)
+    net.decided("out last", 1)
 
 
 @versions
@@ -319,7 +318,7 @@ def test_a_peered_network_reaches_a_frontend_past_the_filter_of_the_link(net: Ne
         assert opened.recv(9) == b"hello"
     net.become([*peered(access=False), pool(version), frontend(version), balanced(version)])
     unanswered(net, version, "tcp", 80, 20001, client)
-    until(net, "drop:peering_access", 1)
+    net.decided("drop:peering_access", 1)
 
 
 @versions
@@ -400,17 +399,17 @@ def test_a_mirrored_flow_through_an_appliance_opens_nothing_where_a_router_balan
     ingress, egress = (f"no {d} last" for d in (Direction.INGRESS, Direction.EGRESS))
     for round_number in range(1, 4):
         a.sendto(b"past", (address(first, version), 80))
-        until(net, ingress, 2 * round_number - 1)
+        net.decided(ingress, 2 * round_number - 1)
         a.sendto(b"in", (str(VIP[version]), 80))
-        until(net, ingress, 2 * round_number)
+        net.decided(ingress, 2 * round_number)
         b.sendto(b"mirrored", (address(CLIENT, version), 5000))
-        until(net, egress, round_number)
+        net.decided(egress, round_number)
     net.put(access_list(f"no {Direction.EGRESS}", Direction.EGRESS, (Rule(100, Action.ALLOW, origin="open"),)))
     a_shut = port(0, "/one", routes="by appliance", ingress=(f"no {Direction.INGRESS}",))
     net.put(*a_shut)
     before = net.count(ingress)
     b.sendto(b"mirrored", (str(address(CLIENT, version)), 5001))
-    until(net, ingress, before + 1)  # B may send now, and A may not get what it did not ask for
+    net.decided(ingress, before + 1)  # B may send now, and A may not get what it did not ask for
     assert not readable(a)
     assert not readable(b)
 
@@ -424,6 +423,6 @@ def test_what_was_denied_at_the_backend_does_not_bind_it(net: Net) -> None:
     net.become([*machines(), *backend, closed, pool(guests=[first]), frontend(), udp])
     a, b = net.socket(CLIENT, "udp", address(CLIENT), 5000), net.socket(first, "udp", address(first), 80)
     a.sendto(b"in", (str(VIP[4]), 80))
-    until(net, "in last", 1)
+    net.decided("in last", 1)
     b.sendto(b"own", (address(CLIENT), 5000))
     assert a.recvfrom(9) == (b"own", (address(first), 80))

@@ -120,7 +120,7 @@ def test_nothing_passes_but_what_a_rule_lets(net: Net) -> None:
     refused = [trying(net, "/client", CLIENT, (VIP, p)) for p in (81, 8080)]
     net.socket("/client", "udp", CLIENT).sendto(b"?", (VIP, 80))
     ping(net, "/client", CLIENT, VIP)
-    until(lambda: net.count("drop:unsolicited") >= before + 4, "four drops")
+    net.decided("drop:unsolicited", before + 4)
     assert backends.quiet()
     assert not any(map(is_open, refused))
 
@@ -144,10 +144,10 @@ def test_all_down_lets_nothing_new_in_and_established_flows_go_on(net: Net) -> N
     datagrams.next()
     net.put(healthy())
     late = trying(net, "/client", CLIENT, (VIP, 80))
-    until(lambda: net.count("drop:no_backend") >= 1, "a drop for want of a backend")
+    net.decided("drop:no_backend", 1)
     before = net.count("drop:no_backend")
     sender.sendto(b"?", (VIP, 80))
-    until(lambda: net.count("drop:no_backend") > before, "the datagram's drop")
+    net.decided("drop:no_backend", before + 1)
     assert backends.quiet()
     assert datagrams.quiet()
     assert not is_open(late)
@@ -162,7 +162,7 @@ def test_nothing_known_of_health_is_nobody_healthy(net: Net) -> None:
     net.become([*machines(1), client(), pool([0], probe=PROBE), frontend(), rule()])
     backends = tcp_backends(net, 1)
     opened = trying(net, "/client", CLIENT, (VIP, 80))
-    until(lambda: net.count("drop:no_backend") >= 1, "the drop")
+    net.decided("drop:no_backend", 1)
     assert backends.quiet()
     net.put(healthy(0))
     backends.next()  # the client's own next try
@@ -374,7 +374,7 @@ def test_a_frontend_that_moves_takes_no_flow_along(net: Net) -> None:
     assert bindings() == []
     before = net.count("drop:unknown_flow")
     opened.send(b"?")
-    until(lambda: net.count("drop:unknown_flow") > before, "the drop where the address is now")
+    net.decided("drop:unknown_flow", before + 1)
 
 
 @pytest.mark.parametrize("resets", [False, True], ids=["silently", "with a reset to who asks"])
@@ -393,7 +393,7 @@ def test_a_connection_that_idles_too_long_ends(net: Net, resets: bool, speaker: 
         with pytest.raises(ConnectionResetError):
             one.recv(1)
     else:
-        until(lambda: net.count("drop:unknown_flow") > before, "the silent drop")
+        net.decided("drop:unknown_flow", before + 1)
     assert not bindings()
 
 
@@ -416,7 +416,7 @@ def test_fragments_to_a_frontend_are_dropped(net: Net) -> None:
     sender = net.socket("/client", "udp", CLIENT)
     sender.setsockopt(socket.IPPROTO_IP, 10, 0)  # fragment as needed, although the path would take less
     sender.sendto(b"x" * 4000, (VIP, 80))
-    until(lambda: net.count("drop:translated_fragment") >= 1, "the drop of the fragments")
+    net.decided("drop:translated_fragment", 1)
     sender.sendto(b"whole", (VIP, 80))
     assert datagrams.next()[2][0] == b"whole"
 

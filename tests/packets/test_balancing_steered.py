@@ -26,7 +26,6 @@ from tests.packets.balanced import (
     peered,
     pool,
     predicted,
-    until,
     versions,
     ways,
 )
@@ -105,7 +104,7 @@ def test_only_members_of_a_floating_rule_may_use_the_frontends_address(net: Net)
     opened = net.socket(stranger, "udp", str(VIP[4]), 80)
     before = net.count("drop:source")
     opened.sendto(b"spoofed", (address(CLIENT), 5000))
-    until(net, "drop:source", before + 1)
+    net.decided("drop:source", before + 1)
 
 
 APPLIANCES = ("/one/vm2", "/one/vm3")
@@ -235,11 +234,11 @@ def test_a_next_hop_with_nobody_behind_it_leads_nowhere(net: Net, version: int) 
     net.become(by_frontend(version=version, probe=Probe(ProbeProtocol.TCP, 80)))
     client = net.socket(CLIENT, "udp", address(CLIENT, version), 5000)
     client.sendto(b"?", (address("/one/vm1", version), 53))
-    until(net, "drop:balancer_nobody", 1)
+    net.decided("drop:balancer_nobody", 1)
 
 
 def test_a_next_hop_needs_a_rule_for_every_port(net: Net) -> None:
     net.become([e for e in by_frontend() if getattr(e, "label", "") != "every"] + [balanced()])
     client = net.socket(CLIENT, "udp", address(CLIENT), 5000)
     client.sendto(b"?", (address("/one/vm1"), 53))
-    until(net, "drop:balancer_nobody", 1)
+    net.decided("drop:balancer_nobody", 1)

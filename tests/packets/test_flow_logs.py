@@ -19,7 +19,7 @@ from lazulite.incremental import Delta
 from lazulite.values import Direction
 from tests.drivers.worlds import access_list
 from tests.packets.net import DEADLINE_S, Net
-from tests.packets.test_flow_state import ADDRESS, A, B, until
+from tests.packets.test_flow_state import ADDRESS, A, B
 from tests.packets.test_flow_tables import EVERY, NIC_B, NO_TELNET, conversation, network
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
@@ -63,7 +63,7 @@ def test_one_flow_is_allowed_and_one_is_denied(net: Net) -> None:
     net.become(network(access_list("in", Direction.INGRESS, (NO_TELNET, EVERY)), GROUP, ingress=("in",), recording=()))
     conversation(net, 4)
     net.socket(A, "udp", ADDRESS[4][A]).sendto(b"x", (ADDRESS[4][B], 23))
-    until(net, "no telnet", 1)
+    net.decided("no telnet", 1)
     logs = Logs(net)
 
     async def script(flows: FlowLogs) -> None:
@@ -137,7 +137,7 @@ def test_what_a_rule_decided_that_is_gone_by_now_is_told(net: Net) -> None:
 
     async def script(flows: FlowLogs) -> None:
         net.socket(A, "udp", ADDRESS[4][A]).sendto(b"x", (ADDRESS[4][B], 23))
-        until(net, "no telnet", 1)
+        net.decided("no telnet", 1)
         only = access_list("in", Direction.INGRESS, (EVERY,))
         net.put(only)
         flows.settle(Delta({only.key: only}))

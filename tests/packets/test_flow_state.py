@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-import time
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 from lazulite.forwarding.model import Action, InternetHost, NextHop, Port, PublicAddress, Route, RouteTable, Rule
 from lazulite.values import Direction, PortRange, Protocol
 from tests.drivers.worlds import access_list, port, vrf
-from tests.packets.net import DEADLINE_S, Net, readable
+from tests.packets.net import Net, readable
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
 A, B, N = "/one/vm0", "/one/vm1", "/one/vm2"
@@ -68,19 +67,12 @@ def test_a_mirrored_flow_through_an_appliance_opens_nothing(net: Net, version: i
         a.sendto(b"in", (ADDRESS[version][B], 5000))
         b.sendto(b"mirrored", (ADDRESS[version][A], 5000))
         # Both are decided when their deciding rules have counted them; then nothing is on its way any more.
-        until(net, "closed ingress last", round_number)
-        until(net, "closed egress last", round_number)
+        net.decided("closed ingress last", round_number)
+        net.decided("closed egress last", round_number)
         a.sendto(b"sentinel", (ADDRESS[version][N], 5001))
         assert witness.recv(9) == b"sentinel"
         assert not readable(a)
         assert not readable(b)
-
-
-def until(net: Net, origin: str, packets: int) -> None:
-    """A drop is proven by its rule's counter."""
-    end = time.monotonic() + DEADLINE_S
-    while net.count(origin) < packets:
-        assert time.monotonic() < end, f"{origin} has not decided {packets} packets"
 
 
 @versions
@@ -105,7 +97,7 @@ def test_an_established_flow_goes_on_when_its_rule_is_gone_and_a_new_one_is_refu
     before = net.count("list last")
     newcomer = net.socket(A, "udp", ADDRESS[version][A], 5005)
     newcomer.sendto(b"new", (ADDRESS[version][B], 5000))
-    until(net, "list last", before + 1)
+    net.decided("list last", before + 1)
     served.close()
 
 
@@ -123,7 +115,7 @@ def test_a_closed_connection_lets_no_one_back_in(net: Net, version: int) -> None
     back = net.socket(B, "tcp", ADDRESS[version][B], 80)
     back.setblocking(False)
     assert back.connect_ex((ADDRESS[version][A], 6000)) == errno.EINPROGRESS
-    until(net, "closed ingress last", 1)
+    net.decided("closed ingress last", 1)
 
 
 @versions
@@ -166,7 +158,7 @@ def test_an_icmp_error_of_no_known_flow_is_denied(net: Net, version: int) -> Non
         socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_RAW, protocol) as raw,
     ):
         raw.sendto(error_about(version, b, udp_packet(version, a, b, 5000, 5001)), (a, 0))
-        until(net, "closed ingress last", 1)
+        net.decided("closed ingress last", 1)
         raw.sendto(error_about(version, b, udp_packet(version, a, b, 5000, 5000)), (a, 0))
     probe = net.socket(A, "udp", a, 7000)
     probe.connect((b, 9))
@@ -185,7 +177,7 @@ def test_echo_replies_pass_and_echo_requests_the_other_way_do_not(net: Net, vers
     assert ping.recv(99)[0] == (0 if version == 4 else 129)
     back = net.socket(B, "icmp", ADDRESS[version][B], 77)
     back.sendto(request, (ADDRESS[version][A], 0))
-    until(net, "closed ingress last", 1)
+    net.decided("closed ingress last", 1)
 
 
 @versions
@@ -198,7 +190,7 @@ def test_fragments_follow_their_first_and_no_others_pass(net: Net, version: int)
     before = net.count("drop:fragment")
     with net.inside(A):
         send_stray_fragment(version)
-    until(net, "drop:fragment", before + 1)
+    net.decided("drop:fragment", before + 1)
 
 
 def send_stray_fragment(version: int) -> None:
@@ -273,7 +265,7 @@ def test_an_interface_that_comes_back_under_its_name_knows_no_flow(net: Net) -> 
     net.drop(before)
     net.put(replace(before, guid="another"))
     b.send(b"stale")
-    until(net, "closed ingress last", 1)
+    net.decided("closed ingress last", 1)
 
 
 @HOW
@@ -285,7 +277,7 @@ def test_an_address_that_leaves_an_interface_takes_its_flows_along(net: Net, res
     (net.restart if restarted else net.put)(replace(before, addresses=(ip_address("10.0.0.9"), before.addresses[1])))
     net.put(before)
     b.send(b"stale")
-    until(net, "closed ingress last", 1)
+    net.decided("closed ingress last", 1)
 
 
 def test_a_restart_of_the_driver_changes_nothing_for_a_flow(net: Net) -> None:

@@ -14,8 +14,9 @@ from lazulite.forwarding.model import AccessList, Action, FlowLog, FlowLogFormat
 from lazulite.telemetry.book import State
 from lazulite.values import Direction, PortRange, Protocol
 from tests.drivers.worlds import access_list, port, vrf
-from tests.packets.net import DEADLINE_S, Net
-from tests.packets.test_flow_state import ADDRESS, LOCAL, A, B, until
+from tests.packets.net import Net
+from tests.packets.test_flow_state import ADDRESS, LOCAL, A, B
+from tests.waiting import until
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
 NIC_A, NIC_B = "/one/nic0", "/one/nic1"
@@ -39,11 +40,12 @@ class Records:
     def ends(self, count: int) -> list[Seen]:
         """The next flows that end: a little after their last packet."""
         found: list[Seen] = []
-        end = time.monotonic() + DEADLINE_S
-        while len(found) < count:
-            assert time.monotonic() < end, f"{len(found)} of {count} flows have ended"
-            found += [s for s in self.look() if s.line.state is State.ENDED]
-        return found
+
+        def seen() -> list[Seen]:
+            found.extend(s for s in self.look() if s.line.state is State.ENDED)
+            return found
+
+        return until(seen, lambda found: len(found) >= count)
 
     def look(self) -> list[Seen]:
         """What is new."""
@@ -101,7 +103,7 @@ def test_a_denied_packet_is_a_denied_record_of_the_rule_that_refused(net: Net, r
     net.become(network(access_list("in", Direction.INGRESS, (NO_TELNET, EVERY)), ingress=("in",)))
     sender = net.socket(A, "udp", ADDRESS[version][A])
     sender.sendto(b"x", (ADDRESS[version][B], 23))
-    until(net, "no telnet", 1)
+    net.decided("no telnet", 1)
     assert told(records.look()) == ["B nic0 out ", "D nic1 in no telnet"]
 
 

@@ -22,7 +22,8 @@ import pytest
 from lazulite.drivers.linux import anchor, guest_image, guests, names
 from lazulite.drivers.linux.guests import Init, Workload
 from lazulite.forwarding.model import Guest, InternetHost
-from tests.packets.owner import PATIENCE_S, Owner, eventually, kinds, owner
+from tests.packets.owner import PATIENCE_S, Owner, kinds, owner
+from tests.waiting import until
 
 pytestmark = pytest.mark.packets
 
@@ -196,7 +197,7 @@ def test_a_background_process_lives_from_command_to_command(lab: Lab, web: Init)
     assert lab.output(web, f"cat /proc/{daemon}/comm") == "sleep"
     assert lab.output(web, f"cut -d ' ' -f 4 /proc/{daemon}/stat") == "1"
     lab.output(web, f"kill -9 {daemon}")
-    eventually(lambda: lab.run(web, f"test -e /proc/{daemon}").returncode)  # reaped
+    until(lambda: lab.run(web, f"test -e /proc/{daemon}").returncode)  # reaped
 
 
 def test_an_exit_status_passes(lab: Lab, web: Init) -> None:
@@ -231,7 +232,7 @@ def test_ending_the_caller_ends_the_command(lab: Lab, web: Init, number: signal.
             assert caller.wait(PATIENCE_S) == -number
         finally:
             caller.kill()
-        eventually(lambda: "sleep 298" not in lab.output(web, "ps -eo args="))
+        until(lambda: "sleep 298" not in lab.output(web, "ps -eo args="))
 
 
 def test_a_terminal_has_job_control(lab: Lab, web: Init) -> None:
@@ -388,7 +389,7 @@ def test_a_second_start_waits_for_the_first(scripted: Started) -> None:
     lab, program = scripted.lab, [sys.executable, "-c", _HEADER + textwrap.dedent(code)]
     command = [*lab.owner.prefix, *anchor.enter_command(lab.anchor), *program]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as first:
-        eventually(lambda: lab.run(scripted.init, "test -e /root/begun").returncode == 0)
+        until(lambda: lab.run(scripted.init, "test -e /root/begun").returncode == 0)
         first.kill()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as second:
         lab.output(scripted.init, "touch /root/go")

@@ -15,7 +15,6 @@ from lazulite.forwarding.model import Action, NextHop, Route, RouteTable, Rule
 from lazulite.values import Direction
 from tests.drivers.worlds import access_list, port, vrf
 from tests.packets.net import DEADLINE_S, Net
-from tests.packets.test_flow_state import until
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
 FROM_PLATFORM = (ip_network(f"{names.PLATFORM}/32"),)
@@ -66,7 +65,7 @@ def test_a_list_can_deny_the_probe(net: Net) -> None:
     with prober() as probe:
         probe.setblocking(False)
         probe.connect_ex((ADDRESS, 80))
-        until(net, "platform", 1)
+        net.decided("platform", 1)
 
 
 def test_a_probe_of_a_closed_port_is_told_so(net: Net) -> None:

@@ -152,7 +152,7 @@ def test_where_nothing_translates_nothing_leaves(net: Net) -> None:
     net.become([*machines(1), client()])
     served = servers(net)
     opened = trying(net, guest(0), str(address(0)), (CLIENT, 80))
-    until(lambda: net.count("drop:untranslated") >= 1, "the drop")
+    net.decided("drop:untranslated", 1)
     assert served.quiet()
     assert not is_open(opened)
 
@@ -161,7 +161,7 @@ def test_a_balancers_ports_are_for_its_protocols(net: Net) -> None:
     net.become([*machines(1), client(), blocks((0, NAT, 1024, 1031), protocols=(Protocol.UDP,))])
     served, datagrams = servers(net), servers(net, 53, kind="udp")
     trying(net, guest(0), str(address(0)), (CLIENT, 80))
-    until(lambda: net.count("drop:untranslated") >= 1, "the drop of TCP")
+    net.decided("drop:untranslated", 1)
     net.socket(guest(0), "udp", str(address(0))).sendto(b"?", (CLIENT, 53))
     assert datagrams.next()[2][1][0] == NAT
     assert served.quiet()
@@ -178,7 +178,7 @@ def test_a_gateway_translates_no_echo(net: Net, own: bool) -> None:
     if own:
         assert asked.recv(64)
     else:
-        until(lambda: net.count("drop:untranslated") > before, "the drop")
+        net.decided("drop:untranslated", before + 1)
 
 
 def test_a_gateway_drops_fragments(net: Net) -> None:
@@ -300,7 +300,7 @@ def test_a_connection_that_idled_too_long_is_gone(net: Net, speaker: str, resets
         with pytest.raises(ConnectionResetError):
             one.recv(1)
     else:
-        until(lambda: net.count("drop:unknown_flow") > before, "the silent drop")
+        net.decided("drop:unknown_flow", before + 1)
 
 
 def test_what_is_said_in_time_starts_the_idle_time_anew(net: Net) -> None:
@@ -335,7 +335,7 @@ def test_nothing_gets_in_by_a_gateways_address(net: Net) -> None:
     before = net.count("drop:unsolicited")
     trying(net, "/client", CLIENT, (NAT, 80))
     trying(net, "/client", CLIENT, (NAT, port), 0)
-    until(lambda: net.count("drop:unsolicited") >= before + 2, "both drops")
+    net.decided("drop:unsolicited", before + 2)
     assert backends.quiet()
 
 
@@ -382,5 +382,5 @@ def test_version_6_passes_a_gateway_by(net: Net) -> None:
     net.become([*machines(1), client(), gateway()])
     before = net.count("drop:untranslated")
     trying(net, guest(0), str(address(0, version=6)), ("2001:db8:200::1", 80))
-    until(lambda: net.count("drop:untranslated") > before, "the drop")
+    net.decided("drop:untranslated", before + 1)
     assert net.count("tried:/one nat") == 0

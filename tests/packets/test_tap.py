@@ -51,6 +51,7 @@ from tests.packets.copies import (
     tap,
 )
 from tests.packets.net import DEADLINE_S, Net
+from tests.waiting import until
 
 pytestmark = [pytest.mark.packets, pytest.mark.usefixtures("runtime")]
 ONE, OTHER, COLLECTOR = "/one/vm0", "/one/vm1", "/one/vm2"
@@ -103,9 +104,7 @@ def test_a_collector_decodes_copies_with_a_vxlan_device_of_its_own(net: Net) -> 
     net.run(COLLECTOR, "ip", "link", "set", "vx", "mtu", "1500", "up", "addrgenmode", "none")
     here, inside = Seen(net, ONE), Seen(net, COLLECTOR, "vx")
     ping(net, ONE, THERE, 4, 1472)
-    end = time.monotonic() + DEADLINE_S
-    while len([f for f in inside.read() if f[12:14] == IPV4]) < 8:
-        assert time.monotonic() < end
+    until(lambda: len([f for f in inside.read() if f[12:14] == IPV4]) >= 8, told=lambda: len(inside.frames))
     assert [f for f in here.read() if f[12:14] == IPV4] == [f for f in inside.frames if f[12:14] == IPV4]
 
 
@@ -140,10 +139,11 @@ def exchange(one: socket.socket, other: socket.socket, *watching: Seen, size: in
 
 def wait_for_all(here: Seen, there: Seen, port: int = 4789) -> list[Copy]:
     """Until every frame of the one is a copy at the other. What is still under way at the one gets time to come."""
-    end = time.monotonic() + DEADLINE_S
-    while not same(found := there.copies(port), here.read()):
-        assert time.monotonic() < end, difference(found, here.frames)
-        time.sleep(0.01)
+    found = until(
+        lambda: there.copies(port),
+        lambda copies: same(copies, here.read()),
+        told=lambda: difference(there.copies(port), here.frames),
+    )
     assert (here.drops(), there.drops()) == (0, 0)
     return found
 
@@ -181,16 +181,10 @@ def test_the_copies_are_filtered_by_the_lists_of_the_collector_and_by_none_of_th
     asking, _ = net.socket(ONE, "udp", HERE, 4000), net.socket(OTHER, "udp", THERE, 5000)
     for number in range(4):
         asking.sendto(bytes(number), (THERE, 5000))
-    until_counted(net, "closed", before + 4)
+    net.decided("closed", before + 4)
     assert len(there.copies()) == passed
     trace = the_copy(net, Flow(ip_address(HERE), ip_address(THERE), Protocol.UDP, 5000, 4000))
     assert (trace.disposition, trace.origin) == (Disposition.DENIED_IN, "closed")
-
-
-def until_counted(net: Net, counter: str, count: int) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while net.count(counter) < count:
-        assert time.monotonic() < end, (net.count(counter), count)
 
 
 def the_copy(net: Net, flow: Flow, port: str = "/one/nic0") -> Any:
@@ -267,10 +261,8 @@ def test_a_datagram_that_leaves_in_many_segments_is_copied(net: Net) -> None:
         while got < size:
             got += len(told.recv(70_000))
         here.read(), there.read()
-    end = time.monotonic() + DEADLINE_S
-    while sum(payload(c.frame) for c in there.copies()) < sum(sizes):
-        assert time.monotonic() < end
-    assert sum(payload(c.frame) for c in there.copies()) == sum(sizes)
+    copied = until(lambda: sum(payload(c.frame) for c in there.copies()), lambda found: found >= sum(sizes))
+    assert copied == sum(sizes)
     assert sum(map(payload, here.read())) == sum(sizes)
 
 
@@ -293,7 +285,7 @@ def test_a_collector_in_a_peered_network_gets_copies_while_the_link_lets_them_in
     net.put(*peered(access=False))
     seen = len(there.copies())
     ping(net, ONE, THERE, 2)
-    until_counted(net, "drop:peering_access", 4)
+    net.decided("drop:peering_access", 4)
     assert len(there.copies()) == seen
     assert the_copy(net, PING).disposition is Disposition.PEERING_REFUSED
     net.drop(*peered())
@@ -476,7 +468,7 @@ def talk(net: Net, one: str, network: str, numbers: range) -> None:
 def test_with_no_collector_left_nothing_is_lost_but_copies(net: Net) -> None:
     net.become([*machines(4), *collectors(), tap(VIP), source(0)])
     ping(net, ONE, THERE, 5)
-    until_counted(net, "drop:balancer_nobody", 10)
+    net.decided("drop:balancer_nobody", 10)
     assert the_copy(net, PING).disposition is Disposition.NO_HEALTHY_BACKEND
 
 

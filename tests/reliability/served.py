@@ -7,7 +7,6 @@ import json
 import socket
 import ssl
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -26,19 +25,13 @@ from lazulite.daemon.network import Network
 from lazulite.resources.view import Snapshot
 from lazulite.services import SERVICES
 from lazulite.store import Store
+from tests.waiting import until
 
 VERSION = "api-version=2024-05-01"
 GROUP = f"/subscriptions/{SUBSCRIPTIONS[0][0]}/resourceGroups/test"
 NETWORK = f"{GROUP}/providers/Microsoft.Network"
 LIMIT_S = 60
 """A bound for what hangs."""
-
-
-def await_that(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 class Answer(NamedTuple):
@@ -106,7 +99,7 @@ class Served:
     def at_rest(self) -> list[str]:
         """What is not the same in memory, on disk, in the compiled model and below it, once the network follows."""
         snapshot, network = self.controller.store.snapshot, self.controller.network
-        await_that(lambda: network.applied == snapshot.revision)
+        until(lambda: network.applied == snapshot.revision)
         again = Store(self._database, self.controller.registry)
         stored = again.snapshot
         again.close()

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.packets.owner import eventually, kinds
+from tests.packets.owner import kinds
 from tests.reliability.owned import OwnedLab, owned
 from tests.reliability.processes import inhabitants, namespaces
+from tests.waiting import until
 
 pytestmark = pytest.mark.packets
 
@@ -54,7 +55,7 @@ def test_killing_the_anchor_leaves_nothing_and_the_lab_mends_itself(home: OwnedL
     home.run("demo")
     inside = namespaces(home.directory)
     os.kill(home.anchor().pid, signal.SIGKILL)
-    eventually(lambda: inhabitants(inside) == [])
+    until(lambda: inhabitants(inside) == [])
     home.run("demo")
     home.run("down")
     assert footprint() == before
@@ -87,7 +88,7 @@ def test_what_a_crashed_lab_left_does_not_prevent_up(home: OwnedLab) -> None:
     os.kill(home.connection()["pid"], signal.SIGKILL)
     inside = namespaces(home.directory)
     os.kill(home.anchor().pid, signal.SIGKILL)
-    eventually(lambda: inhabitants(inside) == [])
+    until(lambda: inhabitants(inside) == [])
     assert {"connection.json", "agent.sock"} <= {p.name for p in home.directory.iterdir()}
     home.run("up", "--detach")
     home.run("demo")
