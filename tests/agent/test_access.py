@@ -1,90 +1,293 @@
-"""Azure's access log follows Envoy's as that grows, line by whole line."""
+"""Azure's access log is made by a process of its own, which the agent has run while gateways are served."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from lazulite.agent import access as following
 from lazulite.agent.access import AccessLog
-from lazulite.engines.http import access
-from lazulite.forwarding.model import HttpProxy
-from tests.waiting import until_async
+from lazulite.engines.http import __main__ as process
+from lazulite.engines.http import access, conversion, lines, render
+from lazulite.engines.http.__main__ import LITTLE, MOST, Effort
+from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Site
+from tests.json_lines import rows
+from tests.waiting import until, until_async
+
+SITE = Site("l", ip_address("10.0.0.4"), 80, rules=(HttpRule("r", "", "b"),))
+PROXY = HttpProxy("gw", "gw", "gw", (SITE,), origin="/gw")
+PROXIES = {"gw": PROXY}
+WHERE = f"{access.short(PROXY)}|l|r"
 
 
-def raw_line(method: str) -> str:
-    """Envoy's line of a request, which says nothing but its method."""
-    form = access.log(HttpProxy("gw", "gw", "gw"), "/d", secure=False)["typed_config"]["log_format"]
-    names: list[str] = form["text_format_source"]["inline_string"].split("\x1f")
-    return "\x1f".join(method if n == "%REQ(:METHOD)%" else "-" for n in names) + "\n"
+def backends(pool: str = "pool") -> dict[str, HttpBackend]:
+    return {"b": HttpBackend("b", f"{pool}/settings", "gw", 80)}
 
 
-def followed(directory: Path) -> AccessLog:
-    return AccessLog(directory, lambda: ({}, {}, {}))
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory whose name is short enough for sockets; who makes its log is ended."""
+    with TemporaryDirectory(prefix="log") as made:
+        yield Path(made)
+        with contextlib.suppress(OSError):
+            if running := maker(Path(made)):
+                os.kill(running, signal.SIGKILL)
 
 
-def shown(directory: Path) -> list[str]:
-    """The methods that were logged."""
-    path = directory / access.SHOWN
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line)["properties"]["httpMethod"] for line in lines]
+def maker(place: Path) -> int:
+    """Its number, once there is one."""
+    return int((place / conversion.LOCK).read_text() or 0)
 
 
-def test_a_line_that_is_not_whole_waits_for_its_end(tmp_path: Path) -> None:
-    log, raw = followed(tmp_path), tmp_path / access.RAW
-    whole, rest = raw_line("GET"), raw_line("POST")
-    raw.write_text(whole + rest[:20])
-    at = log.read(0)
-    assert shown(tmp_path) == ["GET"]
-    with raw.open("a") as file:
-        file.write(rest[20:])
-    log.read(at)
-    assert shown(tmp_path) == ["GET", "POST"]
+def alive(process: int) -> bool:
+    """Not as one that has ended and that nobody has asked for."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
 
 
-def test_nonsense_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / access.RAW).write_text("nonsense\n" + raw_line("GET"))
-    followed(tmp_path).read(0)
-    assert shown(tmp_path) == ["GET"]
+def tell(place: Path, first: int, count: int = 1) -> None:
+    """Envoy writes lines with those numbers."""
+    with (place / lines.RAW).open("a") as raw:
+        for number in range(first, first + count):
+            said = {"where": WHERE, "time": "20990101000000000000000", "method": f"M{number}"}
+            raw.write("\x1f".join(said.get(name, "") for name in lines.FIELDS) + "\n")
 
 
-def test_a_file_that_is_begun_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
-    log, raw = followed(tmp_path), tmp_path / access.RAW
-    raw.write_text(raw_line("GET") * 3)
-    at = log.read(0)
-    raw.write_text(raw_line("PUT"))
-    log.read(at)
-    assert shown(tmp_path) == ["GET"] * 3 + ["PUT"]
+def shown(place: Path) -> list[int]:
+    return [int(row["properties"]["httpMethod"][1:]) for row in rows(place / lines.SHOWN)]
 
 
-def test_no_file_yet(tmp_path: Path) -> None:
-    assert followed(tmp_path).read(0) == 0
-
-
-def test_envoy_begins_another_file_before_one_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw, asked = tmp_path / access.RAW, []
-
-    async def ask(socket: str, path: str, *, method: str) -> bytes:
-        asked.append((path, method))
-        with (tmp_path / "access.old").open("a") as old:
-            old.write(raw_line("LATE"))
-        raw.write_text(raw_line("NEXT"))
-        return b""
-
-    monkeypatch.setattr(following, "MAX_RAW", 10)
-    monkeypatch.setattr(following, "POLL_S", 0)
-    monkeypatch.setattr(following.admin, "ask", ask)
-
-    async def going() -> None:
-        log = followed(tmp_path)
-        log.start()  # from where the file ends now, which is its beginning
-        raw.write_text(raw_line("GET"))
-        await until_async(lambda: shown(tmp_path), lambda found: "NEXT" in found)
+@contextlib.asynccontextmanager
+async def kept(place: Path) -> AsyncIterator[AccessLog]:
+    """As an agent does, until it ends."""
+    log = AccessLog(place)
+    await log.serve(PROXIES, backends(), {})
+    try:
+        yield log
+    finally:
         log.close()
 
-    asyncio.run(going())
-    assert shown(tmp_path)[:3] == ["GET", "LATE", "NEXT"]
-    assert asked[0] == ("/reopen_logs", "POST")
+
+async def made(place: Path, count: int) -> None:
+    """Each line once: what one that was killed did not finish is there for a moment only."""
+    await until_async(lambda: shown(place), lambda found: found == list(range(count)))
+
+
+def test_lines_are_made_with_the_names_that_the_agent_tells(place: Path) -> None:
+    async def told() -> None:
+        async with kept(place):
+            tell(place, 0)
+            await made(place, 1)
+
+    asyncio.run(told())
+    (row,) = rows(place / lines.SHOWN)
+    assert (row["resourceId"], row["ruleName"], row["backendPoolName"]) == ("/gw", "r", "pool")
+
+
+def test_lines_are_made_while_there_is_no_agent_and_the_next_finds_who_makes_them(place: Path) -> None:
+    async def told() -> None:
+        async with kept(place):
+            tell(place, 0)
+            await made(place, 1)
+        first = maker(place)
+        tell(place, 1)
+        await made(place, 2)
+        async with kept(place):
+            tell(place, 2)
+            await made(place, 3)
+        assert maker(place) == first
+
+    asyncio.run(told())
+
+
+def test_who_is_killed_is_followed_by_another_and_each_line_is_there_once(place: Path) -> None:
+    """Also by one who has much to do."""
+
+    async def told() -> None:
+        async with kept(place):
+            for turn in range(3):
+                tell(place, 1000 * turn, 1000)
+                await until_async(lambda turn=turn: len(shown(place)) > 1000 * turn)
+                old = maker(place)
+                os.kill(old, signal.SIGKILL)
+                await until_async(lambda old=old: maker(place) != old)
+            tell(place, 3000)
+            await made(place, 3001)
+
+    asyncio.run(told())
+
+
+def test_who_is_killed_while_there_is_no_agent_is_followed_by_another_with_the_next_agent(place: Path) -> None:
+    async def told() -> None:
+        async with kept(place):
+            tell(place, 0)
+            await made(place, 1)
+        old = maker(place)
+        os.kill(old, signal.SIGKILL)
+        tell(place, 1)
+        async with kept(place):
+            await made(place, 2)
+        assert maker(place) != old
+
+    asyncio.run(told())
+
+
+def test_it_ends_once_nothing_is_served_and_what_came_before_is_in_the_log(place: Path) -> None:
+    async def told() -> None:
+        async with kept(place) as log:
+            tell(place, 0)
+            await made(place, 1)
+            old = maker(place)
+            tell(place, 1)
+            await log.serve({}, {}, {})
+            await until_async(lambda: not alive(old))
+            assert shown(place) == [0, 1]
+            tell(place, 2)
+            await log.serve(PROXIES, backends(), {})
+            await made(place, 3)
+            assert maker(place) != old
+
+    asyncio.run(told())
+
+
+def test_with_nothing_to_serve_there_is_no_process_and_no_file(place: Path) -> None:
+    async def told() -> None:
+        log = AccessLog(place / "http")
+        await log.serve({}, backends(), {})
+        log.close()
+
+    asyncio.run(told())
+    assert list(place.iterdir()) == []
+
+
+def test_it_ends_with_its_directory() -> None:
+    async def told(place: Path) -> int:
+        async with kept(place):
+            tell(place, 0)
+            await made(place, 1)
+        return maker(place)
+
+    with TemporaryDirectory(prefix="log") as directory:
+        process = asyncio.run(told(Path(directory)))
+    until(lambda: not alive(process))
+
+
+def test_two_agents_have_one_process(place: Path) -> None:
+    async def told() -> None:
+        async with kept(place), kept(place):
+            tell(place, 0, 500)
+            await made(place, 500)
+            old = maker(place)
+            os.kill(old, signal.SIGKILL)
+            await until_async(lambda: maker(place) != old)
+            tell(place, 500)
+            await made(place, 501)
+
+    asyncio.run(told())
+
+
+def test_names_reach_who_makes_lines_before_the_requests_that_have_them(place: Path) -> None:
+    async def told() -> None:
+        async with kept(place) as log:
+            for number in range(20):
+                await log.serve(PROXIES, backends(f"pool-{number}"), {})
+                tell(place, number)
+                if number % 5 == 0:
+                    await made(place, number + 1)
+            await made(place, 20)
+
+    asyncio.run(told())
+    called = [int(row["backendPoolName"].removeprefix("pool-")) for row in rows(place / lines.SHOWN)]
+    assert all(pool >= number for number, pool in enumerate(called))
+    assert called[0] == 0
+    assert called[-1] == 19
+
+
+def test_the_same_names_are_not_told_again(place: Path) -> None:
+    async def told() -> None:
+        async with kept(place) as log:
+            before = (place / lines.KNOWN).stat()
+            await log.serve(PROXIES, backends() | {"unused": HttpBackend("unused", "u/u", "gw", 80)}, {})
+            assert (place / lines.KNOWN).stat() == before
+
+    asyncio.run(told())
+
+
+@contextlib.contextmanager
+def answering(place: Path, told: Callable[[bytes], None]) -> Iterator[None]:
+    """Envoy, as far as it is asked for another file."""
+    with conversion.socket.socket(conversion.socket.AF_UNIX) as door:
+        door.bind(str(place / render.ADMIN))
+        door.listen()
+        door.settimeout(60)
+
+        def serve() -> None:
+            with door.accept()[0] as one:
+                told(one.recv(4096))
+                one.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        yield
+        serving.join()
+
+
+def test_envoy_s_file_is_begun_anew_before_it_is_too_large(place: Path) -> None:
+    """It was read but for its last bytes."""
+
+    async def told() -> None:
+        (place / lines.RAW).touch()
+        os.truncate(place / lines.RAW, conversion.MAX_RAW + 100)
+        (place / conversion.STANDING).write_text(f"0 {conversion.MAX_RAW} 0 0")
+        asked: list[bytes] = []
+        with answering(place, asked.append):
+            async with kept(place):
+                await until_async(lambda: bool(asked))
+                tell(place, 0)
+                await made(place, 1)
+                await until_async(lambda: not (place / f"{lines.RAW}.0").exists())
+        assert asked[0].startswith(b"POST /reopen_logs ")
+
+    asyncio.run(told())
+
+
+@pytest.mark.parametrize(
+    ("behind", "idle", "group"),
+    [
+        pytest.param(1, False, "19", id="a little at once"),
+        pytest.param(LITTLE, False, "19", id="a little more too"),
+        pytest.param(LITTLE + 1, True, "19", id="much while nobody else wants to run"),
+        pytest.param(MOST, True, "19", id="very much too"),
+        pytest.param(MOST + 1, False, "", id="what would fill the disk at once"),
+    ],
+)
+def test_how_much_is_behind_decides_what_it_may_cost_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: int, idle: bool, group: str
+) -> None:
+    said, before = tmp_path / "group", os.sched_getscheduler(0)
+    said.write_text("")
+    monkeypatch.setattr(process, "GROUP", said)
+    monkeypatch.setattr(process.os, "getsid", lambda pid: os.getpid())
+    effort = Effort()
+    assert (effort.spend(lambda: os.sched_getscheduler(0), behind) == os.SCHED_IDLE) == idle
+    assert said.read_text() == group
+    effort.spend(int, MOST + 1)
+    assert said.read_text() == ("0" if group else "")
+    assert os.sched_getscheduler(0) == before
+
+
+def test_a_session_of_others_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GROUP", tmp_path / "group")
+    monkeypatch.setattr(process.os, "getsid", lambda pid: os.getpid() + 1)
+    assert Effort().spend(lambda: 7, 1) == 7
+    assert not (tmp_path / "group").exists()

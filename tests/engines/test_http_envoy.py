@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from lazulite.engines.http import render, routes
+from lazulite.engines.http import conversion, render, routes
+from lazulite.engines.http.lines import RAW, SHOWN
 from lazulite.engines.http.render import Place, World
 from lazulite.engines.http.supervise import Envoy
 from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Redirect, Server, Site
+from tests.json_lines import rows
 
 LIMIT_S = 30.0
 HERE = ip_address("127.0.0.1")
@@ -172,3 +174,47 @@ def test_what_envoy_refuses_is_told_and_the_old_stays(tmp_path: Path) -> None:
         assert await here.serve() == {}
 
     story(tmp_path, told)
+
+
+def logged(directory: Path) -> list[str]:
+    """The paths of requests, as Azure's log has them."""
+    files = [p for name in (f"{SHOWN}.1", SHOWN) if (p := directory / "http" / name).exists()]
+    return [row["properties"]["requestUri"] for p in files for row in rows(p)]
+
+
+def test_each_request_is_in_azure_s_log_once_however_often_envoy_begins_its_own_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "MAX_RAW", 300)
+
+    async def told(here: Served) -> None:
+        place = here.envoy.directory
+        follower = conversion.Follower(place, lambda: conversion.reopened(place / render.ADMIN))
+
+        async def follow(count: int) -> None:
+            async with asyncio.timeout(LIMIT_S):
+                while len(logged(tmp_path)) < count:
+                    await asyncio.to_thread(follower.begin_another)
+                    if not follower.take():
+                        await asyncio.sleep(0.01)
+
+        for number in range(12):
+            await here.answer(f"GET /{number} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            if number % 4 == 3:
+                await follow(number + 1)
+        assert logged(tmp_path) == [f"/{number}" for number in range(12)]
+        assert len(list(place.glob(f"{RAW}.*"))) <= 1
+
+    story(tmp_path, told)
+
+
+def test_a_log_outlives_gateways_and_who_keeps_them(tmp_path: Path) -> None:
+    (tmp_path / "http").mkdir()
+    log = tmp_path / "http" / SHOWN
+    log.write_text("kept\n")
+
+    async def told(here: Served) -> None:
+        assert log.read_text() == "kept\n"
+
+    story(tmp_path, told)
+    assert log.read_text() == "kept\n"

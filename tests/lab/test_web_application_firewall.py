@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lazulite.engines.http import access
+from lazulite.engines.http.lines import SHOWN
 from lazulite.engines.waf.challenge import COOKIE
 from lazulite.testing import Lab, lab
 from tests.engines.test_waf_bots import solved
@@ -321,7 +321,7 @@ def test_a_request_has_one_number_in_both_logs(here: Lab) -> None:
     policy(here, "waf", BOTS)
     assert status(here, "/numbered", "-A", "evilbot") == 403
     blocked = until(lambda: [p for p in lines(here, "firewall.log") if p["requestUri"] == "/numbered"])[0]
-    until(lambda: any(p.get("transactionId") == blocked["transactionId"] for p in lines(here, access.SHOWN)))
+    until(lambda: any(p.get("transactionId") == blocked["transactionId"] for p in lines(here, SHOWN)))
 
 
 def lines(here: Lab, name: str) -> list[Any]:

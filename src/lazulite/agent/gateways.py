@@ -50,7 +50,7 @@ class Gateways:
         self._looking: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[list[Refusal]]] = set()
         self.pages = Pages(self._again)
-        self.access = AccessLog(directory / DIRECTORY, lambda: (self._proxies, self._backends, self._held[WafPolicy]))
+        self.access = AccessLog(directory / DIRECTORY)
         self.engine = Envoy(directory, lambda d: render.Place(d, _space, self._source))
         self.firewall = Firewall(directory / DIRECTORY)
 
@@ -116,9 +116,8 @@ class Gateways:
         """Have Envoy serve all that is known; what it refuses, by the proxy it is of."""
         self._look()
         self.pages.want(self._proxies.values())
-        if self._proxies:
-            self.access.start()
         policies: Mapping[str, WafPolicy] = self._held[WafPolicy]
+        await self.access.serve(self._proxies, self._backends, policies)
         try:
             faults = await self.firewall.serve(self._state())
             refused = await self.engine.serve(files(self._world(), self.engine.place))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-from lazulite.engines.http import firewall, hosts
+from lazulite.engines.http import firewall, hosts, lines
 from lazulite.engines.http.wording import Json
 from lazulite.forwarding.model import Site
 
 _NAME = "Microsoft-Azure-Application-Gateway/v2"
 SERVER = _NAME
-CLEAR = "clear"
+CLEAR = lines.CLEAR
 """Name of the route of those who speak no TLS where it is wanted."""
 _SHOWN = {503: 502, 431: 400, 426: 400, 501: 400}
 """What Envoy says of a server that is not there, of headers that are too long, of versions and encodings unknown to it,

@@ -15,13 +15,18 @@ TRANSACTION = f"{RANDOM}0%START_TIME({TIME})%"
 """The request's number, while it has not been passed on: 32 hexadecimal digits. Source:
 facts/application-gateway.md, "Headers added to backend"."""
 TOLD = {
-    "trace": "%REQ(X-APPGW-TRACE-ID)%",
+    "trace": "%REQ(X-APPGW-TRACE-ID):8%",
     "toldHost": "%REQ(X-ORIGINAL-HOST)%",
     "toldPath": "%REQ(X-ORIGINAL-URL)%",
 }
-"""What a server was told, if the request was passed on: the number, and what the client had asked for."""
+"""What a server was told, if the request was passed on: what its number begins with, and what the client had asked
+for."""
 _SPACE, KEEPING = "lazulite", "keeping"
-KEPT = {f"kept{n}": f"%DYNAMIC_METADATA({_SPACE}:{n})%" for n in ("Trace", "Host", "Path")}
+KEPT = {
+    "keptTrace": f"%DYNAMIC_METADATA({_SPACE}:Trace):8%",
+    "keptHost": f"%DYNAMIC_METADATA({_SPACE}:Host)%",
+    "keptPath": f"%DYNAMIC_METADATA({_SPACE}:Path)%",
+}
 """The same, where rewrites may have changed it."""
 _MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 _TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lazulite.engines.http import admin, render
+from lazulite.engines.http import admin, lines, render
 from lazulite.engines.http.feed import CLUSTERS, LISTENERS, Feed
 from lazulite.engines.http.files import resource
 
@@ -89,7 +89,7 @@ class Envoy:
 
     def _read(self) -> dict[str, str]:
         """What an earlier agent wrote."""
-        return {p.name: p.read_text() for p in self.directory.glob("*.json") if p.name != BOOT}
+        return {p.name: p.read_text() for p in self.directory.glob("*.json") if p.name not in (BOOT, lines.SHOWN)}
 
     async def _taken(self) -> None:
         """Wait until Envoy has said of every file that it has it, or has asked for another."""
@@ -166,7 +166,8 @@ class Envoy:
             await self._buried()
         self._files = {}
         for path in self.directory.glob("*.json"):
-            path.unlink(missing_ok=True)
+            if path.name != lines.SHOWN:
+                path.unlink(missing_ok=True)
 
     async def _buried(self) -> None:
         """Take note of the end of an Envoy that is this process's own; another's is somebody else's."""
@@ -178,7 +179,7 @@ class Envoy:
         """When Envoy is gone, start another."""
         if pid is None:
             return
-        await _ended(pid)
+        await ended(pid)
         await self._buried()
         _LOG.warning("Envoy has gone; starting another")
         async with self._lock:
@@ -216,7 +217,7 @@ def _replace(path: Path, text: str) -> None:
     os.replace(new, path)
 
 
-async def _ended(pid: int) -> None:
+async def ended(pid: int) -> None:
     """Return once the process is gone, whoever its parent is."""
     loop = asyncio.get_running_loop()
     try:
