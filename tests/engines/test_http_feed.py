@@ -1,63 +1,39 @@
-"""What Envoy asks for is answered when there is something new, and its next question says what became of the answer."""
+"""What Envoy wants is told as soon as there is something new, and it says of each answer whether it takes it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lazulite.engines.http import admin
-from lazulite.engines.http.feed import CLUSTERS, LISTENERS, PATIENCE, Feed
-from lazulite.engines.http.files import file_of, resource
+from lazulite.engines.http import feed as feeds
+from lazulite.engines.http import wording
+from lazulite.engines.http.feed import CLUSTERS, LISTENERS, Feed
+from lazulite.engines.http.files import file_of, resource, version
 from lazulite.engines.http.supervise import steps
+from lazulite.engines.http.wording import Json
+from tests.engines.envoy import LIMIT_S, asking
 from tests.waiting import until_async
 
-LIMIT_S = 60.0
-ROUTES = file_of("routes", "r")
+LISTENER: Json = {"@type": wording.LISTENER, "name": "l"}
+CLUSTER: Json = {"@type": wording.CLUSTER, "name": "c"}
+TABLE: Json = {"@type": wording.ROUTES, "name": "r"}
+SERVERS: Json = {"@type": wording.ENDPOINTS, "cluster_name": "c"}
+NEWER = TABLE | {"virtual_hosts": [{"name": "v"}]}
+ROUTES, OF_C = file_of("routes", "r"), file_of("servers", "c")
 
 
 def files(**more: str) -> dict[str, str]:
     return {
-        LISTENERS: resource({"name": "l"}),
-        CLUSTERS: resource({"name": "c"}),
-        ROUTES: resource({"name": "r"}),
+        LISTENERS: resource(LISTENER),
+        CLUSTERS: resource(CLUSTER),
+        ROUTES: resource(TABLE),
+        OF_C: resource(SERVERS),
     } | more
-
-
-class Asker:
-    """Asks as Envoy does, over one connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    def send(self, kind: str, version: str = "", *names: str) -> None:
-        body = json.dumps({"version_info": version, "resource_names": names, "node": {"id": "e"}})
-        head = f"POST /v3/discovery:{kind} HTTP/1.1\r\nHost: feed\r\nContent-Length: {len(body)}\r\n\r\n"
-        self.writer.write((head + body).encode())
-
-    async def answer(self) -> Any:
-        async with asyncio.timeout(LIMIT_S):
-            head = await self.reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            return json.loads(await self.reader.readexactly(length))
-
-    async def ask(self, kind: str, version: str = "", *names: str) -> Any:
-        self.send(kind, version, *names)
-        return await self.answer()
-
-
-@contextlib.asynccontextmanager
-async def asking(feed: Feed, directory: Path) -> AsyncIterator[Asker]:
-    reader, writer = await asyncio.open_unix_connection(str(directory / "feed.sock"))
-    try:
-        yield Asker(reader, writer)
-    finally:
-        writer.close()
 
 
 def fed(directory: Path, story: Callable[[Feed], Awaitable[None]]) -> None:
@@ -73,115 +49,245 @@ def fed(directory: Path, story: Callable[[Feed], Awaitable[None]]) -> None:
     asyncio.run(told())
 
 
-def version(text: str) -> str:
-    found: str = json.loads(text)["version_info"]
-    return found
+def test_who_has_nothing_is_told_at_once_what_it_wants(tmp_path: Path) -> None:
+    """Of listeners and clusters all, of others what it names."""
 
-
-def test_who_has_nothing_is_answered_at_once(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        async with asking(feed, tmp_path) as envoy:
-            assert (await envoy.ask("listeners"))["resources"] == [{"name": "l"}]
-            assert (await envoy.ask("routes", "", "r"))["resources"] == [{"name": "r"}]
+        async with asking(tmp_path) as envoy:
+            envoy.want("listeners")
+            assert (await envoy.answer()).found.keys() == {"l"}
+            envoy.want("routes", "r", "unknown")
+            answer = await envoy.answer()
+            assert answer.kind == wording.ROUTES
+            assert {n: v for n, (v, _) in answer.found.items()} == {"r": version(TABLE)}
 
     fed(tmp_path, story)
 
 
-def test_who_has_the_newest_waits_for_the_next(tmp_path: Path) -> None:
+def test_who_has_the_newest_is_told_the_next(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        async with asking(feed, tmp_path) as envoy:
-            envoy.send("routes", version(files()[ROUTES]), "r")
-            await until_async(lambda: ROUTES in feed._taken)
-            newer = resource({"name": "r", "new": 1})
-            feed.hold(files(**{ROUTES: newer}))
-            assert await envoy.answer() == json.loads(newer)
+        async with asking(tmp_path) as envoy:
+            envoy.want("routes", "r", has={"r": version(TABLE)})
+            await until_async(lambda: (wording.ROUTES, "r") in feed._taken)
+            feed.hold(files(**{ROUTES: resource(NEWER)}))
+            assert (await envoy.answer()).found["r"][0] == version(NEWER)
 
     fed(tmp_path, story)
 
 
-def test_a_change_of_something_else_does_not_answer(tmp_path: Path) -> None:
+def test_what_is_not_there_yet_is_told_once_it_is(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        async with asking(feed, tmp_path) as envoy:
-            envoy.send("routes", version(files()[ROUTES]), "r")
-            await until_async(lambda: ROUTES in feed._taken)
+        async with asking(tmp_path) as envoy:
+            envoy.want("secret", "s")
+            await until_async(lambda: (wording.SECRET, "s") in feed._taken)
+            secret = {"@type": wording.SECRET, "name": "s"}
+            feed.hold(files(**{file_of("secret", "s"): resource(secret)}))
+            assert (await envoy.answer()).found.keys() == {"s"}
+
+    fed(tmp_path, story)
+
+
+def test_a_change_of_something_else_is_not_told(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        async with asking(tmp_path) as envoy:
+            envoy.want("routes", "r", has={"r": version(TABLE)})
+            await until_async(lambda: (wording.ROUTES, "r") in feed._taken)
+            feed.hold(files(**{OF_C: resource(SERVERS | {"endpoints": []})}))
+            feed.hold(files(**{ROUTES: resource(NEWER)}))
+            assert (await envoy.answer()).found["r"][0] == version(NEWER)
+
+    fed(tmp_path, story)
+
+
+def test_envoy_is_behind_until_it_says_that_it_takes_the_newest(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        always = {(wording.LISTENER, "l"), (wording.CLUSTER, "c")}
+        assert feed.behind() == always  # which every Envoy wants
+        async with asking(tmp_path) as envoy:
+            for kind in ("clusters", "listeners"):
+                envoy.want(kind)
+                answer = await envoy.answer()
+                assert feed.behind() == always
+                envoy.judge(answer)
+                always.remove((answer.kind, next(iter(answer.found))))
+                await until_async(lambda: feed.behind() == always)
+            assert not feed.behind()
+
+    fed(tmp_path, story)
+
+
+def test_what_envoy_does_not_take_is_refused_in_its_words_and_not_told_again(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        async with asking(tmp_path) as envoy:
+            envoy.want("routes", "r", has={"r": "old"})
+            envoy.judge(await envoy.answer(), "no such filter")
+            await until_async(feed.refused)
+            assert feed.refused() == {(wording.ROUTES, "r"): "no such filter"}
+            feed.hold(files())
+            assert feed.refused()
+            feed.hold(files(**{ROUTES: resource(NEWER)}))
+            assert not feed.refused()
+            answer = await envoy.answer()
+            assert answer.found["r"][0] == version(NEWER)
+            envoy.judge(answer)
+            await until_async(lambda: (wording.ROUTES, "r") not in feed.behind())
+
+    fed(tmp_path, story)
+
+
+def test_what_was_refused_gives_way_to_what_was_there_before(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        async with asking(tmp_path) as envoy:
+            envoy.want("routes", "r", has={"r": version(TABLE)})
+            await until_async(lambda: (wording.ROUTES, "r") in feed._taken)
+            feed.hold(files(**{ROUTES: resource(NEWER)}))
+            envoy.judge(await envoy.answer(), "no")
+            await until_async(feed.refused)
+            feed.hold(files())
+            assert not feed.refused()
+            assert (wording.ROUTES, "r") not in feed.behind()
+
+    fed(tmp_path, story)
+
+
+def test_a_listener_that_is_no_more_is_told_and_missed_until_envoy_says_so(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        async with asking(tmp_path) as envoy:
+            envoy.want("listeners")
+            envoy.judge(await envoy.answer())
+            await until_async(lambda: (wording.LISTENER, "l") not in feed.behind())
             feed.hold(files(**{LISTENERS: resource()}))
-            feed.hold(files(**{LISTENERS: resource(), ROUTES: resource({"name": "r", "newest": 1})}))
-            assert (await envoy.answer())["resources"][0]["newest"] == 1
+            assert (wording.LISTENER, "l") in feed.behind()
+            answer = await envoy.answer()
+            assert (answer.gone, answer.found) == (["l"], {})
+            envoy.judge(answer)
+            await until_async(lambda: (wording.LISTENER, "l") not in feed.behind())
 
     fed(tmp_path, story)
 
 
-def test_envoy_is_behind_until_it_says_that_it_has_the_newest(tmp_path: Path) -> None:
+def test_a_cluster_that_changes_is_followed_by_its_servers(tmp_path: Path) -> None:
+    """Envoy wants them for the new one, and does not say so."""
+
     async def story(feed: Feed) -> None:
-        assert feed.behind() == {LISTENERS, CLUSTERS}  # which every Envoy asks for
-        async with asking(feed, tmp_path) as envoy:
-            for kind, name in (("listeners", LISTENERS), ("clusters", CLUSTERS)):
-                found = await envoy.ask(kind)
-                assert name in feed.behind()
-                async with asking(feed, tmp_path) as again:
-                    again.send(kind, found["version_info"])
-                    await until_async(lambda name=name: name not in feed.behind())  # type: ignore[misc]
-        assert not feed.behind()
+        async with asking(tmp_path) as envoy:
+            envoy.want("clusters", has={"c": version(CLUSTER)})
+            envoy.want("servers", "c", has={"c": version(SERVERS)})
+            await until_async(lambda: (wording.ENDPOINTS, "c") in feed._taken)
+            feed.hold(files(**{CLUSTERS: resource(CLUSTER | {"connect_timeout": "1s"})}))
+            first, second = await envoy.answer(), await envoy.answer()
+            assert (first.kind, second.kind) == (wording.CLUSTER, wording.ENDPOINTS)
+            assert second.found["c"][0] == version(SERVERS)
 
     fed(tmp_path, story)
 
 
-def test_who_asks_again_with_what_it_had_has_refused_and_is_not_asked_again_to_take_it(tmp_path: Path) -> None:
+def test_who_comes_again_says_what_it_has_and_is_told_the_rest(tmp_path: Path) -> None:
+    """Another agent than the last has listeners of its own."""
+
     async def story(feed: Feed) -> None:
-        old = version(files()[ROUTES])
-        feed.hold(files(**{ROUTES: resource({"name": "r", "bad": 1})}))
-        async with asking(feed, tmp_path) as envoy:
-            await envoy.ask("routes", old, "r")
-            assert ROUTES not in feed.refused()
-            envoy.send("routes", old, "r")
-            await until_async(lambda: ROUTES in feed.refused())
-            feed.hold(files(**{ROUTES: resource({"name": "r", "good": 1})}))
-            assert (await envoy.answer())["resources"][0]["good"] == 1
-            assert ROUTES not in feed.refused()
+        async with asking(tmp_path) as envoy:
+            envoy.want("listeners", has={"l": version(LISTENER), "old": "1"})
+            answer = await envoy.answer()
+            assert (answer.gone, answer.found) == (["old"], {})
+            assert (wording.LISTENER, "l") not in feed.behind()
 
     fed(tmp_path, story)
 
 
-def test_who_has_none_may_have_begun_anew_and_is_answered_again_but_not_for_ever(tmp_path: Path) -> None:
+def test_what_is_not_wanted_any_more_is_not_told(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        async with asking(feed, tmp_path) as envoy:
-            for _ in range(PATIENCE + 1):
-                await envoy.ask("routes", "", "r")
-            assert ROUTES not in feed.refused()
-            envoy.send("routes", "", "r")
-            await until_async(lambda: ROUTES in feed.refused())
+        async with asking(tmp_path) as envoy:
+            envoy.want("routes", "r")
+            envoy.judge(await envoy.answer())
+            envoy.want("routes", not_=("r",))
+            await until_async(lambda: (wording.ROUTES, "r") not in feed._taken)
+            feed.hold(files(**{ROUTES: resource(NEWER), LISTENERS: resource(LISTENER | {"address": {}})}))
+            assert (wording.ROUTES, "r") not in feed.behind()
+            envoy.want("listeners")
+            assert (await envoy.answer()).found.keys() == {"l"}
 
     fed(tmp_path, story)
 
 
-def test_another_envoy_is_told_everything(tmp_path: Path) -> None:
+def test_another_envoy_has_nothing(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        async with asking(feed, tmp_path) as envoy:
-            for _ in range(PATIENCE + 1):
-                await envoy.ask("routes", "", "r")
+        async with asking(tmp_path) as envoy:
+            for kind in ("clusters", "listeners"):
+                envoy.want(kind)
+                envoy.judge(await envoy.answer())
+            await until_async(lambda: not feed.behind())
         feed.forget()
-        async with asking(feed, tmp_path) as envoy:
-            assert (await envoy.ask("routes", "", "r"))["resources"] == [{"name": "r"}]
+        assert feed.behind() == {(wording.LISTENER, "l"), (wording.CLUSTER, "c")}
 
     fed(tmp_path, story)
 
 
-@pytest.mark.parametrize("data", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"])
-def test_what_is_no_question_is_hung_up_on(tmp_path: Path, data: bytes) -> None:
+def test_what_is_larger_than_envoy_takes_at_once_comes_in_pieces(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        async with asking(feed, tmp_path) as envoy, asyncio.timeout(LIMIT_S):
-            envoy.writer.write(data)
-            assert await envoy.reader.read() == b""
+        long = TABLE | {"virtual_hosts": [{"name": "v" * 300_000}]}
+        feed.hold(files(**{ROUTES: resource(long)}))
+        async with asking(tmp_path, window=1000) as envoy:
+            envoy.want("routes", "r")
+            assert len((await envoy.answer()).found["r"][1]) > 300_000
+
+    fed(tmp_path, story)
+
+
+def test_many_are_told_over_one_stream(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        names = [f"r{n}" for n in range(300)]
+        feed.hold(files() | {file_of("routes", n): resource(TABLE | {"name": n}) for n in names})
+        async with asking(tmp_path) as envoy:
+            for name in names:
+                envoy.want("routes", name)
+            found = {name for _ in names for name in (await envoy.answer()).found}
+            assert found == set(names)
+
+    fed(tmp_path, story)
+
+
+@pytest.mark.parametrize("data", [b"nonsense\r\n\r\n", b"POST /v3/discovery:clusters HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_who_does_not_speak_http_2_is_hung_up_on(tmp_path: Path, data: bytes) -> None:
+    async def story(feed: Feed) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / feeds.SOCKET))
+        with contextlib.closing(writer), contextlib.suppress(ConnectionResetError):
+            writer.write(data)
+            async with asyncio.timeout(LIMIT_S):
+                while await reader.read(100):
+                    pass
+
+    fed(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "message"),
+    [
+        pytest.param("/elsewhere", "POST", b"", id="another path"),
+        pytest.param(feeds.PATH, "GET", b"", id="another method"),
+        pytest.param(feeds.PATH, "POST", b"\x12\x01x", id="a type that there is not"),
+        pytest.param(feeds.PATH, "POST", b"\x12\x09x", id="a message that is cut short"),
+        pytest.param(feeds.PATH, "POST", b"\x13", id="a kind of field that there is not"),
+    ],
+)
+def test_who_makes_no_sense_is_hung_up_on(tmp_path: Path, path: str, method: str, message: bytes) -> None:
+    async def story(feed: Feed) -> None:
+        async with asking(tmp_path) as envoy:
+            envoy.begin(path, method)
+            envoy.say(message)
+            await envoy.over()
+            assert not feed._streams
 
     fed(tmp_path, story)
 
 
 def test_a_socket_that_has_gone_is_made_again(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        (tmp_path / "feed.sock").unlink()
+        (tmp_path / feeds.SOCKET).unlink()
         await feed.open()
-        async with asking(feed, tmp_path) as envoy:
-            assert await envoy.ask("clusters")
+        async with asking(tmp_path) as envoy:
+            envoy.want("clusters")
+            assert await envoy.answer()
 
     fed(tmp_path, story)
 
@@ -207,14 +313,3 @@ def test_what_changes_routes_alone_is_one_step() -> None:
 
 def test_the_first_configuration_is_one_step() -> None:
     assert steps({}, files()) == [files()]
-
-
-def test_why_something_was_refused_is_in_envoy_s_words() -> None:
-    state = {"error_state": {"failed_configuration": {"name": "b"}, "details": "no such filter\n"}}
-    kind = "type.googleapis.com/envoy.admin.v3."
-    dump = [
-        {"@type": f"{kind}ListenersConfigDump", "dynamic_listeners": [{"name": "a"} | state, {"name": "well"}]},
-        {"@type": f"{kind}RoutesConfigDump", "dynamic_route_configs": [state]},
-        {"@type": f"{kind}BootstrapConfigDump"},
-    ]
-    assert admin.refused(json.dumps({"configs": dump}).encode()) == {"a": "no such filter", "b": "no such filter"}

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
 
 import httptools
 
@@ -30,22 +27,3 @@ async def ask(socket: str, path: str, *, method: str = "GET") -> bytes:
     if not answer.over or answer.parser.get_status_code() != HTTPStatus.OK:
         raise ConnectionError(f"no answer to {path}")
     return bytes(answer.body)
-
-
-def refused(dump: bytes) -> dict[str, str]:
-    """By name of a listener, cluster or route table why it was not taken: of the answer to ``/config_dump``."""
-    parts = {c["@type"].rpartition(".")[2]: c for c in json.loads(dump)["configs"]}
-    listeners = parts.get("ListenersConfigDump", {}).get("dynamic_listeners", [])
-    clusters = parts.get("ClustersConfigDump", {}).get("dynamic_active_clusters", [])
-    routes = parts.get("RoutesConfigDump", {}).get("dynamic_route_configs", [])
-    return dict(_refused(listeners, clusters, routes))
-
-
-def _refused(*parts: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    for part in parts:
-        for found in part:
-            state = found.get("error_state")
-            if state:
-                failed = state.get("failed_configuration", {})
-                name = found.get("name") or failed.get("name") or ""
-                yield name, str(state.get("details", "refused")).strip()

@@ -1,64 +1,48 @@
-"""All that Envoy asks for, answered at a socket: each question is held until the answer differs from what Envoy has.
+"""All that Envoy asks for, told at a socket, over one stream: it says what it wants and of each answer whether it takes
+it, and is told what has changed as soon as it does.
 
-Which version it has is in the question, so a question also says what became of the last answer. Files would need an
-inotify instance for every route table and certificate, of which a user has 128 in all.
+Files would need an inotify instance for every route table and certificate, of which a user has 128 in all. A question
+of its own for each would cost Envoy 250 kB of memory, for every one says all that Envoy is made of.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-from collections import Counter
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from http import HTTPMethod
 from pathlib import Path
 
-import httptools
 import msgspec
 
-from lazulite.engines.http.files import file_of
+from lazulite.engines.http import protobuf, wording
+from lazulite.engines.http.conversing import Conversation, Stream
+from lazulite.engines.http.files import version
+from lazulite.engines.http.wording import Json
 
-_LOG = logging.getLogger(__name__)
 SOCKET = "feed.sock"
 LISTENERS, CLUSTERS = "listeners.json", "clusters.json"
-WHOLE = {"/v3/discovery:listeners": LISTENERS, "/v3/discovery:clusters": CLUSTERS}
-NAMED = {"/v3/discovery:routes": "routes", "/v3/discovery:endpoints": "servers", "/v3/discovery:secrets": "secret"}
-"""What Envoy's paths are about: a file, or the kind of the file of what is named."""
-PATIENCE = 5
-"""How often Envoy may ask for the same without having any version of it."""
-_PIECE = 1 << 16
+PATH = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+KINDS = (wording.CLUSTER, wording.ENDPOINTS, wording.LISTENER, wording.ROUTES, wording.SECRET)
+"""In the order in which they are told: a cluster before its servers, which Envoy wants anew with it."""
+WHOLE = (wording.LISTENER, wording.CLUSTER)
+"""Those of which Envoy wants all there are."""
+_GRPC, _HEAD = "application/grpc", 5
+"""Media type, and the bytes before each message: whether it is packed, and its length."""
+
+Thing = tuple[str, str]
+"""Type and name."""
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """Of a question what counts: the version that Envoy has, empty for none, and of what."""
+class Told:
+    """Over one stream: what Envoy wants, with the version that it was told last, empty for none; and by nonce what it
+    has not judged yet."""
 
-    version_info: str = ""
-    resource_names: list[str] = []
-
-
-class _Versioned(msgspec.Struct, frozen=True):
-    version_info: str
-
-
-class _Question:
-    """Takes a request piece by piece."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpRequestParser(self)
-        self.path, self.body, self.over = "", bytearray(), False
-
-    def on_url(self, url: bytes) -> None:
-        """Called by the parser."""
-        self.path += url.decode("latin-1")
-
-    def on_body(self, piece: bytes) -> None:
-        """Called by the parser."""
-        self.body += piece
-
-    def on_message_complete(self) -> None:
-        """Called by the parser."""
-        self.over = True
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.kinds: set[str] = set()
+        self.versions: dict[Thing, str] = {}
+        self.open: dict[str, tuple[Thing, str]] = {}
 
 
 class Feed:
@@ -66,14 +50,14 @@ class Feed:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / SOCKET
-        self._texts: Mapping[str, str] = {}
-        self._versions: dict[str, str] = {}
-        self._told: dict[str, str] = {}
-        self._taken: dict[str, str] = {}
-        self._asks: Counter[str] = Counter()
-        self._changed = asyncio.Event()
+        self._read: dict[str, tuple[str, dict[Thing, tuple[str, Json]]]] = {}
+        self._things: dict[Thing, tuple[str, Json]] = {}
+        self._taken: dict[Thing, str] = {}
+        self._faults: dict[Thing, tuple[str, str]] = {}
+        self._nonces = itertools.count(1)
         self._server: asyncio.Server | None = None
-        self._asking: set[asyncio.Task[None]] = set()
+        self._conversations: set[Conversation] = set()
+        self._streams: dict[Stream, Told] = {}
 
     async def open(self) -> None:
         """Answer from now on; again where the socket has gone."""
@@ -81,101 +65,129 @@ class Feed:
             return
         self.close()
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._answer, self._path)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(self._met, str(self._path))
         self._path.chmod(0o600)
 
+    def _met(self) -> Conversation:
+        conversation = Conversation(self, self._conversations.discard)
+        self._conversations.add(conversation)
+        return conversation
+
     def hold(self, files: Mapping[str, str]) -> None:
-        """Answer with *files*, texts by name, and at once those who wait for one that has changed."""
-        self._texts = files
-        self._versions = {n: msgspec.json.decode(t, type=_Versioned).version_info for n, t in files.items()}
-        for names in (self._told, self._taken):
-            for gone in names.keys() - files.keys():
-                del names[gone]
-        self._asks.clear()
-        before, self._changed = self._changed, asyncio.Event()
-        before.set()
+        """Tell what is in *files*, texts by name, to all who want it."""
+        known = self._read
+        self._read = {n: known[n] if n in known and known[n][0] == t else (t, _things(t)) for n, t in files.items()}
+        before, self._things = self._things, {k: v for _, found in self._read.values() for k, v in found.items()}
+        self._faults = {k: f for k, f in self._faults.items() if f[0] == self._version(k)}
+        for thing in [t for t in self._taken if t not in self._things and t[0] not in WHOLE]:
+            del self._taken[thing]
+        changed = {t for t in before.keys() | self._things.keys() if before.get(t) != self._things.get(t)}
+        for told in self._streams.values():
+            self._tell(told, sorted(changed, key=lambda t: (KINDS.index(t[0]), t[1])))
 
     def forget(self) -> None:
         """Another Envoy asks from now on."""
-        self._told, self._taken = {}, {}
-        self._asks.clear()
+        self._taken, self._faults = {}, {}
 
-    def behind(self) -> set[str]:
-        """The files whose newest version Envoy has not said to have, of those that it asks for."""
-        always = {n: self._taken.get(n, "") for n in (LISTENERS, CLUSTERS)}
-        return {n for n, version in (self._taken | always).items() if version != self._versions.get(n, version)}
+    def behind(self) -> set[Thing]:
+        """What Envoy wants and has not said to have in its newest version; of listeners and clusters it wants all."""
+        whole = {t: self._taken.get(t, "") for t in self._things if t[0] in WHOLE}
+        return {t for t, has in (self._taken | whole).items() if has != self._version(t)}
 
-    def refused(self) -> set[str]:
-        """Those of which Envoy was told the newest version and asks again with another. With none it may ask because it
-        has begun anew, as for the servers of a cluster that was changed: that counts only when it goes on."""
-        return {n for n in self.behind() if self._asks[n] > (0 if self._taken.get(n) else PATIENCE)}
+    def refused(self) -> dict[Thing, str]:
+        """What Envoy was told the newest version of and does not take, and why."""
+        return {t: self._faults[t][1] for t in self.behind() & self._faults.keys()}
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One question after the other, until Envoy closes."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._asking.add(task)
-        try:
-            while (question := await _read(reader)) is not None:
-                name, has = _named(question)
-                if not await self._newer(name, has, reader):
-                    return
-                body, version = self._texts[name].encode(), self._versions[name]
-                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-                writer.write(head.encode() + body)
-                await writer.drain()
-                self._told[name] = version
-        except (OSError, ValueError, httptools.HttpParserError) as error:
-            _LOG.info("feed=%s error=%s", self._path, error)
-        finally:
-            self._asking.discard(task)
-            writer.close()
+    def _version(self, thing: Thing) -> str:
+        """The newest, empty where there is none."""
+        return self._things[thing][0] if thing in self._things else ""
 
-    async def _newer(self, name: str, has: str, reader: asyncio.StreamReader) -> bool:
-        """Wait until there is another version than Envoy *has* and than it was told; false: it asks no more."""
-        if name in self._versions:
-            self._taken[name] = has
-            self._asks[name] += self._told.get(name) == self._versions[name] != has
-        while self._versions.get(name, has) == has or name in self.refused():
-            changed = asyncio.ensure_future(self._changed.wait())
-            gone = asyncio.ensure_future(reader.read(1))
-            await asyncio.wait((changed, gone), return_when=asyncio.FIRST_COMPLETED)
-            over = gone.done()
-            for waiting in (changed, gone):
-                waiting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await gone
-            if over:
-                return False
-        return True
+    def heard(self, stream: Stream) -> None:
+        """Take what Envoy says. Raises ``ValueError``: it makes no sense."""
+        if (stream.method, stream.path) != (HTTPMethod.POST, PATH):
+            raise ValueError(f"{stream.method} {stream.path} is no question")
+        told = self._streams.setdefault(stream, Told(stream))
+        for message in _messages(stream.said):
+            self._take(told, protobuf.asked(message))
+
+    def left(self, stream: Stream) -> None:
+        """Nobody is told any more."""
+        self._streams.pop(stream, None)
+
+    def _take(self, told: Told, asked: protobuf.Asked) -> None:
+        """What Envoy says: what became of an answer, and what it wants. Raises ``ValueError``."""
+        if asked.kind not in KINDS:
+            raise ValueError(f"nobody has {asked.kind}")
+        if (answered := told.open.pop(asked.nonce, None)) is not None:
+            self._judge(*answered, asked.fault)
+        wanted = {(asked.kind, name): asked.versions.get(name, "") for name in asked.wanted if name != "*"}
+        if asked.kind in WHOLE and asked.kind not in told.kinds:
+            wanted = {(asked.kind, name): has for name, has in asked.versions.items()}
+            self._taken = {t: has for t, has in self._taken.items() if t[0] != asked.kind}
+        told.kinds.add(asked.kind)
+        for name in asked.unwanted:
+            for known in (told.versions, self._taken, self._faults):
+                known.pop((asked.kind, name), None)
+        told.versions |= wanted
+        self._taken |= wanted
+        self._tell(told, [*wanted, *(t for t in self._things if t[0] == asked.kind and t[0] in WHOLE)])
+
+    def _judge(self, thing: Thing, version: str, fault: str) -> None:
+        """What became of what was told; of what is not wanted any more nothing."""
+        if fault:
+            self._faults[thing] = version, fault
+        elif version:
+            self._faults.pop(thing, None)
+            if thing[0] in WHOLE or thing in self._taken:
+                self._taken[thing] = version
+        else:
+            self._taken.pop(thing, None)
+
+    def _tell(self, told: Told, things: list[Thing]) -> None:
+        """Those of *things* that are wanted and that were not told as they are."""
+        for kind, name in things:
+            thing = kind, name
+            if kind not in told.kinds or (thing not in told.versions and kind not in WHOLE):
+                continue
+            version, resource = self._things.get(thing, ("", None))
+            if version == told.versions.get(thing, "") or (resource is None and kind not in WHOLE):
+                continue
+            told.versions[thing] = version
+            self._say(told, thing, version, resource)
+            servers = wording.ENDPOINTS, name
+            if kind == wording.CLUSTER and servers in told.versions and resource is not None:
+                told.versions[servers] = ""
+                self._tell(told, [servers])
+
+    def _say(self, told: Told, thing: Thing, version: str, resource: Json | None) -> None:
+        nonce = str(next(self._nonces))
+        told.open[nonce] = thing, version
+        message = protobuf.told(*thing, version, resource, nonce)
+        told.stream.answer(b"\0" + len(message).to_bytes(_HEAD - 1, "big") + message, _GRPC)
 
     def close(self) -> None:
         """Answer no more; Envoy goes on with what it has, and asks again."""
         if self._server is not None:
             self._server.close()
             self._server = None
-        for task in self._asking:
-            task.cancel()
+        for conversation in list(self._conversations):
+            conversation.close()
 
 
-def _named(question: _Question) -> tuple[str, str]:
-    """The file that a question is about, and the version that Envoy has. Raises ``ValueError``."""
-    asked = msgspec.json.decode(bytes(question.body), type=Asked)
-    if question.path in WHOLE:
-        return WHOLE[question.path], asked.version_info
-    if question.path not in NAMED or len(asked.resource_names) != 1:
-        raise ValueError(f"{question.path} is not for {asked.resource_names}")
-    return file_of(NAMED[question.path], asked.resource_names[0]), asked.version_info
+class _File(msgspec.Struct, frozen=True):
+    resources: list[Json]
 
 
-async def _read(reader: asyncio.StreamReader) -> _Question | None:
-    """The next question. Raises ``OSError`` and ``HttpParserError``."""
-    question = _Question()
-    while not question.over:
-        piece = await reader.read(_PIECE)
-        if not piece:
-            return None
-        question.parser.feed_data(piece)
-    if question.parser.get_method() != HTTPMethod.POST.encode():
-        raise ValueError("that is no question")
-    return question
+def _things(text: str) -> dict[Thing, tuple[str, Json]]:
+    """What is in a file, with its version."""
+    found = msgspec.json.decode(text, type=_File).resources
+    return {(r["@type"], str(r.get("name") or r["cluster_name"])): (version(r), r) for r in found}
+
+
+def _messages(said: bytearray) -> Iterator[bytes]:
+    """Those that are whole, which are then taken away."""
+    while len(said) >= _HEAD and len(said) >= (end := _HEAD + int.from_bytes(said[1:_HEAD], "big")):
+        message = bytes(said[_HEAD:end])
+        del said[:end]
+        yield message

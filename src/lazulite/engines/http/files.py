@@ -1,10 +1,11 @@
-"""Files as Envoy is given them: one resource each but for listeners and clusters, versions made of what is in them."""
+"""Files as Envoy is given them: one resource each but for listeners and clusters."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
+
+import msgspec
 
 from lazulite.engines.http.wording import Json
 
@@ -16,9 +17,14 @@ def file_of(kind: str, name: str) -> str:
 
 def resource(*found: Json) -> str:
     """A file of resources."""
-    digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
-    return text({"version_info": digest, "resources": list(found)})
+    return text({"resources": list(found)})
+
+
+def version(found: Json) -> str:
+    """Of a resource, made of what is in it."""
+    return hashlib.sha256(msgspec.json.encode(found, order="deterministic")).hexdigest()[:16]
 
 
 def text(value: Any) -> str:
-    return json.dumps(value, indent=1)
+    """JSON for people too."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode()

@@ -20,8 +20,8 @@ from lazulite.forwarding.model import Certificate, HttpBackend, HttpProxy, Serve
 from lazulite.values import IPAddress
 
 ADMIN = "admin.sock"
-_FEED, FEEDS, AGAIN = "feed", 1 << 14, "0.02s"
-"""The cluster of who answers questions, how many may be open, and the time between an answer and the next question."""
+_FEED, AGAIN_S = "feed", ("0.1s", "0.5s")
+"""The cluster of who tells what there is; after how long Envoy asks again when nobody does, at first and then."""
 CONNECT_S = 5
 HEADERS_S = 60
 """How long a client may take for its request. Source: facts/application-gateway.md, "Gateway-made status codes"."""
@@ -64,8 +64,9 @@ def bootstrap(place: Place) -> str:
             "stats_config": {"stats_matcher": {"reject_all": True}},
             "admin": {"address": {"pipe": {"path": f"{place.directory}/{ADMIN}", "mode": 0o600}}},
             "dynamic_resources": {
-                "lds_config": _asked(),
-                "cds_config": _asked(),
+                "lds_config": _STREAMED,
+                "cds_config": _STREAMED,
+                "ads_config": _stream(),
             },
         }
     )
@@ -185,7 +186,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
     return wording.connections(
         stat_prefix="site",
         codec_type="AUTO" if proxy.http2 else "HTTP1",
-        rds={"route_config_name": routes, "config_source": _asked()},
+        rds={"route_config_name": routes, "config_source": _STREAMED},
         http_filters=[
             *firewall.filters(),
             headers.forwarded(),
@@ -210,7 +211,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
 
 
 def _secret_at(place: Place, name: str) -> Json:
-    return {"name": name, "sds_config": _asked()}
+    return {"name": name, "sds_config": _STREAMED}
 
 
 def _cluster(backend: HttpBackend, place: Place) -> Json:
@@ -220,7 +221,7 @@ def _cluster(backend: HttpBackend, place: Place) -> Json:
         "name": backend.name,
         "type": "EDS",
         "connect_timeout": f"{CONNECT_S}s",
-        "eds_cluster_config": {"eds_config": _asked()},
+        "eds_cluster_config": {"eds_config": _STREAMED},
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "upstream_bind_config": {"source_address": source | {"network_namespace_filepath": place.space(backend.guest)}},
     }
@@ -242,25 +243,26 @@ def _endpoints(backend: HttpBackend, server: Server, world: World, health: str) 
 
 
 def _feed(place: Place) -> Json:
-    """Where Envoy asks for what has a name."""
+    """Who tells what there is."""
     at = {"endpoint": {"address": {"pipe": {"path": f"{place.directory}/{feed.SOCKET}"}}}}
-    most = {"max_connections": FEEDS, "max_pending_requests": FEEDS, "max_requests": FEEDS}
     return {
         "name": _FEED,
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": _FEED, "endpoints": [{"lb_endpoints": [at]}]},
-        "circuit_breakers": {"thresholds": [most]},
-        "per_connection_buffer_limit_bytes": 1 << 14,
+        "typed_extension_protocol_options": wording.http_2(),
     }
 
 
-def _asked() -> Json:
-    """For what has a name: Envoy asks, is answered when there is something new, and asks again."""
-    source = {
-        "api_type": "REST",
+_STREAMED: Json = {"resource_api_version": "V3", "ads": {}}
+"""Where all comes from."""
+
+
+def _stream() -> Json:
+    """Envoy says what it wants, and is told what there is; when nobody tells it any more it begins anew."""
+    again = {"retry_back_off": {"base_interval": AGAIN_S[0], "max_interval": AGAIN_S[1]}}
+    return {
+        "api_type": "DELTA_GRPC",
         "transport_api_version": "V3",
-        "cluster_names": [_FEED],
-        "refresh_delay": AGAIN,
-        "request_timeout": "3600s",
+        "set_node_on_first_message_only": True,
+        "grpc_services": [{"envoy_grpc": {"cluster_name": _FEED, "retry_policy": again}}],
     }
-    return {"resource_api_version": "V3", "api_config_source": source}

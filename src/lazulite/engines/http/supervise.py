@@ -65,15 +65,22 @@ class Envoy:
                 self._feed.hold(step)
                 await self._running()
                 await self._taken()
-            return await self._faults()
+            return {name: why for (_, name), why in self._feed.refused().items()}
 
     async def _running(self) -> None:
         """Have an Envoy that answers."""
         if self._watching is None or self._watching.done() or not await self._answers():
-            if not await self._answers():
+            if not await self._answers() or not self._known():
+                await self._end()
                 self._start()
                 await self._until(self._answers, "does not come up")
             self._watching = asyncio.create_task(self._watch(self._pid()))
+
+    def _known(self) -> bool:
+        """Whether what runs was started as it would be now, not by another version of this."""
+        with contextlib.suppress(OSError):
+            return (self.directory / BOOT).read_text() == render.bootstrap(self.place)
+        return False
 
     def _write(self, files: dict[str, str]) -> dict[str, str]:
         """Write what differs, for an agent that comes after this one; what there was before."""
@@ -95,22 +102,9 @@ class Envoy:
         """Wait until Envoy has said of every file that it has it, or has asked for another."""
 
         async def settled() -> bool:
-            return self._feed.behind() <= self._feed.refused()
+            return self._feed.behind() <= self._feed.refused().keys()
 
         await self._until(settled, "does not take its configuration")
-
-    async def _faults(self) -> dict[str, str]:
-        """Why what was refused was, in Envoy's words. Raises :class:`EnvoyError`: it has none."""
-        refused = self._feed.refused()
-        if not refused:
-            return {}
-        try:
-            found = admin.refused(await admin.ask(self._socket, "/config_dump"))
-        except OSError:
-            found = {}
-        if not found:
-            raise EnvoyError(f"Envoy does not take {', '.join(sorted(refused))}; see {self.directory / 'envoy.log'}")
-        return found
 
     async def _until(self, condition: Callable[[], object], what: str) -> None:
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
@@ -159,15 +153,21 @@ class Envoy:
         if self._watching is not None:
             self._watching.cancel()
             self._watching = None
-        pid = await asyncio.to_thread(self._pid) if self.directory.exists() else None
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            await self._buried()
+        await self._end()
         self._files = {}
         for path in self.directory.glob("*.json"):
             if path.name != lines.SHOWN:
                 path.unlink(missing_ok=True)
+
+    async def _end(self) -> None:
+        """Have no Envoy."""
+        pid = await asyncio.to_thread(self._pid) if self.directory.exists() else None
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                if self._started is None:
+                    await ended(pid)
+            await self._buried()
 
     async def _buried(self) -> None:
         """Take note of the end of an Envoy that is this process's own; another's is somebody else's."""

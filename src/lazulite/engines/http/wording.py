@@ -51,3 +51,8 @@ def http_1(**more: bool) -> Json:
     """Servers are spoken to in HTTP/1.1. Source: facts/application-gateway.md, "What it does"."""
     found: Json = {"@type": TYPES + _PROTOCOLS, "explicit_http_config": {"http_protocol_options": {}}}
     return {PROTOCOLS: found | ({"upstream_http_protocol_options": more} if more else {})}
+
+
+def http_2() -> Json:
+    """Who tells Envoy what there is, is spoken to in HTTP/2."""
+    return {PROTOCOLS: {"@type": TYPES + _PROTOCOLS, "explicit_http_config": {"http2_protocol_options": {}}}}
