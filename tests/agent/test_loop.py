@@ -115,7 +115,7 @@ class Scene:
         self.loop = Loop(self.recorder, self.recorder, self.sets, self.thread, self.said.put_nowait)
 
     async def told(self) -> Reply:
-        return await asyncio.wait_for(self.said.get(), 10)
+        return await asyncio.wait_for(self.said.get(), 60)
 
     async def reaches(self, revision: int) -> Applied:
         told = await self.told()

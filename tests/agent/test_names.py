@@ -36,8 +36,8 @@ from lazulite.forwarding.model import (
     ZoneLink,
 )
 from lazulite.incremental import Delta
-from tests.engines.named import LOOPBACK, free_port
 from tests.engines.test_server import ask
+from tests.ports import LOOPBACK, free_port
 from tests.waiting import until_async
 
 T = TypeVar("T")

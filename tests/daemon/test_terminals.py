@@ -198,13 +198,13 @@ def test_only_so_many_read_one_terminal(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_nobody_reads_is_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminals, "IDLE_S", 0.3)
+    monkeypatch.setattr(terminals, "IDLE_S", 1.0)
 
     async def story(room: Room) -> None:
         key = await room.open("sh", "-c", "echo $$; sleep 86393")
         reading = room.frames(key)
         pid = int(base64.b64decode((await anext(reading))["data"]))
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.5)
         assert runs(pid), "somebody reads it"
         await reading.aclose()  # type: ignore[attr-defined]
         while runs(pid):

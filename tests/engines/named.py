@@ -17,8 +17,8 @@ from lazulite.engines.dns import spec
 from lazulite.engines.dns.control import reachable
 from lazulite.engines.dns.spec import AnyItem, Change, Done, Listener, Load, Members
 from lazulite.engines.dns.tables import Set, packed
+from tests.ports import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 _ids = itertools.count(1)
 
 
@@ -87,23 +87,6 @@ def named(directory: Path) -> Iterator[Named]:
             server.close()
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-
-
-_ports = itertools.count(15000 + os.getpid() * 37 % 12000)
-"""Below those that the kernel gives to clients, so that none of them comes between."""
-
-
-def free_port() -> int:
-    """A port of the loopback address that is free for both protocols."""
-    for port in _ports:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind((LOOPBACK, port))
-                udp.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no port is free")
 
 
 def listener(key: str, port: int, **fields: Any) -> Listener:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from lazulite.agent.stores import launch
 from lazulite.arm import pki
 from lazulite.engines.storage.supervise import Account, Store
 from tests import waiting
+from tests.ports import LOOPBACK, free_port
 
 ZONES = ("blob", "queue", "table")
 
@@ -35,11 +35,8 @@ def prepared(directory: Path) -> Path:
 
 
 def free_ports() -> tuple[str, str, str]:
-    """Address and two ports of loopback that nobody had a moment ago."""
-    with socket.socket() as one, socket.socket() as two:
-        for each in (one, two):
-            each.bind(("127.0.0.1", 0))
-        return "127.0.0.1", str(one.getsockname()[1]), str(two.getsockname()[1])
+    """Address and two ports."""
+    return LOOPBACK, str(free_port()), str(free_port())
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from lazulite.engines.probe import Assumed, Prober, Target
 from lazulite.engines.probe.prober import AT_ONCE
 from lazulite.engines.probe.standing import NOT_RUNNING
 from lazulite.forwarding.model import Probe, ProbeProtocol
+from tests.ports import free_port
 from tests.waiting import until_async
 
 """Bound of what must happen."""
@@ -55,6 +56,9 @@ class Scene:
     def healthy(self, pool: str = "p") -> list[str]:
         return [m for m, s in self.prober.standings(pool).items() if s.healthy]
 
+    def reasons(self, pool: str) -> set[str]:
+        return {s.reason for s in self.prober.standings(pool).values()}
+
     async def until(self, condition: Callable[[], bool]) -> None:
         await until_async(condition, told=lambda: (self.noted, self.turns))
 
@@ -86,11 +90,6 @@ def listening() -> Iterator[Callable[[int], int]]:
             return int(opened.getsockname()[1])
 
         yield listen
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as opened:
-        return int(opened.getsockname()[1])
 
 
 def test_a_member_turns_with_what_it_answers_both_ways() -> None:
@@ -259,8 +258,8 @@ def test_hostile_members_delay_no_other(listening: Callable[[], int]) -> None:
         await scene.asked("49", 1, "deaf3")
         assert scene.prober.standings("p")["m"].sent > 1
         await scene.until(lambda: scene.healthy() == ["m"])
-        assert {s.reason for s in scene.prober.standings("loud").values()} == {"answer with endless headers"}
-        assert {s.reason for s in scene.prober.standings("deaf0").values()} == {"no answer in time"}
+        await scene.until(lambda: scene.reasons("loud") == {"answer with endless headers"})
+        await scene.until(lambda: scene.reasons("deaf0") == {"no answer in time"})
         server.close()
 
     play(story)

@@ -33,7 +33,8 @@ from lazulite.engines.dns.spec import (
 )
 from lazulite.engines.dns.tables import Set, soa
 from lazulite.forwarding.domain import encode
-from tests.engines.named import LOOPBACK, Named, free_port, listener, named
+from tests.engines.named import Named, listener, named
+from tests.ports import LOOPBACK, free_port
 from tests.waiting import until
 
 PATIENCE_S = 20
@@ -186,13 +187,19 @@ def test_connections_beyond_the_bound_make_room_for_new_ones(served: tuple[Named
 
 
 def test_a_client_over_the_limit_is_held_back_and_sent_to_tcp(served: tuple[Named, Ports]) -> None:
-    before = served[0].status().counters["held"]
+    before, sent = served[0].status().counters["held"], list[bytes]()
     query = dns.message.make_query("www.contoso.com", "A").to_wire()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         link.settimeout(PATIENCE_S)
-        for _ in range(200):
-            link.sendto(query, (LOOPBACK, served[1].limited))
-        until(lambda: served[0].status().counters["held"], lambda held: held > before + 100)
+
+        def asked() -> int:
+            """One time is not enough where the server has no time, and each second counts anew."""
+            for _ in range(200):
+                link.sendto(query, (LOOPBACK, served[1].limited))
+                sent.append(query)
+            return served[0].status().counters["held"]
+
+        until(asked, lambda held: held > before + 100)
         link.settimeout(0.2)
         got = []
         while True:
@@ -202,7 +209,7 @@ def test_a_client_over_the_limit_is_held_back_and_sent_to_tcp(served: tuple[Name
                 break
     truncated = sum(bool(a.flags & dns.flags.TC) for a in got)
     assert truncated > 0
-    assert len(got) < 200
+    assert len(got) < len(sent)
     assert ask(served[1].limited, "www.contoso.com", tcp=True).rcode() == dns.rcode.NOERROR
 
 
@@ -222,9 +229,13 @@ def test_a_machine_that_asks_too_much_is_dropped(served: tuple[Named, Ports]) ->
     query = dns.message.make_query("db.corp.test", "A").to_wire()
     before = served[0].status().counters["held"]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-        for _ in range(100):
-            link.sendto(query, (LOOPBACK, served[1].slow))
-    until(lambda: served[0].status().counters["held"], lambda held: held >= before + 90)
+
+        def asked() -> int:
+            for _ in range(100):
+                link.sendto(query, (LOOPBACK, served[1].slow))
+            return served[0].status().counters["held"]
+
+        until(asked, lambda held: held >= before + 90)
     assert ask(served[1].slow, "db.corp.test", tcp=True).answer
 
 
@@ -450,9 +461,10 @@ def test_names_of_others_are_asked_of_them_and_remembered(forwarding: Any) -> No
     for _ in range(3):
         answer = ask(port, "www.corp.example")
         assert str(answer.answer[0][0]) == "10.9.9.9"
-    assert forwarding.others[0].asked == 1
+    before = forwarding.others[0].asked
+    assert before < 3, "it is remembered for two seconds, in which a busy machine may not come to the second question"
     assert answer.answer[0].ttl <= 2
-    until(lambda: bool(ask(port, "www.corp.example")) and forwarding.others[0].asked == 2)
+    until(lambda: bool(ask(port, "www.corp.example")) and forwarding.others[0].asked > before)
 
 
 def test_over_tcp_too(forwarding: Any) -> None:
