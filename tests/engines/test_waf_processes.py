@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lazulite.engines.http import firewall
-from lazulite.engines.waf import spec
+from lazulite.engines.waf import nursery, spec, worker
 from lazulite.engines.waf.spec import State, Use, use_of, used
 from lazulite.engines.waf.supervise import Firewall
 from lazulite.forwarding.model import HttpProxy, HttpRule, Site, WafBody, WafLimit, WafPolicy
@@ -24,7 +24,7 @@ from tests.engines.waf import condition, policy, rule
 from tests.json_lines import rows as whole_lines
 from tests.waiting import until, until_async
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 KEY = "0123456789abcdef"
 USE = Use("waf", "Global", "Global", "site", "/gw", "gw")
 
@@ -42,11 +42,15 @@ def place() -> Iterator[Path]:
 
 def workers(place: Path) -> list[int]:
     """The processes that look into requests for *place*."""
+    return called(place, worker.COMM)
+
+
+def called(place: Path, comm: str) -> list[int]:
     found = []
     for each in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             told = (each / "cmdline").read_bytes().split(b"\0")
-            if b"--worker" in told and str(place).encode() in told:
+            if str(place).encode() in told and (each / "comm").read_text().strip() == comm:
                 found.append(int(each.name))
     return found
 
@@ -203,6 +207,51 @@ def test_a_keeper_that_dies_before_it_serves_is_replaced_too(place: Path) -> Non
                 await until_async(lambda first=first: keeper(place) != first)
             before = (place / spec.SOCKET).stat().st_ino
             assert await meanwhile(place, lambda: (place / spec.SOCKET).stat().st_ino != before) == {403}
+
+    asyncio.run(told())
+
+
+def test_without_a_nursery_all_are_replaced_and_the_workers_go_on_until_then(place: Path) -> None:
+    async def told() -> None:
+        async with served(place, state(BLOCKED)):
+            before = {*called(place, nursery.COMM), *workers(place)}
+            os.kill(called(place, nursery.COMM)[0], signal.SIGKILL)
+
+            def replaced() -> bool:
+                now = {*called(place, nursery.COMM), *workers(place)}
+                return not now & before and len(now) == len(before)
+
+            assert await meanwhile(place, replaced) == {403}
+
+    asyncio.run(told())
+
+
+def test_a_nursery_ends_with_its_keeper_and_workers_do_not(place: Path) -> None:
+    async def told() -> None:
+        made = Firewall(place)
+        await made.serve(state(BLOCKED))
+        made.close()
+        old = workers(place)
+        os.kill(keeper(place), signal.SIGKILL)
+        await until_async(lambda: not called(place, nursery.COMM))
+        assert await insisted(place, "/blocked") == 403
+        assert workers(place) == old
+
+    asyncio.run(told())
+
+
+def test_a_policy_is_there_for_the_first_who_asks_whatever_else_is_still_to_be_compiled(place: Path) -> None:
+    """All processes are gone at once; the policy that routes have is compiled before the others."""
+
+    async def told() -> None:
+        many = {f"p{n}": policy(managed=True, body=WafBody(limit=1000 + n)) for n in range(20)}
+        given = State({**many, "waf": policy(BLOCKED)}, {KEY: USE})
+        async with served(place, given):
+            before = {keeper(place), *called(place, nursery.COMM), *workers(place)}
+            for each in before:
+                os.kill(each, signal.SIGKILL)
+            assert await meanwhile(place, lambda: keeper(place) not in before and len(workers(place)) == 2) <= {0, 403}
+            assert await insisted(place, "/blocked") == 403
 
     asyncio.run(told())
 

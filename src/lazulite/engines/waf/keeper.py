@@ -6,8 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,15 +13,15 @@ import msgspec
 
 from lazulite.engines.waf import challenge, spec
 from lazulite.engines.waf.counting import Counters
+from lazulite.engines.waf.nursery import Nursery
 from lazulite.engines.waf.spec import Count, Counted, Load, Loaded
 from lazulite.engines.waf.worker import FIRST, to_keeper
 
 _LOG = logging.getLogger(__name__)
 WORKERS = 2
-"""Each compiles what policies differ in, some 11 MB for each set of managed rules."""
-
-_MEMORY = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000"}
-"""A fifth of what a request costs is to get and give back small pieces of memory; more of them are kept at hand."""
+"""Each compiles what policies differ in, some 7 MB for each set of managed rules."""
+_AGAIN_S = 0.1
+"""How long after a worker that never served another one is tried."""
 
 
 class Keeper:
@@ -32,25 +30,32 @@ class Keeper:
     Until then those of the keeper before it, if they still live, are asked under that name.
     """
 
-    def __init__(self, directory: Path, workers: int = WORKERS) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, nursery: Nursery, workers: int = WORKERS) -> None:
+        self._directory, self._nursery = directory, nursery
         self._counters = Counters()
         challenge.key(directory / spec.SECRET)
         self._closed = directory / f"{spec.SOCKET}.new"
         self._door = _listen(self._closed)
         identity = spec.identity(self._closed) or (0, 0)
-        self._hands = [_Hand(directory, self._door, identity, self._counters) for _ in range(workers)]
+        self._hands = [_Hand(nursery, self._door, identity, self._counters) for _ in range(workers)]
         self._open = asyncio.Event()
 
     async def run(self) -> None:
+        """Until the nursery has gone; its workers go on."""
+        gone, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(self._nursery.line, gone.set)
+        ended = {loop.create_task(self._keep()), loop.create_task(gone.wait())}
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        _LOG.warning("what workers come from has gone; ending")
+
+    async def _keep(self) -> None:
         running = [asyncio.create_task(h.run()) for h in self._hands]
-        control = await asyncio.start_unix_server(self._told, sock=_listen(self._directory / spec.CONTROL))
-        for hand in self._hands:
-            await hand.ready.wait()
-        os.replace(self._closed, self._directory / spec.SOCKET)
-        self._open.set()
-        await asyncio.gather(*running)
-        control.close()
+        async with await asyncio.start_unix_server(self._told, sock=_listen(self._directory / spec.CONTROL)):
+            for hand in self._hands:
+                await hand.ready.wait()
+            os.replace(self._closed, self._directory / spec.SOCKET)
+            self._open.set()
+            await asyncio.gather(*running)
 
     async def _told(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Each line has all workers load; the answer comes when they have."""
@@ -66,8 +71,8 @@ class Keeper:
 class _Hand:
     """One worker, always there."""
 
-    def __init__(self, directory: Path, door: socket.socket, identity: spec.Identity, counters: Counters) -> None:
-        self._directory, self._door, self._identity, self._counters = directory, door, identity, counters
+    def __init__(self, nursery: Nursery, door: socket.socket, identity: spec.Identity, counters: Counters) -> None:
+        self._nursery, self._door, self._identity, self._counters = nursery, door, identity, counters
         self._writer: asyncio.StreamWriter | None = None
         self._loads: dict[int, asyncio.Future[dict[str, str]]] = {}
         self._number = FIRST
@@ -77,23 +82,19 @@ class _Hand:
         while True:
             own, pair = socket.socketpair()
             with pair:
-                process = self._start(pair)
+                self._nursery.bear(pair, self._door, self._identity)
             reader, self._writer = await asyncio.open_connection(sock=own)
             for number in self._loads:
                 self._tell(Load(number))
-            await self._listen(reader)
+            served = await self._listen(reader)
             self._writer.close()
-            await asyncio.to_thread(process.wait)
             _LOG.warning("a worker has gone; starting another")
+            if not served:
+                await asyncio.sleep(_AGAIN_S)
 
-    def _start(self, pair: socket.socket) -> subprocess.Popen[bytes]:
-        held = (pair.fileno(), self._door.fileno())
-        command = [sys.executable, "-m", "lazulite.engines.waf", "--directory", str(self._directory)]
-        command += ["--worker", *map(str, (*held, *self._identity))]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=held, env=os.environ | _MEMORY)
-
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        """Until the worker is gone."""
+    async def _listen(self, reader: asyncio.StreamReader) -> bool:
+        """Until the worker is gone; whether it ever served."""
+        served = False
         try:
             while line := await reader.readline():
                 said = to_keeper.decode(line)
@@ -101,11 +102,13 @@ class _Hand:
                     within = self._counters.within(said.key, said.count, said.seconds, time.monotonic())
                     self._tell(Counted(said.id, within))
                 elif said.id == FIRST:
+                    served = True
                     self.ready.set()
                 elif said.id in self._loads:
                     self._loads.pop(said.id).set_result(said.faults)
         except ConnectionError:
-            return
+            pass
+        return served
 
     def _tell(self, message: Load | Counted) -> None:
         assert self._writer is not None

@@ -70,6 +70,12 @@ def place(number: int, files: Path) -> Place | None:
     return None
 
 
+def read(files: Path) -> None:
+    """Have at hand what policies include."""
+    for path in files.glob("REQUEST-9[0-4][0-9]-*.conf"):
+        _file(path)
+
+
 def _expanded(text: str) -> Iterator[_Statement]:
     for each in _statements(text):
         if each.text.startswith(_INCLUDE):

@@ -54,8 +54,10 @@ _PAGE = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
     "<hr><center>Microsoft-Azure-Application-Gateway/v2</center>\r\n</body>\r\n</html>\r\n"
 )
+COMM = "waf-worker"
+"""What the process is called."""
 FIRST = 0
-"""The number under which a worker tells that it has loaded and serves, unasked."""
+"""The number under which a worker tells that it serves, unasked."""
 LOOK_S = 0.05
 _GARBAGE = 20_000, 50, 100
 """After how many new objects rings are looked for: a request leaves none behind."""
@@ -70,8 +72,7 @@ class Worker:
         self._directory, self._pair, self._identity = directory, pair, identity
         self._compiler = Compiler()
         self._clearance = Clearance(key(directory / spec.SECRET))
-        self._inspectors: dict[str, Inspector] = {}
-        self._uses: dict[str, Use] = {}
+        self._policies: _Policies | None = None
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[bool]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -82,21 +83,26 @@ class Worker:
         self.askers: set[_Asker] = set()
 
     async def run(self, door: socket.socket) -> None:
-        """Load and serve, without a keeper as long as no other one has opened."""
+        """Serve, without a keeper as long as no other one has opened."""
         reader, self._writer = await asyncio.open_connection(sock=self._pair)
-        faults = await self.load()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GARBAGE)
         loop = asyncio.get_running_loop()
+        first = loop.create_task(self._first())
+        await asyncio.sleep(0)
         serving = await loop.create_unix_server(lambda: _Asker(self), sock=door)
-        self._tell(Loaded(FIRST, faults))
+        self._tell(Loaded(FIRST))
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 self._told(to_worker.decode(line))
         await self._outlive()
+        first.cancel()
         serving.close()
         await self._finish()
+
+    async def _first(self) -> None:
+        await self.load()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GARBAGE)
 
     def _told(self, said: Load | Counted) -> None:
         if isinstance(said, Load):
@@ -129,19 +135,20 @@ class Worker:
             await asyncio.sleep(LOOK_S)
 
     async def load(self) -> dict[str, str]:
-        """Take what the file says; why policies could not be compiled. Until all are, the former ones count."""
+        """Take what the file says; why policies could not be compiled.
+
+        Until all are, the former ones count. Who has none serves at once, and compiles what is asked for first.
+        """
         async with self._loading:
             state = msgspec.json.decode((self._directory / spec.FILE).read_bytes(), type=State)
-            plan, inspectors, faults = Plan(state.places), dict[str, Inspector](), dict[str, str]()
-            for name, policy in state.policies.items():
-                try:
-                    inspectors[name] = Inspector(policy, self._compiler, plan.country, self._clearance)
-                except ValueError as error:
-                    faults[name] = str(error)
+            taken = _Policies(state, self._compiler, self._clearance)
+            self._policies = self._policies or taken
+            for name in taken.order():
+                taken.get(name)
                 await asyncio.sleep(0)
-            self._compiler.keep({t for i in inspectors.values() for t in i.texts})
-            self._inspectors, self._uses = inspectors, state.uses
-            return faults
+            self._compiler.keep({t for i in taken.made.values() for t in i.texts})
+            self._policies = taken
+            return taken.faults
 
     async def within(self, key: str, limit: WafLimit) -> bool:
         if self._alone is not None:
@@ -153,18 +160,20 @@ class Worker:
 
     def waits(self, use_key: str) -> bool:
         """Whether an answer may have to wait for that of the keeper."""
-        inspector = self._inspector(use_key)
-        return inspector is not None and inspector.counts
+        found = self._found(use_key)
+        return found is not None and found[1].counts
 
-    def _inspector(self, use_key: str) -> Inspector | None:
-        use = self._uses.get(use_key)
-        return self._inspectors.get(use.policy) if use is not None else None
+    def _found(self, use_key: str) -> tuple[Use, Inspector] | None:
+        use = self._policies.uses.get(use_key) if self._policies is not None else None
+        inspector = self._policies.get(use.policy) if self._policies is not None and use is not None else None
+        return (use, inspector) if use is not None and inspector is not None else None
 
     async def answer(self, use_key: str, request: Request) -> tuple[int, str]:
         """Status and page; 200 lets the request pass, 503 says that nobody knows."""
-        use, inspector = self._uses.get(use_key), self._inspector(use_key)
-        if use is None or inspector is None:
+        found = self._found(use_key)
+        if found is None:
             return HTTPStatus.SERVICE_UNAVAILABLE, ""
+        use, inspector = found
         verdict = await inspector.judge(request, f"{use.origin}|{use.site}", self.within)
         if verdict.events:
             self._log(inspector, use, request, verdict)
@@ -172,9 +181,10 @@ class Worker:
 
     async def explain(self, use_key: str, request: Request) -> bytes:
         """What :meth:`answer` would say, and why: nothing is counted or logged. Empty where nobody knows."""
-        use, inspector = self._uses.get(use_key), self._inspector(use_key)
-        if use is None or inspector is None:
+        found = self._found(use_key)
+        if found is None:
             return b""
+        use, inspector = found
         limits = explaining.Limits()
         verdict = await inspector.judge(request, f"{use.origin}/{use.site}", limits.within)
         matched = tuple(explaining.Matched(e.rule, e.action, e.message, e.group) for e in verdict.events)
@@ -187,6 +197,34 @@ class Worker:
             logs.write(self._directory / spec.LOG, told)
         except OSError as error:
             _LOG.warning("log error=%s", error)
+
+
+class _Policies:
+    """The policies of one state, compiled when they are asked for."""
+
+    def __init__(self, state: State, compiler: Compiler, clearance: Clearance) -> None:
+        self.uses, self._given = state.uses, state.policies
+        self._compiler, self._country, self._clearance = compiler, Plan(state.places).country, clearance
+        self.made: dict[str, Inspector] = {}
+        self.faults: dict[str, str] = {}
+        """By policy, why it cannot be."""
+
+    def order(self) -> list[str]:
+        """All names, those first that requests ask for."""
+        asked = {use.policy for use in self.uses.values()}
+        return sorted(self._given, key=lambda name: name not in asked)
+
+    def get(self, name: str) -> Inspector | None:
+        found = self.made.get(name)
+        if found is not None or name in self.faults or name not in self._given:
+            return found
+        try:
+            made = Inspector(self._given[name], self._compiler, self._country, self._clearance)
+        except ValueError as error:
+            self.faults[name] = str(error)
+            return None
+        self.made[name] = made
+        return made
 
 
 class _Asker(asyncio.Protocol):
