@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from lazulite.agent.protocol import Observed, Reply, Request, frame, reply
 from lazulite.agent.server import address
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 M = TypeVar("M")
 
 

@@ -42,7 +42,7 @@ from tests.waiting import until_async
 
 T = TypeVar("T")
 ADDRESS = ip_address("10.0.0.1")
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 def zone(name: str = "z", fqdn: str = "contoso.com", servers: int = 1) -> Zone:

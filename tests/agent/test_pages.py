@@ -84,7 +84,7 @@ def test_each_page_is_fetched_once_and_again_after_a_failure(monkeypatch: pytest
         done = asyncio.Event()
         found = pages.Pages(done.set)
         found.want([proxy("http://a/now.html", "http://a/late.html")])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found.texts) < 2:
                 await done.wait()
                 done.clear()

@@ -35,7 +35,7 @@ class Visit:
         self.sent.append(message)
 
     async def stay(self) -> None:
-        await asyncio.wait_for(self._arm.api(self._scope, self._receive, self._send), 20)
+        await asyncio.wait_for(self._arm.api(self._scope, self._receive, self._send), 60)
 
     @property
     def body(self) -> bytes:

@@ -49,7 +49,7 @@ def play(directory: Path, progress: object, nudged: Callable[[], bool] = lambda:
         ]
         controller.committed(*controller.store.commit({KEY.key: Resource(KEY, SshPublicKey(""), "westeurope")}))
         first = controller.store.snapshot.revision
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(controller.store.snapshot.resources[KEY.key].properties.public_key) < 5:
                 await asyncio.sleep(0)
                 if nudged():

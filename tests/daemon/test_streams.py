@@ -48,7 +48,7 @@ def played(story: Callable[[Counting, Hub], Awaitable[None]], places: Places | N
         source = Counting()
         await story(source, Hub(source, places or Places()))
 
-    asyncio.run(asyncio.wait_for(within(), 20))
+    asyncio.run(asyncio.wait_for(within(), 60))
 
 
 def test_who_comes_is_told_all_and_then_what_is_new() -> None:
@@ -121,7 +121,7 @@ def test_a_source_that_never_gets_ready_ends_the_stream(caplog: pytest.LogCaptur
     async def story() -> None:
         assert [p async for p in Hub(Broken(), Places()).stream()] == []
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 60))
     assert "no picture" in caplog.text
 
 

@@ -41,7 +41,7 @@ async def heard(stream: AsyncGenerator[bytes, None], rows: int) -> tuple[list[in
     """Numbers of that many rows, or of as many as are told with those left out, and how many were."""
     numbers: list[int] = []
     left = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(numbers) + left < rows:
             for event in (await anext(stream)).decode().split("\n\n"):
                 if event.startswith("data: "):

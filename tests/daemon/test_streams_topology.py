@@ -105,7 +105,7 @@ class Reader:
                 self._take(json.loads(event[6:]))
 
     async def until(self, met: Callable[[Reader], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not met(self):
                 await self.read()
 
@@ -276,7 +276,7 @@ def test_nobody_is_asked_for_rates_when_nobody_listens(tmp_path: Path) -> None:
         assert stage.network.watchers == set()
         async with aclosing(stage.hub.stream()) as stream:
             await anext(stream)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not stage.fabric.asked:
                     await asyncio.sleep(BEAT_S)
         await asyncio.sleep(0)

@@ -19,7 +19,7 @@ from lazulite.engines.http.supervise import Envoy
 from lazulite.forwarding.model import HttpBackend, HttpProxy, HttpRule, Redirect, Server, Site
 from tests.json_lines import rows
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 HERE = ip_address("127.0.0.1")
 
 

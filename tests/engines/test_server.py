@@ -37,7 +37,7 @@ from tests.engines.named import Named, listener, named
 from tests.ports import LOOPBACK, free_port
 from tests.waiting import until
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 FUZZED = int(os.environ.get("LAZULITE_DNS_FUZZ", "4000"))
 """Hostile datagrams a run sends."""
 START = Set("", "SOA", 3600, (soa("ns1.one.com", "me.one.com", 1, 2, 3, 4, 60),))

@@ -30,7 +30,7 @@ from tests import waiting
 from tests.drivers.worlds import port, vrf
 from tests.packets.net import Net
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """Bound of what must happen, on a busy machine too."""
 CLIENT, OTHER = "198.18.200.1", "198.18.200.2"
 CLIENT_6 = "2001:db8:200::1"

@@ -14,7 +14,7 @@ from pathlib import Path
 from lazulite.drivers.linux import anchor
 
 NOBODY = 65534
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """Bound of what must happen."""
 
 
