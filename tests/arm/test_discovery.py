@@ -15,6 +15,7 @@ from lazulite.arm.access.founding import CLI, LAB
 from lazulite.arm.access.principals import User
 from lazulite.arm.locations import REGIONS, normalise
 from lazulite.arm.message import Request, Response
+from lazulite.arm.router import Mount
 from lazulite.arm.tokens import object_id
 from tests.arm.client import GARDEN, GROUP, SUBSCRIPTION, Answer, Client, exchange
 from tests.arm.garden import TENANT
@@ -202,7 +203,7 @@ def test_a_mounted_room_wants_a_token_but_no_version(arm: Client) -> None:
     async def room(request: Request) -> Response:
         return Response(200, {"path": request.path})
 
-    arm.api.router.mounts["lab"] = room
+    arm.api.router.mounts["lab"] = Mount(room)
     assert anonymous(arm, "/lab/status").outcome == (401, "AuthenticationFailed")
     assert anonymous(arm, "/lab/status", authorization=f"Bearer {arm.token}").body == {"path": "/lab/status"}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lazulite.arm.app import PRIVATE
 from lazulite.arm.message import Request, Response
+from lazulite.arm.router import Mount
 from tests.arm.client import Client
 
 
@@ -46,7 +47,7 @@ def mounted(arm: Client, stream: AsyncGenerator[bytes, None]) -> None:
     async def answer(request: Request) -> Response:
         return Response(200, headers={"Content-Type": "text/event-stream"}, stream=stream)
 
-    arm.api.router.mounts["lazulite"] = answer
+    arm.api.router.mounts["lazulite"] = Mount(answer)
 
 
 def test_a_stream_is_sent_piece_by_piece_and_ends(arm: Client) -> None:
