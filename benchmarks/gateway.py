@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from benchmarks.result import Goal, Result, against, alone
 from lazulite.cli.guest import entry
 from lazulite.drivers.linux import anchor
+from lazulite.engines.http.conversion import STANDING
+from lazulite.engines.http.lines import RAW
 from lazulite.engines.http.render import LISTENERS
 from lazulite.engines.http.supervise import program
 from lazulite.testing import Lab, lab
@@ -40,6 +42,8 @@ class Load(NamedTuple):
     failed: int
     spent_us: float = 0.0
     """Of processor time, the proxy's, for each request."""
+    asked: int = 0
+    """Of requests."""
 
 
 def gateway() -> Iterator[Result]:
@@ -60,10 +64,16 @@ def _requests(made: Lab) -> Iterator[Result]:
         _until(lambda url=url: _answers(made, url), f"{url} is not served")  # type: ignore[misc]
         _load(made, url, 1)
     found: dict[str, list[Load]] = {name: [] for name in proxies}
+    maker, logged = _maker(made), []
     for turn in range(TURNS):
         for name in list(proxies)[:: -1 if turn % 2 else 1]:
             url, pid = proxies[name]
+            _until(lambda: not _unlogged(made), "the access log is not made")
+            before = _spent_us(maker)
             found[name].append(_measured(made, url, pid))
+            if name == _GATEWAY:
+                _until(lambda: not _unlogged(made), "the access log is not made")
+                logged.append((_spent_us(maker) - before) / found[name][-1].asked)
     note = f"{CLIENTS} clients, 1 kB, one worker each"
     for name in list(proxies)[1:]:
         goals = (_LEAST, _MOST) if name == "Envoy" else (None, None)
@@ -71,6 +81,7 @@ def _requests(made: Lab) -> Iterator[Result]:
         for what, unit, goal in (("rate", "a second", goals[0]), ("late_ms", "ms", goals[1]), ("spent_us", "µs", None)):
             pairs = [(getattr(o, what), getattr(p, what)) for o, p in zip(found[_GATEWAY], found[name], strict=True)]
             yield against(f"gateway-{_NAMES[what]}-{name.lower()}", pairs, unit, peer, goal, note)
+    yield alone("gateway-log-processor", logged, "µs", None, "for each request, when nobody else wants to run")
     failed = sum(turn.failed for turn in found[_GATEWAY])
     yield alone("gateway-requests-lost", [failed], "requests", Goal(0, "ours"))
 
@@ -113,7 +124,19 @@ def _front(made: Lab) -> str:
 def _measured(made: Lab, url: str, pid: int) -> Load:
     before = _spent_us(pid)
     found, count = _load(made, url, SECONDS)
-    return found._replace(spent_us=(_spent_us(pid) - before) / count)
+    return found._replace(spent_us=(_spent_us(pid) - before) / count, asked=count)
+
+
+def _maker(made: Lab) -> int:
+    """Who makes Azure's access log."""
+    return _process(f"{made.directory}/http", "lazulite.engines.http")
+
+
+def _unlogged(made: Lab) -> int:
+    """Bytes of Envoy's access log that nobody has read yet, so that no proxy's turn pays for another's."""
+    place = Path(made.directory, "http")
+    files = place.glob(f"{RAW}*")
+    return sum(p.stat().st_size for p in files) - int((place / STANDING).read_text().split()[1])
 
 
 def _spent_us(pid: int) -> float:
@@ -297,20 +320,21 @@ def _nginx(made: Lab) -> str:
     )
 
 
-def _processes(word: str) -> list[int]:
-    """Programs, not shells, with *word* in their command."""
+def _processes(word: str, module: str = "") -> list[int]:
+    """Programs, not shells, with *word* in their command; of a Python module if it is named."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (place / "cmdline").read_bytes().split(b"\0")
             name = command[0].rpartition(b"/")[2]
-            if name in (b"envoy", b"nginx") and any(word.encode() in c for c in command):
+            wanted = module.encode() in command if module else name in (b"envoy", b"nginx")
+            if wanted and any(word.encode() in c for c in command):
                 found.append(int(place.name))
     return found
 
 
-def _process(word: str) -> int:
-    (found,) = _processes(word)
+def _process(word: str, module: str = "") -> int:
+    (found,) = _processes(word, module)
     return found
 
 
