@@ -173,7 +173,8 @@ def test_a_ping_is_a_flow_with_the_rule_that_decided(lab: Lab, open_page: Open, 
         probe(lab, "visitor", "web", tcp=80)
     expect(row.first).to_contain_text("Denied")
     expect(row.first.get_by_role("link", name="nsg-data/deny-the-rest")).to_have_attribute(
-        "href", re.compile("#/resource/.*networkSecurityGroups%2Fnsg-data$", re.IGNORECASE)
+        "href",
+        re.compile("#/resource/.*networkSecurityGroups%2Fnsg-data%2FsecurityRules%2Fdeny-the-rest$", re.IGNORECASE),
     )
     shot(page, f"flows-{scheme}")
     page.get_by_label("Verdict").select_option("Allowed")
@@ -182,6 +183,9 @@ def test_a_ping_is_a_flow_with_the_rule_that_decided(lab: Lab, open_page: Open, 
     expect(page.get_by_role("row").filter(has_text="allow-app-postgres").first).to_be_visible()
     link = page.get_by_role("link", name=re.compile("Trace web to db")).first
     assert "#/topology?from=web&to=db&protocol=tcp&port=5432" in (link.get_attribute("href") or "")
+    page.get_by_role("link", name="nsg-data/allow-app-postgres").first.click()
+    expect(page.get_by_role("heading", name="allow-app-postgres", level=1)).to_be_visible()
+    expect(page.get_by_role("tabpanel", name="Overview")).to_contain_text("5432")
 
 
 def test_flows_that_are_paused_stand_still(lab: Lab, open_page: Open) -> None:

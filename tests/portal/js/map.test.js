@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { frame } from './frames.js';
 import { way } from '../../../src/lazulite/portal/static/js/map/alleys.js';
-import { around, drawn, folds, level, meets, panned, swell, zoomed } from '../../../src/lazulite/portal/static/js/map/camera.js';
+import { around, drawn, folds, level, meets, panned, pinched, swell, zoomed } from '../../../src/lazulite/portal/static/js/map/camera.js';
 import { brief, called, grounds, subtitle, told } from '../../../src/lazulite/portal/static/js/map/captions.js';
 import { layout } from '../../../src/lazulite/portal/static/js/map/layout.js';
 import { rounded } from '../../../src/lazulite/portal/static/js/map/lines.js';
@@ -21,6 +21,18 @@ const step = (stage, action, origin = '', more = {}) => ({ stage, action, origin
 const hop = (port, vrf, ...steps) => ({ label: vrf, vrf, port, src: '10.0.0.4', dst: '10.0.0.5', steps });
 
 // camera
+
+test('two fingers spread, and turn aside, with what lay between them', () => {
+  const before = { x: 40, y: -20, k: 0.8 };
+  const [one, moved, other] = [{ x: 100, y: 100 }, { x: 60, y: 20 }, { x: 300, y: 200 }];
+  const under = (view, p) => ({ x: view.x + p.x / view.k, y: view.y + p.y / view.k });
+  const middle = (a, b) => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
+  const after = pinched(before, one, moved, other, 0.1);
+  assert.ok(Math.abs(after.k / before.k - Math.hypot(240, 180) / Math.hypot(200, 100)) < 1e-9);
+  const [was, is] = [under(before, middle(one, other)), under(after, middle(moved, other))];
+  assert.ok(Math.hypot(was.x - is.x, was.y - is.y) < 1e-9);
+  assert.equal(pinched(before, one, one, other, 0.1).k, before.k);
+});
 
 test('the point under the pointer stays where it is while the map is zoomed', () => {
   const before = { x: 10, y: 20, k: 0.5 };

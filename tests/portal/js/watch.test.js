@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { packetsOf, told } from '../../../src/lazulite/portal/static/js/watch/pcapng.js';
-import { clock, holderOf, percent, rated, shortId, size, taken, traceHash, wanted } from '../../../src/lazulite/portal/static/js/watch/words.js';
+import { clock, holderOf, pageOf, percent, rated, shortId, size, taken, traceHash, wanted } from '../../../src/lazulite/portal/static/js/watch/words.js';
 import { Typing, bytesOf, cut } from '../../../src/lazulite/portal/static/js/watch/line.js';
 import { Unreachable } from '../../../src/lazulite/portal/static/js/api.js';
 import { columns } from '../../../src/lazulite/portal/static/js/watch/columns.js';
@@ -25,6 +25,14 @@ test('a rule belongs to the resource that has a page', () => {
   assert.equal(holderOf(RULE), NSG);
   assert.equal(holderOf(NSG), NSG);
   assert.equal(holderOf(''), '');
+});
+
+test('a rule or a route that is written alone has a page of its own', () => {
+  assert.equal(pageOf(RULE), RULE);
+  assert.equal(pageOf(`${NSG}/defaultSecurityRules/DenyAllInBound`), NSG);
+  assert.equal(pageOf('/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables/rt/routes/out').split('/').at(-1), 'out');
+  assert.equal(pageOf(NSG), NSG);
+  assert.equal(pageOf(''), '');
 });
 
 test('a flow is one row, where it began, and what it carried adds up', () => {

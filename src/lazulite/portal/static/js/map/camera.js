@@ -29,6 +29,13 @@ export function zoomed(view, factor, px, py, least) {
 
 export const panned = (view, dx, dy) => ({ ...view, x: view.x - dx / view.k, y: view.y - dy / view.k });
 
+/** The view after one of two fingers moved: what lay between them lies between them still. */
+export function pinched(view, before, now, other, least) {
+  const spread = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+  const moved = panned(view, (now.x - before.x) / 2, (now.y - before.y) / 2);
+  return zoomed(moved, spread, (now.x + other.x) / 2, (now.y + other.y) / 2, least);
+}
+
 /** The rectangle of the map that is drawn for a view: what is seen and some around it, so that a small move needs nothing new. */
 export function drawn(view, size, around_ = 0.25) {
   const [w, h] = [size.w / view.k, size.h / view.k];
@@ -232,14 +239,13 @@ export class Camera {
     if (!before) return;
     const now = this.#place(event);
     if (!this.dragged && Math.hypot(now.x - before.x, now.y - before.y) < 4) return;
-    if (!this.dragged) this.svg.setPointerCapture(event.pointerId);
+    if (!this.svg.hasPointerCapture(event.pointerId)) this.svg.setPointerCapture(event.pointerId); // each finger's own: what it lies on may be drawn anew
     this.dragged = true;
     this.fitted = false;
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
     this.#pointers.set(event.pointerId, now);
     if (!other) return this.#set(panned(this.view, now.x - before.x, now.y - before.y));
-    const spread = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
-    this.#set(zoomed(this.view, spread, (now.x + other.x) / 2, (now.y + other.y) / 2, this.least));
+    this.#set(pinched(this.view, before, now, other, this.least));
   }
 
   #up(event) {

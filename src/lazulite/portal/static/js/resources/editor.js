@@ -1,61 +1,137 @@
-// The JSON of a resource as text: lines have numbers, what is wrong stands at its line, and help follows the cursor.
-import { html, useMemo, useRef, useState } from '../html.js';
+// The JSON of a resource as text: lines have numbers, what is wrong stands at its property, and help follows the cursor.
+// A textarea does the typing, so that whatever reads or writes text for people does so here too.
+import { html, useId, useMemo, useRef, useState } from '../html.js';
 import { Button } from '../parts.js';
-import { above, lineAt, lineOf, outline, pathAt, steps } from './json.js';
+import { complaints } from './check.js';
+import { completions } from './complete.js';
+import { above, lineAt, outline, pathAt, placeOf, steps } from './json.js';
 import { allowed, resolve, schemaAt } from './schema.js';
+import { Choices, Marks } from './sheet.js';
+import { indented, keyed, partners } from './typing.js';
 
 const LINE = 18;
+const MOVES = { ArrowDown: 1, ArrowUp: -1 };
 
 /**
  * `text` and `change(text)`; `root` is the schema of the document; `violations` are rows {code, message, target} of the
- * last answer. What is no JSON is told while one types, before anything is sent.
+ * last answer. What is no JSON, and what the schema has against it, is told while one types, before anything is sent.
  */
 export function Editor({ text, change, root, violations, label }) {
   const area = useRef();
   const gutter = useRef();
+  const id = useId();
   const [cursor, setCursor] = useState(0);
+  const [scroll, setScroll] = useState({ top: 0, left: 0 });
+  const [offered, offer] = useState(null);
   const found = useMemo(() => outline(text), [text]);
-  const marks = marksOf(found, violations);
-  const jump = line => {
-    const lines = text.split('\n');
-    const from = lines.slice(0, line - 1).join('\n').length + (line > 1 ? 1 : 0);
+  const marks = useMemo(() => marksOf(found, violations, root), [found, violations, root]);
+  const pair = useMemo(() => partners(text, cursor), [text, cursor]);
+  const move = () => setCursor(area.current.selectionStart);
+  const select = (from, to) => {
     area.current.focus();
-    area.current.setSelectionRange(from, from + (lines[line - 1]?.length ?? 0));
-    area.current.scrollTop = Math.max(0, (line - 5) * LINE);
+    area.current.setSelectionRange(from, to);
     setCursor(from);
   };
-  const move = () => setCursor(area.current.selectionStart);
+  const jump = mark => {
+    select(mark.from, mark.to);
+    area.current.scrollTop = Math.max(0, (mark.line - 5) * LINE);
+  };
+  const edit = ({ from, to, insert, cursor: [start, end] }) => {
+    select(from, to);
+    if (insert || from !== to) document.execCommand(insert ? 'insertText' : 'delete', false, insert); // so that it can be undone
+    select(start, end);
+    look(false);
+  };
+  const look = always => {
+    const at = area.current.selectionStart;
+    const next = at === area.current.selectionEnd ? completions(root, area.current.value, at) : null;
+    offer(next && (always || area.current.value[next.from] === '"') ? { ...next, at: 0 } : null);
+  };
+  const take = option => {
+    offer(null);
+    const end = offered.from + option.cursor;
+    edit({ from: offered.from, to: offered.to, insert: option.insert, cursor: [end, end] });
+  };
+  const press = event => {
+    if (offered && chosen(event, offered, offer, take)) return event.preventDefault();
+    const { value, selectionStart: start, selectionEnd: end } = event.target;
+    const held = event.ctrlKey || event.metaKey;
+    if (held && event.key === ' ') look(true);
+    const done = held ? shifted(event, value, start, end) : event.altKey || event.isComposing ? null : keyed(value, start, end, event.key);
+    if (!done && !(held && event.key === ' ')) return undefined;
+    event.preventDefault();
+    return done && edit(done);
+  };
   return html`<div class="editor">
-    ${
-      marks.length > 0 &&
-      html`<section class="problem" role="alert" aria-label="What is wrong">
-        <b>${marks.length === 1 ? 'One violation' : `${marks.length} violations`}</b>
-      <ul>${marks.map(
-        mark => html`<li><button type="button" class="jump"
-        onClick=${() => jump(mark.line)}>Line ${mark.line}</button> <b>${mark.code}</b> ${mark.message}</li>`,
-      )}</ul>
-        </section>`
-    }
+    <${Wrong} marks=${marks} jump=${jump}/>
     <div class="sheet"><div class="text">
       <div class="gutter" ref=${gutter} aria-hidden="true">${text.split('\n').map((_, at) => {
         const here = marks.filter(mark => mark.line === at + 1);
         return html`<div key=${at} class=${here.length ? 'wrong' : ''}
           title=${here.map(mark => mark.message).join('\n') || undefined}>${at + 1}</div>`;
       })}</div>
+      <div class="paper"><${Marks} text=${text} marks=${marks} pair=${pair} scroll=${scroll}/>
       <textarea ref=${area} aria-label=${label} aria-invalid=${marks.length ? 'true' : undefined}
-        aria-describedby="editor-help" spellcheck=${false} wrap="off" value=${text}
+        aria-describedby=${`${id}keys editor-help`} aria-autocomplete="list" aria-controls=${offered ? `${id}list` : undefined}
+        aria-activedescendant=${offered ? `${id}${offered.at}` : undefined} spellcheck=${false} wrap="off" value=${text}
         onInput=${e => {
           change(e.target.value);
           move();
-        }} onKeyUp=${move} onClick=${move} onScroll=${e => {
+          look(false);
+        }} onKeyDown=${press} onKeyUp=${move} onClick=${() => {
+          move();
+          offer(null);
+        }} onBlur=${() => offer(null)} onScroll=${e => {
           gutter.current.scrollTop = e.target.scrollTop;
+          setScroll({ top: e.target.scrollTop, left: e.target.scrollLeft });
         }}/>
-    </div><${Help} root=${root} found=${found} cursor=${cursor} text=${text}/></div></div>`;
+      ${offered && html`<${Choices} id=${id} offered=${offered} text=${text} scroll=${scroll} take=${take}/>`}</div>
+    </div><${Help} root=${root} found=${found} cursor=${cursor} text=${text}/></div>
+    <p class="unseen" role="status">${offered ? `${offered.options.length} suggestions; ${offered.options[offered.at].label}` : ''}</p>
+    <p class="quiet keys" id=${`${id}keys`}>Ctrl+Space suggests, Enter takes a suggestion, Escape closes; Ctrl+] and Ctrl+[ move lines; Tab leaves the editor.
+      <${Button} disabled=${Boolean(found.error)} onClick=${() => edit({ from: 0, to: text.length, insert: JSON.stringify(found.value, null, 2), cursor: [0, 0] })}>Format<//></p></div>`;
 }
 
-function marksOf(found, violations) {
-  if (found.error) return [{ line: found.error.line, code: 'NotJson', message: found.error.message }];
-  return (violations ?? []).map(row => ({ ...row, line: lineOf(found.places, row.target ?? '') }));
+/** Whether a key was for the suggestions. */
+function chosen(event, offered, offer, take) {
+  const count = offered.options.length;
+  if (MOVES[event.key]) offer({ ...offered, at: (offered.at + MOVES[event.key] + count) % count });
+  else if (event.key === 'Enter') take(offered.options[offered.at]);
+  else if (event.key === 'Escape') offer(null);
+  else return false;
+  return true;
+}
+
+const shifted = (event, text, start, end) =>
+  event.key === ']' || event.key === '[' ? indented(text, start, end, event.key === '[') : null;
+
+/** What is wrong, each with the way to its line; what the lab said is told at once, what the schema says when one pauses. */
+function Wrong({ marks, jump }) {
+  if (!marks.length) return null;
+  const said = marks.some(mark => mark.said);
+  return html`<section class=${said ? 'problem' : 'problem warn'} role=${said ? 'alert' : 'status'} aria-label="What is wrong">
+    <b>${marks.length === 1 ? 'One violation' : `${marks.length} violations`}</b>
+    <ul>${marks.map(
+      mark => html`<li><button type="button" class="jump"
+      onClick=${() => jump(mark)}>Line ${mark.line}</button> <b>${mark.code}</b> ${mark.message}</li>`,
+    )}</ul></section>`;
+}
+
+/** Rows {line, from, to, code, message, said}: what the lab said stands for what the schema says of the same place. */
+function marksOf(found, violations, root) {
+  if (found.error) {
+    const { line, at, message } = found.error;
+    return [{ line, from: at, to: at + 1, code: 'NotJson', message, said: true }];
+  }
+  const said = (violations ?? []).map(row => ({ ...row, ...spot(found.places, row.target ?? ''), said: true }));
+  const told = new Set(said.map(mark => (mark.target ?? '').toLowerCase()));
+  const rows = complaints(root, found.value).filter(row => !told.has(row.path.toLowerCase()));
+  return [...said, ...rows.map(row => ({ code: 'Schema', message: row.message, ...spot(found.places, row.path) }))];
+}
+
+function spot(places, path) {
+  const { line, from, to } = placeOf(places, path) ?? { line: 1, from: 0, to: 1 };
+  return { line, from, to };
 }
 
 /** What may stand where the cursor is. */

@@ -4,7 +4,7 @@ const SPACE = /\s/;
 
 /**
  * {value, error, places}: `places` are rows {path, line, from, to} in the order of the text, of every property and
- * element; `error` is {line, message} where the text is no JSON, and then what stands before it is in `places`.
+ * element; `error` is {line, at, message} where the text is no JSON, and then what stands before it is in `places`.
  */
 export function outline(text) {
   const reader = new Reader(text);
@@ -16,7 +16,7 @@ export function outline(text) {
   } catch (problem) {
     return {
       value: undefined,
-      error: { line: lineAt(text, reader.at), message: problem.message },
+      error: { line: lineAt(text, reader.at), at: reader.at, message: problem.message },
       places: reader.places,
     };
   }
@@ -38,14 +38,8 @@ export function pathAt(places, offset) {
   return found;
 }
 
-/** The line of a path, or of the nearest one above it that is there: a missing property is told where it should be. */
-export function lineOf(places, path) {
-  for (let at = path.toLowerCase(); at; at = above(at)) {
-    const found = places.find(place => place.path.toLowerCase() === at);
-    if (found) return found.line;
-  }
-  return 1;
-}
+/** The line of a path, or of the nearest one above it that is there. */
+export const lineOf = (places, path) => placeOf(places, path)?.line ?? 1;
 
 /** The path without its last part. */
 export function above(path) {
@@ -73,9 +67,18 @@ export function withAt(value, path, next) {
   return change(value, steps(path));
 }
 
+/** The place of a path, or of the nearest one above it that is there: a missing property is told where it should be. */
+export function placeOf(places, path) {
+  const known = new Map(places.map(place => [place.path.toLowerCase(), place]));
+  for (let at = path.toLowerCase(); at; at = above(at)) if (known.has(at)) return known.get(at);
+  return undefined;
+}
+
 class Reader {
   at = 0;
   places = [];
+  #seen = 0;
+  #line = 1;
 
   constructor(text) {
     this.text = text;
@@ -128,9 +131,15 @@ class Reader {
   }
 
   place(path, from) {
-    const place = { path, line: lineAt(this.text, from), from, to: this.text.length };
+    const place = { path, line: this.line(from), from, to: this.text.length };
     this.places.push(place);
     return place;
+  }
+
+  /** The line of an offset that is not before the last one asked about. */
+  line(offset) {
+    for (; this.#seen < offset; this.#seen++) if (this.text[this.#seen] === '\n') this.#line++;
+    return this.#line;
   }
 
   inside(end, one) {

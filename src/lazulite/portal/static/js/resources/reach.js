@@ -48,6 +48,8 @@ const COLUMNS = [
 export function Reachability({ of }) {
   const rows = flowRows(of);
   return html`<section aria-label="Reachability"><h3>Reachability</h3>${
+    of?.partial && html`<p class="quiet">Only flows between what you may read were looked at.</p>`
+  }${
     rows.length === 0
       ? html`<p class="quiet">No flow becomes allowed or denied.</p>`
       : html`<${Table} label="Flows that change" rows=${rows} columns=${COLUMNS} keyOf=${row => row.key}

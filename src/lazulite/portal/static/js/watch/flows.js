@@ -4,7 +4,7 @@ import { resourcePath } from '../lab.js';
 import { useLab } from '../lab.js';
 import { Button, Empty, Problem, Tag } from '../parts.js';
 import { spoken, useMachines, useStream } from './hooks.js';
-import { clock, endOf, holderOf, protocolName, shortId, size, stateName, taken, traceHash, wanted } from './words.js';
+import { clock, endOf, pageOf, protocolName, shortId, size, stateName, taken, traceHash, wanted } from './words.js';
 
 const VERDICTS = [['', 'All verdicts'], ['allow', 'Allowed'], ['deny', 'Denied']];
 
@@ -81,7 +81,7 @@ function Row({ row }) {
     <td title=${endOf('', row.source, row.sourcePort)}>${from}</td><td title=${endOf('', row.destination, row.destinationPort)}>${to}</td>
     <td>${protocolName(row.protocol)} <span class="quiet">${row.direction} ${row.machine}</span></td>
     <td><${Tag} kind=${denied ? 'bad' : 'good'}>${denied ? 'Denied' : 'Allowed'}<//></td>
-    <td>${holderOf(row.rule) ? html`<a href=${`#${resourcePath(holderOf(row.rule))}`}>${shortId(row.rule)}</a>` : row.rule || html`<span class="quiet">no rule</span>`}</td>
+    <td>${pageOf(row.rule) ? html`<a href=${`#${resourcePath(pageOf(row.rule))}`}>${shortId(row.rule)}</a>` : row.rule || html`<span class="quiet">no rule</span>`}</td>
     <td>${stateName(row.state)}</td><td class="number">${packets[0] + packets[1] || ''}</td><td class="number">${bytes[0] + bytes[1] ? size(bytes[0] + bytes[1]) : ''}</td>
     <td>${trace && html`<a href=${trace} aria-label=${`Trace ${from} to ${to}`}>Trace</a>`}</td></tr>`;
 }

@@ -6,7 +6,7 @@ import { Health, Problem, Table, Tabs, Tag, rate } from '../parts.js';
 import { Chart } from './chart.js';
 import { columns } from './columns.js';
 import { usePolled } from './hooks.js';
-import { holderOf, percent, rated, shortId, size } from './words.js';
+import { holderOf, pageOf, percent, rated, shortId, size } from './words.js';
 
 const TABS = ['Throughput', 'Rule hits', 'Health probes', 'SNAT ports'];
 const VIEWS = { Throughput, 'Rule hits': Rules, 'Health probes': Probes, 'SNAT ports': Ports };
@@ -18,7 +18,7 @@ export default function Metrics() {
   return html`<div class="page"><header><h1>Metrics</h1></header><${Tabs} label="Metrics" tabs=${TABS} chosen=${tab} choose=${choose}/><${VIEWS[tab]} key=${tab}/></div>`;
 }
 
-const linked = origin => html`<a href=${`#${resourcePath(holderOf(origin))}`}>${shortId(origin)}</a>`;
+const linked = origin => html`<a href=${`#${resourcePath(pageOf(origin))}`}>${shortId(origin)}</a>`;
 
 /** Rates once a second while the page is open: the stream tells only what changes. */
 function Throughput() {

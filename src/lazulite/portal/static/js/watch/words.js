@@ -22,6 +22,9 @@ export function holderOf(id) {
   return id.slice(0, at) + id.slice(at).split('/').slice(0, 5).join('/');
 }
 
+/** Where a rule or route is changed: a page of its own where it has one, else that of what it belongs to. */
+export const pageOf = id => (/\/(securityRules|routes)\/[^/]+$/i.test(id) ? id : holderOf(id));
+
 /** One end of a flow as people name it. */
 export const endOf = (name, address, port) => (name || address) + (port ? `:${port}` : '');
 
