@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from lazulite.drivers.linux import anchor
 from tests.packets.owner import Owner, kinds, owner
-from tests.waiting import until
+from tests.waiting import LIMIT_S, until
 
 pytestmark = pytest.mark.packets
 
@@ -130,6 +131,25 @@ def test_stopping_it_returns_when_it_is_gone(lab: anchor.Anchor) -> None:
     assert anchor.find(lab.directory) is None
     assert not processes_in(own)
     anchor.stop(lab)  # again: fine
+
+
+def test_what_somebody_stopped_halfway_does_not_keep_it(lab_owner: Owner, lab: anchor.Anchor) -> None:
+    """As Ctrl-Z does: a program in the lab, and with it the one outside that waits for its end."""
+    command = [*lab_owner.prefix, *anchor.enter_command(lab), "sh", "-c", "echo in; kill -STOP $$"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as entered:
+        try:
+            assert entered.stdout is not None
+            assert entered.stdout.readline() == b"in\n"
+            until(lambda: _state(entered.pid), lambda state: state == "T")
+            anchor.stop(lab)
+            entered.wait(LIMIT_S)
+        finally:
+            entered.kill()
+    assert anchor.find(lab.directory) is None
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_a_new_one_starts_where_one_was_killed(lab_owner: Owner, lab: anchor.Anchor) -> None:

@@ -9,3 +9,5 @@ class Failure(Exception):
     def __init__(self, message: str, hint: str = "", *, code: int = 1, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message, self.hint, self.code, self.details = message, hint, code, details
+        for said in details:  # for who reads a traceback: a test that fails
+            self.add_note(said)

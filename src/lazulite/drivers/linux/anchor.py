@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -97,7 +97,9 @@ def stop(anchor: Anchor) -> None:
     descriptors = [d for d in map(_process_descriptor, (anchor.pid, anchor.launcher)) if d is not None]
     try:
         if _launcher(anchor.directory) == anchor.launcher:
+            inside = _link(anchor.pid, "pid")
             _kill(anchor.pid)
+            _wake_who_entered(inside)
             _await_exits(descriptors)
     finally:
         for descriptor in descriptors:
@@ -198,6 +200,24 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def _wake_who_entered(inside: str) -> None:
+    """Have the processes outside whose children are in that process namespace run, as they do not after Ctrl-Z: it
+    ends only when these have taken notice of their children's end."""
+    for found in Path("/proc").glob("[0-9]*"):
+        pid = int(found.name)
+        if inside and _link(pid, "pid_for_children") == inside != _link(pid, "pid"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def _link(pid: int, kind: str) -> str:
+    """The namespace of a process, empty when it has ended or is somebody else's."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")
+    except OSError:
+        return ""
 
 
 def _await_exits(descriptors: list[int]) -> None:
