@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from lazulite.testing import Lab
 from lazulite.testing.probes import address_of
@@ -78,21 +77,6 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
             answers.append("")
 print(json.dumps(answers))
 """
-LIMIT_S = 40.0
-"""How long what must come true may take: several intervals of the slowest probe."""
-T = TypeVar("T")
-
-
-def until(found: Callable[[], T], good: Callable[[T], bool], limit_s: float = LIMIT_S, pause_s: float = 0) -> T:
-    """The first of what *found* gives that is *good*. Fails with the last one when none is in time.
-
-    *pause_s* lies between two looks that take next to nothing by themselves.
-    """
-    deadline = time.monotonic() + limit_s
-    while not good(last := found()):
-        assert time.monotonic() < deadline, f"it stays at {last}"
-        time.sleep(pause_s)
-    return last
 
 
 class Answer(NamedTuple):

@@ -18,8 +18,8 @@ from azure.mgmt.network import models as network
 
 from lazulite.testing import Lab
 from tests.clients.sdk import LOCATION, Sdk
-from tests.clients.serving import until
 from tests.services.gateways import PASSWORD, pem, pfx
+from tests.waiting import until
 from tests.web import PORT, curl, serve, stop, told
 
 covers = pytest.mark.covers

@@ -10,7 +10,8 @@ from azure.mgmt.network import models
 from lazulite.testing import Lab
 from tests.clients.az import MACHINE, VISITOR, Az
 from tests.clients.sdk import LOCATION, Sdk
-from tests.clients.serving import Answer, ask, serving, until
+from tests.clients.serving import Answer, ask, serving
+from tests.waiting import until
 
 covers = pytest.mark.covers
 KIND = "Microsoft.Network/loadBalancers"

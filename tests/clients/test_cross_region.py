@@ -7,7 +7,8 @@ import pytest
 from lazulite.testing import Lab
 from tests.clients.az import MACHINE, Az, AzError
 from tests.clients.sdk import Sdk
-from tests.clients.serving import ask, serving, until
+from tests.clients.serving import ask, serving
+from tests.waiting import until
 
 covers = pytest.mark.covers
 KIND = "Microsoft.Network/loadBalancers"

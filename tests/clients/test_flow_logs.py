@@ -17,8 +17,9 @@ from azure.storage.blob import BlobServiceClient
 
 from lazulite.testing import Lab
 from tests.clients.sdk import LOCATION, Sdk
-from tests.clients.serving import ask, serving, until
+from tests.clients.serving import ask, serving
 from tests.clients.test_storage import options, proxy
+from tests.waiting import until
 
 covers = pytest.mark.covers
 KIND = "Microsoft.Network/networkWatchers/flowLogs"
@@ -149,7 +150,7 @@ def test_what_packets_did_is_in_the_blobs_of_both_kinds_of_log(
     def ended(seen: list[Seen]) -> bool:
         return any(s.port == 443 and s.state == "E" for s in seen) and any(s.port == 8443 for s in seen)
 
-    seen = until(group_log, ended, PATIENCE_S, pause_s=0.5)
+    seen = until(group_log, ended, limit_s=PATIENCE_S, pause_s=0.5)
     (begun,) = [s for s in seen if s.port == 443 and s.state == "B"]
     assert begun[:6] == ("UserRule_web", "10.0.0.4", "10.0.0.5", 443, "I", "A")
     end = next(s for s in seen if s.port == 443 and s.state == "E")
@@ -161,7 +162,7 @@ def test_what_packets_did_is_in_the_blobs_of_both_kinds_of_log(
         assert name.startswith(f"resourceId={subject}/y=")
         assert name.endswith("/PT1H.json")
         assert {r["category"] for r in content["records"]} == {"NetworkSecurityGroupFlowEvent"}
-    whole = until(network_log, ended, PATIENCE_S, pause_s=0.5)
+    whole = until(network_log, ended, limit_s=PATIENCE_S, pause_s=0.5)
     assert {s.direction for s in whole if s.port == 443} == {"I", "O"}  # of both machines
     for name in ("of-group", "of-network"):
         sdk.network.flow_logs.begin_delete(WATCHERS, WATCHER, name).result()

@@ -20,9 +20,9 @@ from cryptography import x509
 from lazulite.testing import Lab, lab
 from tests.clients.az import Az, AzError
 from tests.clients.sdk import principal
-from tests.clients.serving import until
 from tests.clients.test_storage import options, proxy
 from tests.services.gateways import PASSWORD, pem, pfx
+from tests.waiting import until
 
 KIND, GATEWAY = "Microsoft.KeyVault/vaults", "Microsoft.Network/applicationGateways"
 covers = pytest.mark.covers

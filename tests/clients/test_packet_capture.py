@@ -6,7 +6,6 @@ import base64
 import os
 import signal
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from azure.core.exceptions import AzureError
 
 from lazulite.testing import Lab, lab, vm
 from tests import captures
-from tests.clients.serving import until
 from tests.clients.test_storage import ACCOUNT, KIND, NAME, Proxied, options, proxy
 from tests.lab.processes import anchor_of, below
+from tests.waiting import until
 
-LIMIT_S = 60.0
-"""Bound of what must happen."""
 FILE = "/var/captures/web.cap"
 AGENT = {"publisher": "Microsoft.Azure.NetworkWatcher", "type": "NetworkWatcherAgentLinux", "typeHandlerVersion": "1.4"}
 
@@ -56,7 +53,7 @@ class Session:
 
     def awaited(self, **wanted: Any) -> dict[str, Any]:
         """The status, once it says so."""
-        return eventually(
+        return until(
             lambda: self._lab.client.post(f"{self._path}/queryStatus"), lambda found: wanted.items() <= found.items()
         )
 
@@ -79,10 +76,6 @@ class Session:
             return []
 
 
-eventually = partial(until, limit_s=LIMIT_S, pause_s=0.05)
-"""Looks into files and processes, which takes no time of its own."""
-
-
 def send(made: Lab, *numbers: int) -> None:
     """Datagrams from web to db, with these numbers, to where nobody listens."""
     code = "import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
@@ -96,7 +89,7 @@ def test_packets_are_in_the_blob_and_in_the_file(one: Proxied, tmp_path: Path) -
     session = Session(one, "first")
     session.awaited(packetCaptureStatus="Running", packetCaptureError=[])
     send(one.lab, 1, 2, 3)
-    eventually(session.numbers, lambda found: found == [1, 2, 3])
+    until(session.numbers, lambda found: found == [1, 2, 3])
     session.stop()
     session.awaited(packetCaptureStatus="Stopped", stopReason="Manual")
     content = base64.b64decode(one.lab.exec("web", ["base64", FILE]).stdout)
@@ -112,7 +105,7 @@ def kill(anchor: int, word: str) -> None:
     """``kill -9``; returns when there is another."""
     [process] = below(anchor, word)
     os.kill(process, signal.SIGKILL)
-    eventually(lambda: below(anchor, word), lambda found: bool(set(found) - {process}))
+    until(lambda: below(anchor, word), lambda found: bool(set(found) - {process}))
 
 
 @pytest.mark.clients
@@ -120,15 +113,15 @@ def test_a_capture_goes_on_when_storage_and_agent_die(one: Proxied) -> None:
     session = Session(one, "second", timeLimitInSeconds=600)
     session.awaited(packetCaptureStatus="Running")
     send(one.lab, 1, 2)
-    eventually(session.numbers, lambda found: found == [1, 2])
+    until(session.numbers, lambda found: found == [1, 2])
     kept = one.lab.directory / "captures.json"  # what the next agent knows: it may lag a second behind
-    eventually(lambda: f'"size":{len(session.blob())},"blocks":2' in kept.read_text(), bool)
+    until(lambda: f'"size":{len(session.blob())},"blocks":2' in kept.read_text())
     anchor = anchor_of(one.lab)
     for word in ("serve.js", "lazulite.agent\0"):
         kill(anchor, word)
         session.awaited(packetCaptureStatus="Running", packetCaptureError=[])
-    recorder = eventually(lambda: below(anchor, "lazulite.agent.recorder"), bool)
+    recorder = until(lambda: below(anchor, "lazulite.agent.recorder"))
     send(one.lab, 3, 4)
-    eventually(session.numbers, lambda found: found == [1, 2, 3, 4])
+    until(session.numbers, lambda found: found == [1, 2, 3, 4])
     session.delete()
-    eventually(lambda: set(below(anchor, "lazulite.agent.recorder")) & set(recorder), lambda left: not left)
+    until(lambda: set(below(anchor, "lazulite.agent.recorder")) & set(recorder), lambda left: not left)

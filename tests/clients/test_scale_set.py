@@ -12,7 +12,8 @@ from azure.mgmt.network import models as network
 from lazulite.testing import Lab
 from tests.clients.az import VISITOR, Az
 from tests.clients.sdk import LOCATION, Sdk
-from tests.clients.serving import ask, until, visiting
+from tests.clients.serving import ask, visiting
+from tests.waiting import until
 
 covers = pytest.mark.covers
 KIND = "Microsoft.Compute/virtualMachineScaleSets"

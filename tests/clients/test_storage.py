@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +26,8 @@ from tests.clients.az import Az
 from tests.clients.sdk import principal
 from tests.lab.processes import anchor_of, below
 from tests.proxied import proxy
+from tests.waiting import until
 
-PATIENCE_S = 60
 NAME, KIND = "shoplogs", "Microsoft.Storage/storageAccounts"
 ACCOUNT = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": {}}
 EXPIRY = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -66,17 +66,6 @@ def one() -> Iterator[Proxied]:
 def options(made: Lab, proxy_address: str) -> dict[str, Any]:
     trusted = made.environment["REQUESTS_CA_BUNDLE"]
     return {"proxies": {"https": proxy_address, "http": proxy_address}, "connection_verify": trusted}
-
-
-def eventually(ask: Callable[[], Any], errors: tuple[type[Exception], ...] = (AssertionError,)) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return ask()
-        except errors:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def test_blobs_that_the_sdk_writes_are_read_from_a_vm_by_name_over_tls(one: Proxied) -> None:
@@ -187,7 +176,7 @@ def test_what_was_written_is_there_after_the_service_was_killed(one: Proxied) ->
     container.upload_blob("b", b"kept")
     served = process(one)
     os.kill(served, signal.SIGKILL)
-    found = eventually(lambda: container.download_blob("b").readall(), (HttpResponseError,))
+    found = until(lambda: container.download_blob("b").readall(), despite=(HttpResponseError,))
     assert found == b"kept"
     assert process(one) != served
 
@@ -283,12 +272,8 @@ def test_without_accounts_nothing_runs() -> None:
         made.put(f"{KIND}/{NAME}", ACCOUNT)
         assert len(below(anchor_of(made), "serve.js")) == 1
         made.delete(f"{KIND}/{NAME}")
-        eventually(lambda: absent(made))
+        until(lambda: below(anchor_of(made), "serve.js"), operator.not_)
         assert not Path(made.directory, "storage").exists()
-
-
-def absent(made: Lab) -> None:
-    assert below(anchor_of(made), "serve.js") == []
 
 
 def test_an_account_that_cannot_be_served_is_refused_until_it_can(
@@ -299,13 +284,12 @@ def test_an_account_that_cannot_be_served_is_refused_until_it_can(
     with lab() as made:
         with pytest.raises(Failure, match="script/setup storage"):
             made.put(f"{KIND}/{NAME}", ACCOUNT)
-        shown = made.get(f"{KIND}/{NAME}")["properties"]
-        assert (shown["provisioningState"], shown["statusOfPrimary"]) == ("Failed", "unavailable")
+        assert standing(made) == ("Failed", "unavailable")
         assert len(made.post(f"{KIND}/{NAME}/listKeys")["keys"]) == 2
         (tmp_path / "node_modules").symlink_to(Path(sys.prefix, "azurite", "node_modules"))
-        eventually(lambda: served(made))
+        until(lambda: standing(made), ("Succeeded", "available").__eq__)
 
 
-def served(made: Lab) -> None:
+def standing(made: Lab) -> tuple[str, str]:
     shown = made.get(f"{KIND}/{NAME}")["properties"]
-    assert (shown["provisioningState"], shown["statusOfPrimary"]) == ("Succeeded", "available")
+    return shown["provisioningState"], shown["statusOfPrimary"]

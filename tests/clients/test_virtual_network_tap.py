@@ -18,7 +18,8 @@ from azure.mgmt.network import models
 
 from lazulite.testing import Lab
 from tests.clients.sdk import LOCATION, Sdk
-from tests.clients.serving import ask, serving, until
+from tests.clients.serving import ask, serving
+from tests.waiting import until
 
 covers = pytest.mark.covers
 TAP = "Microsoft.Network/virtualNetworkTaps"

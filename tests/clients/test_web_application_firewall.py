@@ -15,10 +15,10 @@ from azure.mgmt.network import models as network
 from lazulite.testing import Lab
 from tests.clients.az import VISITOR, Az
 from tests.clients.sdk import LOCATION, Sdk
-from tests.clients.serving import until
 from tests.clients.test_application_gateway import KIND as GATEWAY
 from tests.clients.test_application_gateway import Site
 from tests.json_lines import rows as whole_lines
+from tests.waiting import until
 from tests.web import curl
 
 covers = pytest.mark.covers
@@ -71,7 +71,7 @@ class Shop:
             rows = whole_lines(path)
             return [r for r in rows if which(r["properties"])]
 
-        return until(found, bool)
+        return until(found)
 
 
 @pytest.fixture
