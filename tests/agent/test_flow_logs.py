@@ -435,3 +435,51 @@ def test_only_what_flows_depend_on_is_kept() -> None:
         assert {type(e) for e in entries(LOG)} == {FlowLog, Port, Vrf, AccessList}
 
     run(Router(), act)
+
+
+SUMMED = replace(LOG, analytics_s=600)
+
+
+async def summed(told: Told) -> list[tuple[str, int]]:
+    """Verdict and flows of each row."""
+    rows = (await told.logs.answer(of_log("log"))).rows
+    return [(r["FlowStatus_s"], r["AllowedInFlows_d"] + r["DeniedInFlows_d"]) for r in rows]
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["killed before it writes", "killed after it has written"])
+def test_the_next_agent_goes_on_with_what_this_one_has_summed_up(tmp_path: Path, written: bool) -> None:
+    async def first(told: Told) -> None:
+        told.logs.replace(entries(SUMMED))
+        await told.look()
+        if written:
+            await told.logs.write()
+        await told.look(1)
+
+    async def second(told: Told) -> None:
+        told.logs.replace(entries(SUMMED))
+        assert await summed(told) == [("A", 2), ("D", 1)]
+        await told.look(2)
+        assert await summed(told) == [("A", 3), ("D", 1)]
+        await told.logs.write()
+
+    async def third(told: Told) -> None:
+        told.logs.replace(entries(SUMMED))
+        assert await summed(told) == [("A", 3), ("D", 1)]
+
+    another, one_more = ((key(remote_port=port), 1, number(SSH), 0.0) for port in (42000, 43000))
+    run(Router(noted([SSH_FLOW, DENIED]), noted([another])), first, tmp_path)
+    run(Router(noted([one_more])), second, tmp_path)
+    run(Router(), third, tmp_path)
+
+
+def test_a_log_that_sums_up_other_intervals_by_then_begins_anew(tmp_path: Path) -> None:
+    async def first(told: Told) -> None:
+        told.logs.replace(entries(SUMMED))
+        await told.look()
+
+    async def second(told: Told) -> None:
+        told.logs.replace(entries(replace(SUMMED, analytics_s=3600)))
+        assert await summed(told) == []
+
+    run(Router(noted([SSH_FLOW])), first, tmp_path)
+    run(Router(), second, tmp_path)

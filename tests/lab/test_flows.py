@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +17,8 @@ import pytest
 
 from lazulite.testing import Lab, lab, probe
 from tests.lab.test_lab import TEMPLATE, lazulite
-
-_BOUND_S = 60.0
+from tests.reliability.processes import agent
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +42,18 @@ def watching(one: Lab, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 def first(process: subprocess.Popen[str], provoke: Callable[[], object], wanted: Callable[[Any], bool]) -> Any:
     """The first record that is wanted; *provoke* is done again until there is one, for recording begins some time."""
-    assert process.stdout is not None
-    end = time.monotonic() + _BOUND_S
-    while time.monotonic() < end:
+    told: list[Any] = []
+
+    def heard() -> Any:
+        assert process.stdout is not None
         provoke()
         while select.select([process.stdout], [], [], 1.5)[0]:
-            row = json.loads(process.stdout.readline())
-            if wanted(row):
-                return row
-    raise AssertionError("nothing of that was told")
+            told.append(json.loads(process.stdout.readline()))
+            if wanted(told[-1]):
+                return told[-1]
+        return None
+
+    return until(heard, told=lambda: told)
 
 
 def test_a_denied_connection_is_told_with_the_rule(demo: Lab) -> None:
@@ -69,6 +73,48 @@ def test_an_allowed_one_begins_and_ends_with_what_passed(demo: Lab) -> None:
 def test_the_summary_has_who_talked_to_which_service(demo: Lab) -> None:
     found = json.loads(lazulite(demo, "flows", "--vm", "db", "--summary", "--json").stdout)["value"]
     assert {(r["DestPort_d"], r["FlowStatus_s"]) for r in found} >= {(22, "D"), (5432, "A")}
+
+
+LOG = (
+    "{sub}/resourceGroups/NetworkWatcherRG/providers/Microsoft.Network/networkWatchers/NetworkWatcher_westeurope"
+    "/flowLogs/kept"
+)
+
+
+def summed(one: Lab) -> dict[tuple[int, str], int]:
+    """Flows by port and verdict; nothing while nobody answers."""
+    done = lazulite(one, "flows", "--log", "kept", "--json")
+    found = Counter[tuple[int, str]]()
+    for row in json.loads(done.stdout)["value"] if done.returncode == 0 else ():
+        found[row["DestPort_d"], row["FlowStatus_s"]] += row["AllowedInFlows_d"] + row["DeniedInFlows_d"]
+    return dict(found)
+
+
+def test_what_a_log_has_summed_up_outlives_an_agent_that_is_killed(demo: Lab) -> None:
+    account = {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": {}}
+    demo.put("Microsoft.Storage/storageAccounts/keptlogs", account)
+    analytics = {"enabled": True, "workspaceId": "00000000-0000-0000-0000-000000000001", "trafficAnalyticsInterval": 10}
+    properties = {
+        "targetResourceId": demo.id("networkSecurityGroups/nsg-data"),
+        "storageId": demo.id("Microsoft.Storage/storageAccounts/keptlogs"),
+        "enabled": True,
+        "flowAnalyticsConfiguration": {"networkWatcherFlowAnalyticsConfiguration": analytics},
+    }
+    path = LOG.format(sub=demo.client.subscription)
+    demo.client.put(path, {"location": "westeurope", "properties": properties})
+    assert probe(demo, "web", "db", tcp=5432).passes
+    assert not probe(demo, "web", "db", tcp=22).passes
+    before = until(lambda: summed(demo), lambda found: found.keys() >= {(5432, "A"), (22, "D")})
+    running = agent(demo.directory)
+    assert running is not None
+    os.kill(running, signal.SIGKILL)
+    until(lambda: agent(demo.directory), lambda found: found not in (None, running))
+    after = until(lambda: summed(demo))
+    assert after[5432, "A"] == before[5432, "A"]
+    assert after[22, "D"] >= before[22, "D"], "who is denied tries again by itself"
+    assert probe(demo, "web", "db", tcp=5432).passes
+    until(lambda: summed(demo), lambda found: found.get((5432, "A"), 0) > before[5432, "A"])
+    demo.client.delete(path)
 
 
 def test_a_machine_that_is_not_there_is_an_error(demo: Lab) -> None:

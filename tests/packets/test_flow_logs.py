@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.protocol import AskFlows, Observed
@@ -103,7 +105,8 @@ def test_a_sink_that_fails_gets_everything_when_it_is_back(net: Net) -> None:
 
 
 def test_what_one_agent_saw_is_written_by_the_next_one_and_open_flows_go_on(net: Net, tmp_path: Path) -> None:
-    net.become(network(access_list("in", Direction.INGRESS, (EVERY,)), GROUP, ingress=("in",), recording=()))
+    log = replace(GROUP, analytics_s=600)
+    net.become(network(access_list("in", Direction.INGRESS, (EVERY,)), log, ingress=("in",), recording=()))
     client, served = conversation(net, 4)
     logs = Logs(net)
 
@@ -124,6 +127,10 @@ def test_what_one_agent_saw_is_written_by_the_next_one_and_open_flows_go_on(net:
     async def third(flows: FlowLogs) -> None:
         await flows.look()
         await flows.write()
+        begun = Counter[int]()
+        for each in (await flows.answer(AskFlows(1, [], 0, True, "log"))).rows:
+            begun[each["DestPort_d"]] += each["AllowedInFlows_d"]
+        assert begun == {22: 1, 80: 1}
 
     for script in (first, second, third):
         logs.play(script, tmp_path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazulite.telemetry.analytics import MOST_ROWS, Analytics, flow_type
+from lazulite.telemetry.analytics import MOST_ROWS, Analytics, Sums, flow_type
 from lazulite.telemetry.book import State
 from lazulite.telemetry.lines import Line, when
 from tests.telemetry.test_lines import BEGUN, DENIED, GROUP, line
@@ -118,6 +119,48 @@ FLOWS = [
     pytest.param([line(State.CONTINUES)], (0, 0, 0, 0), "A", id="one that began before the interval"),
     pytest.param([line(State.ENDED)], (0, 0, 0, 0), "A", id="one that only ends in it"),
 ]
+
+
+def taken_over(*told: Line, interval_s: int = INTERVAL_S) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """The rows of one process that kept what each line changed, and of the next one that read it."""
+    one, other, kept = Analytics(INTERVAL_S), Analytics(interval_s), list[bytes]()
+    for each in told:
+        one.add([each])
+        kept.append(msgspec.msgpack.encode(one.changed()))
+    for body in kept:
+        other.resume(msgspec.msgpack.decode(body, type=Sums))
+    return one.rows(), other.rows()
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(State)), st.integers(1, 3), st.integers(0, 2000)), max_size=30))
+def test_whoever_takes_over_what_changed_has_the_same_rows(drawn: list[tuple[State, int, int]]) -> None:
+    told = [line(state, (n, n * 10, 0, 0), rule=f"r{n}")._replace(at=1200.0 + at) for state, n, at in drawn]
+    one, other = taken_over(*told)
+    assert other == one
+
+
+def test_whoever_takes_over_goes_on_adding() -> None:
+    one, other = Analytics(INTERVAL_S), Analytics(INTERVAL_S)
+    one.add([BEGUN])
+    other.resume(msgspec.msgpack.decode(msgspec.msgpack.encode(one.all()), type=Sums))
+    for each in (one, other):
+        each.add([BEGUN])
+    assert other.rows() == one.rows()
+    assert other.rows()[0]["AllowedInFlows_d"] == 2
+
+
+def test_rows_of_another_interval_are_not_taken_over() -> None:
+    assert taken_over(BEGUN, interval_s=INTERVAL_S * 6)[1] == []
+
+
+def test_what_is_taken_over_is_bounded() -> None:
+    known, last = Analytics(INTERVAL_S), BEGUN.at
+    for _ in range(2):
+        more = Analytics(INTERVAL_S)
+        more.add(BEGUN._replace(at=(last := last + INTERVAL_S)) for _ in range(MOST_ROWS - 5))
+        known.resume(more.all())
+    assert len(known.rows()) == MOST_ROWS
+    assert known.rows()[-1]["FlowStartTime_t"] == when(last)
 
 
 @pytest.mark.parametrize(("told", "counts", "verdict"), FLOWS)

@@ -150,6 +150,8 @@ class FlowLogs:
         for frame in self._spool.read():
             self._watcher.resume(frame.standing)
             self._files.resume(frame)
+            for name in frame.sums.keys() & self._analytics.keys():
+                self._analytics[name].resume(frame.sums[name])
 
     def news(self) -> Observed:
         return Observed(reports=self._reports())
@@ -191,7 +193,8 @@ class FlowLogs:
             self._number += 1
             self._shown.append((self._number, seen))
         told = {name: added for name in self._telling if (added := self._give(name, look.seen))}
-        self._spool.append(Frame(told, look.standing))
+        sums = {name: rows for name, kept in self._analytics.items() if (rows := kept.changed()).rows}
+        self._spool.append(Frame(told, look.standing, sums=sums))
 
     def _give(self, name: str, seen: list[Seen]) -> list[Told]:
         """What the log tells of it: decisions of its lists, or of whoever decides about its ports."""
@@ -211,7 +214,8 @@ class FlowLogs:
         await self._files.write(self._clock())
         async with self._looking:
             standing = await asyncio.get_running_loop().run_in_executor(self._thread, self._watcher.saved)
-            self._spool.begin([Frame(standing=standing), self._files.pending()])
+            sums = {name: kept.all() for name, kept in self._analytics.items()}
+            self._spool.begin([Frame(standing=standing, sums=sums), self._files.pending()])
         self._tell(self.news())
 
     def _expire(self) -> None:
@@ -231,7 +235,7 @@ class FlowLogs:
     async def answer(self, asked: AskFlows) -> FlowsSeen:
         """Records of the ports after number ``after``, which are recorded for a while because somebody asks.
 
-        Of a log: its rows of analytics, since this agent or the log began.
+        Of a log: its rows of analytics, as far back as they are kept, whichever agent summed them up.
         """
         if asked.log:
             kept = self._analytics.get(asked.log)

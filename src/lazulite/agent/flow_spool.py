@@ -1,5 +1,6 @@
 """What flow logs have not written yet, in the lab's directory: the next agent writes what this one did not.
 
+Rows of analytics, which are written nowhere else, are there too.
 A file of frames, one a look; it begins anew when all before it was written. It is to outlive a process, not the host.
 """
 
@@ -12,6 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from lazulite.telemetry.analytics import Sums
 from lazulite.telemetry.book import Saved
 
 _FILE = "flows.pending"
@@ -27,6 +29,8 @@ class Frame(msgspec.Struct, frozen=True):
     standing: dict[str, dict[int, list[Saved]]] = {}
     waiting: dict[str, list[tuple[str, str, bytes, int]]] = {}
     """By log, records that wait for their sink: blob, MAC, JSON, and how many lines."""
+    sums: dict[str, Sums] = {}
+    """By log, rows of analytics as they are after this look, of those that it added to."""
 
 
 class Spool:

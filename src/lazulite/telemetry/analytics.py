@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
+import msgspec
+
 from lazulite.telemetry.book import State
 from lazulite.telemetry.lines import Line, there_and_back, when
 
@@ -33,15 +35,15 @@ class What(NamedTuple):
     mac: str
 
 
-class Sum:
-    """What there was of it."""
+class Sum(msgspec.Struct, array_like=True):
+    """What there was of it: when the first and the last line were, flows, and packets and bytes of each way."""
 
-    __slots__ = ("allowed", "back", "denied", "first", "last", "there")
-
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.allowed = self.denied = 0
-        self.there, self.back = (0, 0), (0, 0)
+    first: float
+    last: float
+    allowed: int = 0
+    denied: int = 0
+    there: tuple[int, int] = (0, 0)
+    back: tuple[int, int] = (0, 0)
 
     def add(self, line: Line) -> None:
         self.first, self.last = min(self.first, line.at), max(self.last, line.at)
@@ -52,21 +54,47 @@ class Sum:
         self.back = self.back[0] + back, self.back[1] + back_bytes
 
 
+class Sums(msgspec.Struct, array_like=True, frozen=True):
+    """Rows of one log as another process takes them over, in the order in which they began."""
+
+    interval_s: int
+    rows: list[tuple[What, Sum]]
+
+
 class Analytics:
     """The rows of one log. ``interval_s`` is how much time one row sums up."""
 
     def __init__(self, interval_s: int) -> None:
         self.interval_s = interval_s
         self._sums: OrderedDict[What, Sum] = OrderedDict()
+        self._changed: dict[What, None] = {}
 
     def add(self, told: Iterable[Line]) -> None:
         for line in told:
             what = self._what(line)
             if what not in self._sums:
-                self._sums[what] = Sum(line.at)
-                if len(self._sums) > MOST_ROWS:
-                    self._sums.popitem(last=False)
+                self._hold(what, Sum(line.at, line.at))
             self._sums[what].add(line)
+            self._changed[what] = None
+
+    def _hold(self, what: What, total: Sum) -> None:
+        self._sums[what] = total
+        if len(self._sums) > MOST_ROWS:
+            self._sums.popitem(last=False)
+
+    def changed(self) -> Sums:
+        """What lines were added to since this was asked last."""
+        changed, self._changed = self._changed, {}
+        return Sums(self.interval_s, [(what, self._sums[what]) for what in changed if what in self._sums])
+
+    def all(self) -> Sums:
+        return Sums(self.interval_s, list(self._sums.items()))
+
+    def resume(self, sums: Sums) -> None:
+        """Take over what another process had of this log; later ones go before earlier ones."""
+        if sums.interval_s == self.interval_s:
+            for what, total in sums.rows:
+                self._hold(what, total)
 
     def _what(self, line: Line) -> What:
         source, destination = (line.remote, line.local) if line.inward else (line.local, line.remote)
