@@ -63,7 +63,6 @@ export function Editor({ text, change, root, violations, label }) {
     return done && edit(done);
   };
   return html`<div class="editor">
-    <${Wrong} marks=${marks} jump=${jump}/>
     <div class="sheet"><div class="text">
       <div class="gutter" ref=${gutter} aria-hidden="true">${text.split('\n').map((_, at) => {
         const here = marks.filter(mark => mark.line === at + 1);
@@ -87,6 +86,7 @@ export function Editor({ text, change, root, violations, label }) {
         }}/>
       ${offered && html`<${Choices} id=${id} offered=${offered} text=${text} scroll=${scroll} take=${take}/>`}</div>
     </div><${Help} root=${root} found=${found} cursor=${cursor} text=${text}/></div>
+    <${Wrong} marks=${marks} jump=${jump}/>
     <p class="unseen" role="status">${offered ? `${offered.options.length} suggestions; ${offered.options[offered.at].label}` : ''}</p>
     <p class="quiet keys" id=${`${id}keys`}>Ctrl+Space suggests, Enter takes a suggestion, Escape closes; Ctrl+] and Ctrl+[ move lines; Tab leaves the editor.
       <${Button} disabled=${Boolean(found.error)} onClick=${() => edit({ from: 0, to: text.length, insert: JSON.stringify(found.value, null, 2), cursor: [0, 0] })}>Format<//></p></div>`;
@@ -105,7 +105,10 @@ function chosen(event, offered, offer, take) {
 const shifted = (event, text, start, end) =>
   event.key === ']' || event.key === '[' ? indented(text, start, end, event.key === '[') : null;
 
-/** What is wrong, each with the way to its line; what the lab said is told at once, what the schema says when one pauses. */
+/**
+ * What is wrong, each with the way to its line; what the lab said is told at once, what the schema says when one pauses.
+ * It stands below the text, which so stays where it is while one types.
+ */
 function Wrong({ marks, jump }) {
   if (!marks.length) return null;
   const said = marks.some(mark => mark.said);
