@@ -5,11 +5,12 @@ and its module (``libnginx-mod-http-modsecurity``), the library alone is the pee
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ from typing import Any
 
 from benchmarks import gateway as beside
 from benchmarks.result import Goal, Result, against, alone
-from lazulite.engines.waf import seclang, spec
+from lazulite.engines.waf import seclang, spec, worker
 from lazulite.engines.waf.spec import State, Use
 from lazulite.engines.waf.supervise import Firewall
 from lazulite.forwarding.model import WafManaged, WafPolicy
@@ -135,10 +136,9 @@ async def _gap() -> Iterator[Result]:
 
 async def _killed(place: Path, who: str) -> float:
     keeper, pids = int((place / spec.PID).read_text()), _processes(place)
-    victims = {"a worker": {max(pids - {keeper})}, "the keeper": {keeper}, "all": pids}[who]
+    victims = {"a worker": {max(p for p in pids if _comm(p) == worker.COMM)}, "the keeper": {keeper}, "all": pids}[who]
     began = time.monotonic()
-    for pid in victims:
-        os.kill(pid, signal.SIGKILL)
+    _kill(victims)
     while not await _answered(place):
         await asyncio.sleep(0.002)
     return time.monotonic() - began
@@ -165,23 +165,28 @@ def _beside_nginx(made: Lab) -> Iterator[Result]:
     made.put("applicationGateways/gw", {"properties": beside._gateway(made) | guarded})
     front = beside._front(made)
     nginx = beside._beside(made, ["nginx", "-c"], _nginx(made))
-    processes = {
-        front: {beside._process(f"{made.directory}/http/"), *_processes(Path(made.directory, "http"))},
-        f"{front}:{_PORT}": {nginx},
-    }
+    envoy, own = beside._process(f"{made.directory}/http/"), _processes(Path(made.directory, "http"))
+    processes = {front: {envoy, *own}, f"{front}:{_PORT}": {nginx}}
     found: dict[str, list[float]] = {at: [] for at in processes}
+    parts: dict[str, list[float]] = {"Envoy": [], "the firewall": []}
     for at in processes:
         beside._until(lambda at=at: beside._answers(made, f"http://{at}{_TARGET}"), f"{at} is not served")  # type: ignore[misc]
         _load(made, at, 1)
     for turn in range(TURNS):
         for at in list(processes)[:: -1 if turn % 2 else 1]:
-            before = sum(map(beside._spent_us, processes[at]))
+            before = {pid: beside._spent_us(pid) for pid in processes[at]}
             count = _load(made, at, SECONDS)
-            found[at].append((sum(map(beside._spent_us, processes[at])) - before) / count)
+            spent = {pid: (beside._spent_us(pid) - before[pid]) / count for pid in processes[at]}
+            found[at].append(sum(spent.values()))
+            if at == front:
+                parts["Envoy"].append(spent[envoy])
+                parts["the firewall"].append(sum(spent.values()) - spent[envoy])
     ours, theirs = found.values()
     note = f"a GET with a query and a cookie, {CLIENTS} clients; processor time of Envoy and all processes of ours"
     pairs = list(zip(ours, theirs, strict=True))
     yield against("firewall-processor-nginx", pairs, "µs", "nginx with libmodsecurity", Goal(1.3), note)
+    for name, spent_us in parts.items():
+        yield alone(f"firewall-processor: {name}", spent_us, "µs", None, "a request, of the same turns")
 
 
 _POLICIES = "ApplicationGatewayWebApplicationFirewallPolicies"
@@ -229,6 +234,10 @@ def _processes(place: Path) -> set[int]:
     return found
 
 
+def _comm(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def _memory(pid: int) -> int:
     """Kibibytes that are the process's own share."""
     rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -236,5 +245,11 @@ def _memory(pid: int) -> int:
 
 
 def _end(place: Path) -> None:
-    for pid in _processes(place):
-        os.kill(pid, signal.SIGKILL)
+    _kill(_processes(place))
+
+
+def _kill(pids: Iterable[int]) -> None:
+    """Some end by themselves when the first ones are gone."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

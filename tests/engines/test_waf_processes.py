@@ -235,7 +235,7 @@ def test_a_nursery_ends_with_its_keeper_and_workers_do_not(place: Path) -> None:
         os.kill(keeper(place), signal.SIGKILL)
         await until_async(lambda: not called(place, nursery.COMM))
         assert await insisted(place, "/blocked") == 403
-        assert workers(place) == old
+        assert set(workers(place)) == set(old)
 
     asyncio.run(told())
 
@@ -249,7 +249,8 @@ def test_a_policy_is_there_for_the_first_who_asks_whatever_else_is_still_to_be_c
         async with served(place, given):
             before = {keeper(place), *called(place, nursery.COMM), *workers(place)}
             for each in before:
-                os.kill(each, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)  # Some end by themselves when the first ones are gone.
             assert await meanwhile(place, lambda: keeper(place) not in before and len(workers(place)) == 2) <= {0, 403}
             assert await insisted(place, "/blocked") == 403
 
