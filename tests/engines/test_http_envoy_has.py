@@ -117,7 +117,8 @@ def test_what_envoy_says_it_has_is_what_was_rendered(tmp_path: Path) -> None:
         dump = json.loads(await admin.ask(str(here.envoy.directory / render.ADMIN), "/config_dump"))
         rows = [r for part in dump["configs"] for path in KINDS.values() for r in _below(part, path)]
         has = {(r["@type"], r["name"]): said(r) for r in rows}
-        meant = [r for text in given.values() for r in json.loads(text)["resources"] if r["@type"] in KINDS]
+        texts = [(here.envoy.directory / name).read_text() for name in given]
+        meant = [r for text in texts for r in json.loads(text)["resources"] if r["@type"] in KINDS]
         for one in meant:
             found = has[one["@type"], one["name"]]
             assert found == said(one)

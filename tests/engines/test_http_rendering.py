@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazulite.engines.http import answers, headers, hosts, render, secrets
+from lazulite.engines.http.chains import site_of
 from lazulite.engines.http.files import file_of
 from lazulite.engines.http.render import Place, World
 from lazulite.engines.http.routes import virtual_hosts
@@ -243,13 +244,23 @@ def test_a_server_known_by_name_has_the_addresses_that_were_found() -> None:
 SECURE = ServerTls(("cert",))
 
 
+def chosen(leads: dict[str, Any]) -> str:
+    """The chain that a matcher leads to."""
+    return str(leads["action"]["typed_config"]["value"])
+
+
 def test_each_site_with_a_certificate_has_a_chain_and_routes_of_its_own() -> None:
     """Who came in by one site's rules for clients is not led to another by the name in the request."""
     of = world(site("a", "a.test", tls=SECURE, port=443), site("b", "*.test", tls=SECURE, port=443))
     (listener,) = resources(render.LISTENERS, of)
-    secured = [c for c in listener["filter_chains"] if "transport_socket" in c]
-    chains = {c["name"]: c["filter_chain_match"]["server_names"] for c in secured}
-    assert chains == {"gw|10.0.0.4|443|a": ["a.test"], "gw|10.0.0.4|443|b": ["*.test"]}
+    secured = [c["name"] for c in listener["filter_chains"] if "transport_socket" in c]
+    assert [site_of(name) for name in secured] == ["gw|10.0.0.4|443|a", "gw|10.0.0.4|443|b"]
+    names = listener["filter_chain_matcher"]["matcher_tree"]["exact_match_map"]["map"]["tls"]["matcher"]
+    exact, ends = names["matcher_tree"]["exact_match_map"]["map"], names["on_no_match"]["matcher"]["matcher_list"]
+    assert {name: chosen(leads) for name, leads in exact.items()} == {"a.test": secured[0]}
+    (ending,) = ends["matchers"]
+    assert ending["predicate"]["single_predicate"]["value_match"] == {"suffix": ".test"}
+    assert chosen(ending["on_match"]) == secured[1]
     for name, domains in (("a", ["a.test"]), ("b", ["*.test"])):
         (table,) = resources(file_of("routes", f"gw|10.0.0.4|443|{name}"), of)
         assert [v["domains"] for v in table["virtual_hosts"]] == [domains]
@@ -453,8 +464,8 @@ def test_clients_show_a_certificate_that_leads_to_one_of_the_roots() -> None:
 
 def test_who_speaks_no_tls_on_its_port_gets_an_answer() -> None:
     (listener,) = resources(render.LISTENERS, world(site("a", tls=SECURE, port=443)))
-    clear = next(c for c in listener["filter_chains"] if c["name"] == "clear")
-    assert clear["filter_chain_match"] == {"transport_protocol": "raw_buffer"}
+    clear = next(c for c in listener["filter_chains"] if site_of(c["name"]) == "clear")
+    assert chosen(listener["filter_chain_matcher"]["on_no_match"]) == clear["name"]
     assert "transport_socket" not in clear
     (host,) = clear["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]
     assert [r["direct_response"] for r in host["routes"]] == [{"status": 400}]

@@ -181,6 +181,18 @@ def test_a_websocket_lives_through_sites_that_come_and_go_beside_its_own(echo: L
         assert held.said("after") == "after"
 
 
+def test_a_websocket_lives_through_another_tls_policy_of_its_own_site(echo: Lab) -> None:
+    """Who comes later is held to it. That what was replaced would have ended, one shows whose site goes."""
+    strict = {"sslPolicy": {"policyType": "CustomV2", "minProtocolVersion": "TLSv1_3"}}
+    echoing(echo, "a.test", "b.test")
+    with socket(echo, 443) as held, socket(echo, 443, "b.test") as going:
+        assert held.said("before") == "before"
+        echoing(echo, "a.test", **strict)
+        assert "alert protocol version" in handshake(echo, "-tls1_2")
+        until(lambda: going.said("still here") != "still here")
+        assert held.said("after") == "after"
+
+
 def test_a_websocket_lives_through_a_firewall_policy_that_comes(echo: Lab) -> None:
     """The next request is looked into."""
     rows = [{"variableName": "RequestUri"}]

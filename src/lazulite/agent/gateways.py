@@ -16,7 +16,7 @@ from lazulite.agent.access import AccessLog
 from lazulite.agent.pages import Pages
 from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux import names, namespaces, sockets
-from lazulite.engines.http import render
+from lazulite.engines.http import render, secrets
 from lazulite.engines.http.render import World, files
 from lazulite.engines.http.supervise import DIRECTORY, Envoy, EnvoyError
 from lazulite.engines.probe.lookup import address_of
@@ -151,7 +151,12 @@ class Gateways:
         return backend.asked(held.members if held is not None else None)
 
     def _origin(self, name: str) -> str:
-        found = self._backends.get(name) or self._proxies.get(name.partition("|")[0])
+        certificates: Mapping[str, Certificate] = self._held[Certificate]
+        found = (
+            self._backends.get(name)
+            or self._proxies.get(name.partition("|")[0])
+            or certificates.get(name.partition(secrets.BETWEEN)[0])
+        )
         return found.origin if found is not None else ""
 
     def _look(self) -> None:

@@ -55,6 +55,7 @@ class Feed:
         self._taken: dict[Thing, str] = {}
         self._faults: dict[Thing, tuple[str, str]] = {}
         self._nonces = itertools.count(1)
+        self._heard = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._conversations: set[Conversation] = set()
         self._streams: dict[Stream, Told] = {}
@@ -99,6 +100,12 @@ class Feed:
         """What Envoy was told the newest version of and does not take, and why."""
         return {t: self._faults[t][1] for t in self.behind() & self._faults.keys()}
 
+    async def settled(self) -> None:
+        """Return once Envoy has said of all that it wants whether it takes it."""
+        while not self.behind() <= self.refused().keys():
+            self._heard.clear()
+            await self._heard.wait()
+
     def _version(self, thing: Thing) -> str:
         """The newest, empty where there is none."""
         return self._things[thing][0] if thing in self._things else ""
@@ -110,6 +117,7 @@ class Feed:
         told = self._streams.setdefault(stream, Told(stream))
         for message in _messages(stream.said):
             self._take(told, protobuf.asked(message))
+            self._heard.set()
 
     def left(self, stream: Stream) -> None:
         """Nobody is told any more."""

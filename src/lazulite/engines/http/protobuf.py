@@ -36,11 +36,15 @@ _MESSAGES = """
 Listener name=1 address=2:Address filter_chains=3:FilterChain per_connection_buffer_limit_bytes=5:wrapped \
     listener_filters=9:ListenerFilter filter_chain_matcher=32:Matcher
 ListenerFilter name=1 typed_config=3:any
-FilterChain filter_chain_match=1:FilterChainMatch filters=3:Filter transport_socket=6:Extension name=7
-FilterChainMatch transport_protocol=9 server_names=11
+FilterChain filters=3:Filter transport_socket=6:Extension name=7
 Filter name=1 typed_config=4:any
 Extension name=1 typed_config=3:any
-Matcher matcher_tree=2:MatcherTree on_no_match=3:OnMatch
+Matcher matcher_list=1:MatcherList matcher_tree=2:MatcherTree on_no_match=3:OnMatch
+MatcherList matchers=1:FieldMatcher
+FieldMatcher predicate=1:Predicate on_match=2:OnMatch
+Predicate single_predicate=1:SinglePredicate
+SinglePredicate input=1:Input value_match=2:Ending
+Ending suffix=3
 MatcherTree input=1:Input exact_match_map=2:MatchMap
 MatchMap map=1:OnMatch-by-name
 OnMatch matcher=1:Matcher action=2:Input

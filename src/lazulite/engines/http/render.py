@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lazulite.engines.http import access, answers, feed, firewall, headers, hosts, rewriting, secrets, wording
+from lazulite.engines.http import access, answers, chains, feed, firewall, headers, hosts, rewriting, secrets, wording
 from lazulite.engines.http.feed import CLUSTERS, LISTENERS
 from lazulite.engines.http.files import file_of, resource, text
 from lazulite.engines.http.routes import virtual_hosts
@@ -128,31 +128,31 @@ def _listener(proxy: HttpProxy, door: tuple[IPAddress, int], world: World, place
         "address": {"socket_address": at},
         "per_connection_buffer_limit_bytes": 1 << 20,
     }
-    chains = _chains(proxy, door, sites)
+    split = _chains(proxy, door, sites)
     if sites[0].tls is None:
-        return found | {
-            "filter_chains": [{"name": "plain", "filters": [_connections(proxy, *chains[0], world, place)]}]
-        }
+        plain = chains.named(name, {"filters": [_connections(proxy, *split[0], world, place)]})
+        return found | {"filter_chains": [plain], "filter_chain_matcher": chains.always(plain["name"])}
     inspector = typed("tls", "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")
+    secure = list(_secure(proxy, split, sites, world, place))
+    clear = chains.named("clear", _clear(proxy, world, place))
     return found | {
         "listener_filters": [inspector],
-        "filter_chains": [*_secure(proxy, chains, sites, world, place), _clear(proxy, world, place)],
+        "filter_chains": [*(c for _, c in secure), clear],
+        "filter_chain_matcher": chains.secure([(n, c["name"]) for n, c in secure], clear["name"]),
     }
 
 
 def _secure(
-    proxy: HttpProxy, chains: list[tuple[str, Sequence[Site]]], sites: Sequence[Site], world: World, place: Place
-) -> Iterable[Json]:
+    proxy: HttpProxy, split: list[tuple[str, Sequence[Site]]], sites: Sequence[Site], world: World, place: Place
+) -> Iterable[tuple[Sequence[str], Json]]:
+    """The names that choose a chain, and the chain."""
     named = hosts.domains(sites)
-    for index, (name, some) in enumerate(chains):
-        wanted = [] if named is None else [n for n in named[index] if n != hosts.ANY]
-        if named is not None and not named[index]:
-            continue
-        chain: Json = {"name": name, "filters": [_connections(proxy, name, some, world, place)]}
+    for index, (name, some) in enumerate(split):
+        wanted = [hosts.ANY] if named is None else named[index]
         if wanted:
-            chain["filter_chain_match"] = {"server_names": wanted}
-        tls = [s.tls for s in some if s.tls is not None]
-        yield chain | {"transport_socket": _downstream(proxy, tls, place)}
+            tls = [s.tls for s in some if s.tls is not None]
+            chain = {"filters": [_connections(proxy, name, some, world, place)]}
+            yield wanted, chains.named(name, chain | {"transport_socket": _downstream(proxy, tls, place)})
 
 
 def _clear(proxy: HttpProxy, world: World, place: Place) -> Json:
@@ -161,8 +161,7 @@ def _clear(proxy: HttpProxy, world: World, place: Place) -> Json:
     table = {"virtual_hosts": [{"name": "clear", "domains": [hosts.ANY], "routes": [refused]}]}
     found = _connections(proxy, "", [], world, place)
     settings = {k: v for k, v in found["typed_config"].items() if k != "rds"} | {"route_config": table}
-    chain = {"name": "clear", "filters": [found | {"typed_config": settings}]}
-    return chain | {"filter_chain_match": {"transport_protocol": "raw_buffer"}}
+    return {"filters": [found | {"typed_config": settings}]}
 
 
 def _downstream(proxy: HttpProxy, tls: Sequence[ServerTls], place: Place) -> Json:

@@ -13,10 +13,12 @@ from lazulite.forwarding.model import Certificate, HttpBackend, HttpProxy
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 """The authorities that the host trusts, in Debian's and Ubuntu's place: they stand for the well-known ones of Azure."""
 
+BETWEEN = "+"
+
 
 def joined(names: Sequence[str]) -> str:
     """The name of the secret of several that are trusted together."""
-    return "+".join(names)
+    return BETWEEN.join(names)
 
 
 def files(

@@ -13,7 +13,9 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lazulite.engines.http import admin, lines, render
+import msgspec
+
+from lazulite.engines.http import admin, chains, lines, render
 from lazulite.engines.http.feed import CLUSTERS, LISTENERS, Feed
 from lazulite.engines.http.files import resource
 
@@ -22,6 +24,11 @@ DIRECTORY, PID, BOOT = "http", "envoy.pid", "boot.json"
 """In the lab's directory, and in that one."""
 PATIENCE_S = 20.0
 """How long a new Envoy may take to answer, and one that runs to take files."""
+KEPT_S = 3600.0
+"""How long connections that are open may go on under what was replaced: a TLS policy, versions of HTTP, pages."""
+DRAIN_S = 5
+"""And how long those of what is gone have to end."""
+NOTHING = '{"resources": []}'
 _POLL_S = 0.01
 
 
@@ -49,6 +56,11 @@ class Envoy:
         self._watching: asyncio.Task[None] | None = None
         self._files: dict[str, str] | None = None
         self._started: subprocess.Popen[bytes] | None = None
+        self._wanted: dict[str, str] = {}
+        self._asked = ""
+        self._until: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._serving: asyncio.Task[None] | None = None
 
     async def serve(self, files: Mapping[str, str]) -> dict[str, str]:
         """Serve exactly *files*; why which listener, cluster or route table was not taken. With none, no Envoy runs.
@@ -56,16 +68,47 @@ class Envoy:
         Raises :class:`EnvoyError`.
         """
         async with self._lock:
-            if not json.loads(files.get(LISTENERS, '{"resources": []}'))["resources"]:
+            if not _listed(files.get(LISTENERS, NOTHING)):
                 await self._stop()
                 return {}
-            before = await asyncio.to_thread(self._write, dict(files))
+            before = self._files if self._files is not None else await asyncio.to_thread(self._read)
+            running = await self._answers() and self._known()
+            self._wanted, given = dict(files), self._keeping(before, files) if running else dict(files)
             await self._feed.open()
-            for step in steps(before, files):
-                self._feed.hold(step)
-                await self._running()
-                await self._taken()
+            try:
+                for step in steps(before, given):
+                    self._feed.hold(step)
+                    await self._running()
+                    await self._taken()
+            finally:
+                await asyncio.to_thread(self._write, before, given)
             return {name: why for (_, name), why in self._feed.refused().items()}
+
+    def _keeping(self, before: Mapping[str, str], files: Mapping[str, str]) -> dict[str, str]:
+        """The *files*, with what was replaced and still serves who came before; for a while, and then without."""
+        now = asyncio.get_running_loop().time()
+        if files[LISTENERS] == self._asked and all(end > now for end in self._until.values()):
+            return {**files, LISTENERS: before[LISTENERS]}
+        self._asked = files[LISTENERS]
+        old, new = (json.loads(f.get(LISTENERS, NOTHING))["resources"] for f in (before, files))
+        found = chains.kept(old, new, self._until, now)
+        self._until = {name: self._until.get(name, now + KEPT_S) for name in chains.replaced(found)}
+        self._look_again()
+        return {**files, LISTENERS: resource(*found)}
+
+    def _look_again(self) -> None:
+        """Serve what is wanted once more when the first of what is kept has been kept long enough."""
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_at(min(self._until.values()), self._again) if self._until else None
+
+    def _again(self) -> None:
+        async def served() -> None:
+            with contextlib.suppress(EnvoyError):
+                await self.serve(self._wanted)
+
+        self._serving = asyncio.create_task(served())
 
     async def _running(self) -> None:
         """Have an Envoy that answers."""
@@ -73,7 +116,7 @@ class Envoy:
             if not await self._answers() or not self._known():
                 await self._end()
                 self._start()
-                await self._until(self._answers, "does not come up")
+                await self._wait(self._answers, "does not come up")
             self._watching = asyncio.create_task(self._watch(self._pid()))
 
     def _known(self) -> bool:
@@ -82,38 +125,39 @@ class Envoy:
             return (self.directory / BOOT).read_text() == render.bootstrap(self.place)
         return False
 
-    def _write(self, files: dict[str, str]) -> dict[str, str]:
-        """Write what differs, for an agent that comes after this one; what there was before."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
-        known = self._files if self._files is not None else self._read()
+    def _write(self, before: Mapping[str, str], files: dict[str, str]) -> None:
+        """Write what differs from *before*, for an agent that comes after this one."""
         for name in files:
-            if known.get(name) != files[name]:
+            if before.get(name) != files[name]:
                 _replace(self.directory / name, files[name])
-        for name in known.keys() - files.keys():
+        for name in before.keys() - files.keys():
             (self.directory / name).unlink(missing_ok=True)
         self._files = files
-        return known
 
     def _read(self) -> dict[str, str]:
         """What an earlier agent wrote."""
+        self.directory.mkdir(mode=0o700, exist_ok=True)
         return {p.name: p.read_text() for p in self.directory.glob("*.json") if p.name not in (BOOT, lines.SHOWN)}
 
     async def _taken(self) -> None:
-        """Wait until Envoy has said of every file that it has it, or has asked for another."""
+        """Wait until Envoy has said of everything whether it takes it. Raises :class:`EnvoyError`."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._feed.settled()
+        except TimeoutError:
+            raise EnvoyError(self._said("does not take its configuration")) from None
 
-        async def settled() -> bool:
-            return self._feed.behind() <= self._feed.refused().keys()
+    def _said(self, what: str) -> str:
+        return f"Envoy {what}; see {self.directory / 'envoy.log'}"
 
-        await self._until(settled, "does not take its configuration")
-
-    async def _until(self, condition: Callable[[], object], what: str) -> None:
+    async def _wait(self, condition: Callable[[], object], what: str) -> None:
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
         while True:
             with contextlib.suppress(OSError):
                 if await condition():  # type: ignore[misc]
                     return
             if asyncio.get_running_loop().time() > deadline:
-                raise EnvoyError(f"Envoy {what}; see {self.directory / 'envoy.log'}")
+                raise EnvoyError(self._said(what))
             await asyncio.sleep(_POLL_S)
 
     async def _answers(self) -> bool:
@@ -132,7 +176,7 @@ class Envoy:
         boot.write_text(render.bootstrap(self.place))
         (self.directory / render.ADMIN).unlink(missing_ok=True)
         command = [binary, "-c", str(boot), "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"]
-        command += ["--drain-time-s", "5", "--file-flush-interval-msec", "100"]
+        command += ["--drain-time-s", str(DRAIN_S), "--file-flush-interval-msec", "100"]
         with (self.directory / "envoy.log").open("ab") as log:
             started = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=dict(os.environ)
@@ -154,7 +198,7 @@ class Envoy:
             self._watching.cancel()
             self._watching = None
         await self._end()
-        self._files = {}
+        self._files, self._asked, self._until = {}, "", {}
         for path in self.directory.glob("*.json"):
             if path.name != lines.SHOWN:
                 path.unlink(missing_ok=True)
@@ -184,8 +228,11 @@ class Envoy:
         _LOG.warning("Envoy has gone; starting another")
         async with self._lock:
             try:
+                self._asked, self._until = "", {}
+                await asyncio.to_thread(self._write, self._files or {}, self._wanted)
+                self._feed.hold(self._wanted)
                 self._start()
-                await self._until(self._answers, "does not come up")
+                await self._wait(self._answers, "does not come up")
             except EnvoyError as error:
                 _LOG.warning("%s", error)
                 return
@@ -194,13 +241,15 @@ class Envoy:
     def close(self) -> None:
         """Let go of it; it goes on."""
         self._feed.close()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._watching is not None:
             self._watching.cancel()
 
 
 def steps(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str, str]]:
     """What is given one after the other, so that no route leads to a backend that is not there yet or no more."""
-    old, new = (json.loads(f.get(CLUSTERS, '{"resources": []}'))["resources"] for f in (before, after))
+    old, new = (json.loads(f.get(CLUSTERS, NOTHING))["resources"] for f in (before, after))
     named = {c["name"] for c in new}
     both = resource(*new, *(c for c in old if c["name"] not in named))
     if not old or both == before.get(CLUSTERS) == after.get(CLUSTERS):
@@ -208,6 +257,15 @@ def steps(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str,
     kept = {n: t for n, t in before.items() if n.startswith("routes-") or n == LISTENERS}
     found = [{**before, **after, **kept, CLUSTERS: both}, {**before, **after, CLUSTERS: both}]
     return found if both == after[CLUSTERS] and before.keys() <= after.keys() else [*found, dict(after)]
+
+
+class _Listing(msgspec.Struct):
+    resources: list[msgspec.Raw]
+
+
+def _listed(text: str) -> list[msgspec.Raw]:
+    """The resources of a file, unread."""
+    return msgspec.json.decode(text, type=_Listing).resources
 
 
 def _replace(path: Path, text: str) -> None:
