@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lazulite.testing import Lab
 from tests.portal.conftest import GROUP, Open, Shot
+from tests.portal.test_accessibility import complaints
 from tests.portal.test_resources import Make, at, editor, make, rule
 from tests.waiting import until
 
@@ -228,3 +229,17 @@ def test_what_is_written_is_what_is_sent(memory_lab: Lab, table: Page) -> None:
     expect(table.get_by_text("Saved.")).to_be_visible()
     held: Any = memory_lab.get("routeTables/written")["properties"]["routes"]
     assert [(r["name"], r["properties"]["addressPrefix"]) for r in held] == [("typed", "10.9.0.0/16")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_suggestions_and_marks_are_not_in_the_way_of_assistive_technology(
+    memory_lab: Lab, open_page: Open, make: Make, shot: Shot, scheme: str
+) -> None:
+    page = open_page(memory_lab, at(make("routeTables/read", ROUTES), "JSON"), scheme=scheme)
+    expect(editor(page)).to_have_value(re.compile("nextHopType"))
+    write(page, '{\n  "location": "westeurope",\n  "properties": { "routez": [], "dis‸": 1 }\n}')
+    page.keyboard.press("Control+Space")
+    expect(suggestions(page).first).to_be_visible()
+    expect(wrong(page).get_by_role("listitem")).to_have_count(2)
+    shot(page, f"json-editor-{scheme}")
+    assert complaints(page) == []

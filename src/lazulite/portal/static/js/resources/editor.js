@@ -148,7 +148,7 @@ function Help({ root, found, cursor, text }) {
     .filter(([, own]) => !own.readOnly);
   return html`<aside id="editor-help" aria-label="What is allowed here"><p
     class="quiet">Line ${lineAt(text, cursor)}</p>
-    <h3 class="mono">${path || 'the document'}</h3>
+    <h2 class="mono">${path || 'the document'}</h2>
     ${
       path && !here
         ? html`<p
@@ -156,7 +156,7 @@ function Help({ root, found, cursor, text }) {
         : html`<p>${path ? allowed(here) : ''}${here?.readOnly ? ' · computed by the service' : ''}${here?.immutable ? ' · fixed at creation' : ''}</p>`
     }
     ${here?.description && html`<p>${here.description}</p>`}
-    <h3>${holder ? String(steps(holder).at(-1)) : 'The document'} may have</h3>
+    <h2>${holder ? String(steps(holder).at(-1)) : 'The document'} may have</h2>
     <ul>${rows.map(
       ([name, own]) => html`<li key=${name}>
       <code>${name}</code>${(around.required ?? []).includes(name) ? ' *' : ''} <span
