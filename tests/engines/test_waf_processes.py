@@ -240,6 +240,23 @@ def test_a_nursery_ends_with_its_keeper_and_workers_do_not(place: Path) -> None:
     asyncio.run(told())
 
 
+def test_workers_that_cannot_load_anything_are_tried_again_until_they_can(place: Path) -> None:
+    async def told() -> None:
+        async with served(place, state(BLOCKED)):
+            file, log = place / spec.FILE, place / "waf.log"
+            good = file.read_bytes()
+            file.write_bytes(b"no policies")
+            for each in workers(place):
+                os.kill(each, signal.SIGKILL)
+            await until_async(lambda: log.read_text().count("nothing could be loaded") >= 3)
+            file.write_bytes(good)
+            async with asyncio.timeout(LIMIT_S):
+                while await insisted(place, "/blocked") != 403:
+                    await asyncio.sleep(0.02)
+
+    asyncio.run(told())
+
+
 def test_a_policy_is_there_for_the_first_who_asks_whatever_else_is_still_to_be_compiled(place: Path) -> None:
     """All processes are gone at once; the policy that routes have is compiled before the others."""
 

@@ -20,8 +20,8 @@ from lazulite.engines.waf.worker import FIRST, to_keeper
 _LOG = logging.getLogger(__name__)
 WORKERS = 2
 """Each compiles what policies differ in, some 7 MB for each set of managed rules."""
-_AGAIN_S = 0.1
-"""How long after a worker that never served another one is tried."""
+_SHORT_S, _AGAIN_S = 1.0, 0.1
+"""After a worker whose life was short another one waits, lest they come and go as fast as they can."""
 
 
 class Keeper:
@@ -80,21 +80,21 @@ class _Hand:
 
     async def run(self) -> None:
         while True:
+            began = time.monotonic()
             own, pair = socket.socketpair()
             with pair:
                 self._nursery.bear(pair, self._door, self._identity)
             reader, self._writer = await asyncio.open_connection(sock=own)
             for number in self._loads:
                 self._tell(Load(number))
-            served = await self._listen(reader)
+            await self._listen(reader)
             self._writer.close()
             _LOG.warning("a worker has gone; starting another")
-            if not served:
+            if time.monotonic() - began < _SHORT_S:
                 await asyncio.sleep(_AGAIN_S)
 
-    async def _listen(self, reader: asyncio.StreamReader) -> bool:
-        """Until the worker is gone; whether it ever served."""
-        served = False
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        """Until the worker is gone."""
         try:
             while line := await reader.readline():
                 said = to_keeper.decode(line)
@@ -102,13 +102,11 @@ class _Hand:
                     within = self._counters.within(said.key, said.count, said.seconds, time.monotonic())
                     self._tell(Counted(said.id, within))
                 elif said.id == FIRST:
-                    served = True
                     self.ready.set()
                 elif said.id in self._loads:
                     self._loads.pop(said.id).set_result(said.faults)
         except ConnectionError:
-            pass
-        return served
+            return
 
     def _tell(self, message: Load | Counted) -> None:
         assert self._writer is not None

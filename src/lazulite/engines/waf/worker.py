@@ -10,6 +10,7 @@ import contextlib
 import gc
 import itertools
 import logging
+import os
 import socket
 import time
 from datetime import UTC, datetime
@@ -99,7 +100,12 @@ class Worker:
         await self._finish()
 
     async def _first(self) -> None:
-        await self.load()
+        """Load; who cannot at all makes way for another."""
+        try:
+            await self.load()
+        except Exception:
+            _LOG.exception("nothing could be loaded")
+            os._exit(1)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GARBAGE)
