@@ -105,7 +105,7 @@ def serving(lab: Lab, servers: Sequence[str], *ports: int, kind: str = "tcp") ->
 
 
 def ask(
-    lab: Lab, source: str, destination: str, port: int, *, count: int = 1, kind: str = "tcp", patience_s: int = 2
+    lab: Lab, source: str, destination: str, port: int, *, count: int = 1, kind: str = "tcp", patience_s: int = 20
 ) -> list[Answer]:
     """The answers that *source* gets from *destination* (a name or an address), each on a connection of its own.
 

@@ -93,7 +93,7 @@ class Site:
         """It asks its servers every second."""
         subnet = network.SubResource(id=self.subnets["gw"])
         probe = network.ApplicationGatewayProbe(
-            name="alive", protocol="Http", host="x.test", path="/", interval=1, timeout=1, unhealthy_threshold=1
+            name="alive", protocol="Http", host="x.test", path="/", interval=1, timeout=20, unhealthy_threshold=1
         )
         settings = network.ApplicationGatewayBackendHttpSettings(
             name="plain", port=PORT, protocol="Http", probe=self.part("probes", "alive")
@@ -252,7 +252,7 @@ def test_tls_ends_at_the_gateway(site: Site) -> None:
     headers = {k.lower(): v for k, v in answer["headers"].items()}
     assert (answer["server"], answer["path"], headers["x-forwarded-proto"]) == ("one", "/cart?item=1", "https")
     where = ["-o", "/dev/null", "-w", "%{redirect_url} %{http_code}"]
-    moved = site.lab.exec("visitor", ["curl", "-s", "-m", "5", *where, f"http://{NAME}/cart?item=1"]).stdout
+    moved = site.lab.exec("visitor", ["curl", "-s", "-m", "20", *where, f"http://{NAME}/cart?item=1"]).stdout
     assert moved == f"https://{NAME}/cart?item=1 301"
     assert curl(site.lab, "visitor", f"https://{NAME}/")[0] == 0
     assert curl(site.lab, "visitor", *trusting, "--tls-max", "1.1", f"https://{NAME}/")[0] == 0
@@ -292,13 +292,13 @@ def test_requests_are_routed_by_their_path(site: Site) -> None:
     asked = {path: told(site.lab, "visitor", f"http://{NAME}{path}")["server"] for path in wanted}
     assert asked == wanted
     where = ["-o", "/dev/null", "-w", "%{http_code} %{redirect_url}"]
-    answer = site.lab.exec("visitor", ["curl", "-s", "-m", "5", *where, f"http://{NAME}/old?a=b"]).stdout
+    answer = site.lab.exec("visitor", ["curl", "-s", "-m", "20", *where, f"http://{NAME}/old?a=b"]).stdout
     assert answer == "302 https://new.test/?a=b"
     probe = network.ApplicationGatewayOnDemandProbe(
         protocol="Http",
         host="x.test",
         path="/sick",
-        timeout=5,
+        timeout=20,
         backend_address_pool=site.part("backendAddressPools", "images"),
         backend_http_settings=site.part("backendHttpSettingsCollection", "plain"),
     )

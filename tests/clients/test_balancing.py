@@ -30,7 +30,7 @@ def balanced(lab: Lab, source: str, destination: str, port: int, servers: tuple[
     """The answers to 60 connections once every one of *servers*, and nobody else, takes a fair share."""
 
     def answers() -> list[Answer]:
-        return ask(lab, source, destination, port, count=60)
+        return ask(lab, source, destination, port, count=60, patience_s=2)
 
     return until(answers, lambda a: set(shares(a)) == set(servers) and len(a) == 60 and min(shares(a).values()) >= 5)
 
@@ -85,7 +85,7 @@ def test_az_balances_internet_traffic_over_machines_in_zones(lab: Lab, az: Az, g
     joined(az, group)
     az(VISITOR, group=group, name="visitor")
     address = az("network public-ip show -g {group} -n front", group=group)["ipAddress"]
-    assert ask(lab, "visitor", address, 80) == [], "no flow before the first good probe"
+    assert ask(lab, "visitor", address, 80, patience_s=2) == [], "no flow before the first good probe"
     with serving(lab, SERVERS, 8080), serving(lab, SERVERS[1:], 80, kind="http"):
         with serving(lab, SERVERS[:1], 80, kind="http"):
             found = balanced(lab, "visitor", address, 80, SERVERS)
@@ -96,7 +96,7 @@ def test_az_balances_internet_traffic_over_machines_in_zones(lab: Lab, az: Az, g
     shown = az("network lb show -g {group} -n lb", group=group)
     assert len(shown["backendAddressPools"][0]["backendIPConfigurations"]) == 3
     az("network lb delete -g {group} -n lb", group=group)
-    assert ask(lab, "visitor", address, 80) == []
+    assert ask(lab, "visitor", address, 80, patience_s=2) == []
 
 
 @covers(KIND, "create", client="az")
@@ -180,7 +180,7 @@ def test_the_sdk_balances_and_lets_members_out_by_a_rule(lab: Lab, sdk: Sdk, gro
     with serving(lab, SERVERS, 80):
         balanced(lab, "visitor", front.ip_address, 80, SERVERS)
         with serving(lab, ["visitor"], 443):
-            assert ask(lab, "one", "visitor", 443) == [], "a member has no way out without a rule for it"
+            assert ask(lab, "one", "visitor", 443, patience_s=2) == [], "a member has no way out without a rule for it"
             both = [
                 models.FrontendIPConfiguration(name="front", public_ip_address=models.PublicIPAddress(id=front.id)),
                 models.FrontendIPConfiguration(name="out", public_ip_address=models.PublicIPAddress(id=out.id)),

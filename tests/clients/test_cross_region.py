@@ -74,7 +74,7 @@ def test_az_gives_one_address_to_two_regions(lab: Lab, az: Az, sdk: Sdk, group: 
         )
 
     def servers(client: str) -> set[str]:
-        return {a.server for a in ask(lab, client, address.ip_address, 80, count=5)}
+        return {a.server for a in ask(lab, client, address.ip_address, 80, count=5, patience_s=2)}
 
     with serving(lab, ["america"], 8080):
         with serving(lab, ["europe"], 8080):
@@ -82,7 +82,7 @@ def test_az_gives_one_address_to_two_regions(lab: Lab, az: Az, sdk: Sdk, group: 
             until(lambda: servers("canadian"), lambda found: found == {"america"})
         until(lambda: servers("dutch"), lambda found: found == {"america"})
     az("network cross-region-lb delete -g {group} -n all", group=group)
-    assert ask(lab, "dutch", address.ip_address, 80) == []
+    assert ask(lab, "dutch", address.ip_address, 80, patience_s=2) == []
 
 
 @covers(KIND, "create", client="az")

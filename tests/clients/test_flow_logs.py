@@ -138,7 +138,7 @@ def test_what_packets_did_is_in_the_blobs_of_both_kinds_of_log(
     assert {f.name for f in sdk.network.flow_logs.list(WATCHERS, WATCHER)} >= {"of-group", "of-network"}
     with serving(lab, ["db"], 443, 8443):
         assert len(ask(lab, "web", "db", 443)) == 1
-        assert ask(lab, "web", "db", 8443) == []
+        assert ask(lab, "web", "db", 8443, patience_s=2) == []
     client = account()
 
     def group_log() -> list[Seen]:

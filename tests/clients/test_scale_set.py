@@ -109,7 +109,7 @@ def test_a_set_of_the_sdk_is_scaled_and_replaced_under_traffic(lab: Lab, sdk: Sd
     sdk.visitor(group, "visitor")
 
     def servers() -> set[str]:
-        return {a.server for a in ask(lab, "visitor", address, 80, count=60)}
+        return {a.server for a in ask(lab, "visitor", address, 80, count=60, patience_s=2)}
 
     until(servers, lambda s: s == {"web000000-one", "web000001-one"})
     with visiting(lab, "visitor", address, 80) as visits:

@@ -174,7 +174,7 @@ def test_root_of_a_guest_rules_its_network_and_its_files(lab: Lab, web: Init) ->
     sysctl -qw net.ipv4.ip_forward=1
     ip link set lo up && ip address add 10.9.9.9/32 dev lo && ip route add blackhole 10.8.0.0/16
     nft add table inet t
-    ping -c1 -W5 10.9.9.9 > /dev/null
+    ping -c1 -W30 10.9.9.9 > /dev/null
     timeout 5 tcpdump -i lo -c1 --immediate-mode 2> /dev/null > /tmp/captured & sleep 0
     echo x >> /etc/hosts; touch /etc/new /var/log/new /root/new; rm /etc/new
     mkdir /etc/apt/new; rm -r /etc/bash.bashrc

@@ -59,7 +59,7 @@ for attempt in range(60):  # the other side, or an appliance between, may still 
         break
     except (TimeoutError, ConnectionRefusedError):
         continue
-opened.settimeout(5)
+opened.settimeout(20)
 before = repeated()
 for number in range(1, 100_000_000):
     message = b"%08d" % number
@@ -72,7 +72,7 @@ for number in range(1, 100_000_000):
 
 
 class Conversation:
-    """A client that sends a numbered message after each answer, never one twice; 5 s without an answer end it."""
+    """A client that sends a numbered message after each answer, never one twice; 20 s without an answer end it."""
 
     def __init__(self, process: subprocess.Popen[str], what: str) -> None:
         self._process, self.what = process, what
