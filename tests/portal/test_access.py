@@ -103,7 +103,7 @@ def test_flows_name_neither_machines_nor_rules_of_others(stage: Stage) -> None:
         probe(stage.lab, "secret-vm", "mine-web", tcp=8888)
         return denied.filter(has_text="no rule").count() > 0 and denied.filter(has_text="mine-rule").count() > 0
 
-    until(seen)
+    until(seen, limit_s=180)
     expect(denied.filter(has_text="no rule").first).to_contain_text("Denied")  # by a rule that is another's
     blind(page)
     denied.filter(has_text="mine-rule").get_by_role("link", name="mine-nsg/mine-rule").first.click()

@@ -67,9 +67,13 @@ export function withAt(value, path, next) {
   return change(value, steps(path));
 }
 
+/** Places by path, for as long as they are kept. */
+const indexed = new WeakMap();
+
 /** The place of a path, or of the nearest one above it that is there: a missing property is told where it should be. */
 export function placeOf(places, path) {
-  const known = new Map(places.map(place => [place.path.toLowerCase(), place]));
+  if (!indexed.has(places)) indexed.set(places, new Map(places.map(place => [place.path.toLowerCase(), place])));
+  const known = indexed.get(places);
   for (let at = path.toLowerCase(); at; at = above(at)) if (known.has(at)) return known.get(at);
   return undefined;
 }
