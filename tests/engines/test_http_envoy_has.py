@@ -8,6 +8,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lazulite.engines.http import admin, render
 from lazulite.engines.http.render import World
 from lazulite.engines.http.supervise import BOOT
@@ -145,5 +147,21 @@ def test_an_envoy_that_was_started_otherwise_gives_way(tmp_path: Path) -> None:
         assert here.envoy._pid() not in (None, first)
         whole = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         assert (await here.answer(whole)).startswith(b"HTTP/1.1 200 ")
+
+    story(tmp_path, told)
+
+
+def test_a_certificate_that_envoy_does_not_take_is_told_by_its_name(tmp_path: Path) -> None:
+    """One with the key of another."""
+
+    async def told(here: Served) -> None:
+        whole = everything(here.port)
+        (chain, _), (_, key) = opened(pfx("a.test")), opened(pfx("b.test"))
+        wrong = whole.certificates | {"c": Certificate("c", chain, key)}
+        assert await here.envoy.serve(render.files(whole, here.envoy.place)) == {}
+        files = render.files(msgspec.structs.replace(whole, certificates=wrong), here.envoy.place)
+        refused = await here.envoy.serve(files)
+        assert refused.keys() == {"c"}
+        assert "match" in refused["c"].lower()
 
     story(tmp_path, told)

@@ -116,6 +116,20 @@ def test_envoy_is_behind_until_it_says_that_it_takes_the_newest(tmp_path: Path) 
     fed(tmp_path, story)
 
 
+def test_whoever_waits_for_envoy_waits_as_long_as_it_goes_on_saying_something(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        async with asking(tmp_path) as envoy:
+            for kind in ("clusters", "listeners"):
+                envoy.want(kind)
+                envoy.judge(await envoy.answer())
+            await feed.settled(LIMIT_S)
+            feed.hold(files(**{CLUSTERS: resource(CLUSTER | {"connect_timeout": "1s"})}))
+            with pytest.raises(TimeoutError):
+                await feed.settled(0.01)
+
+    fed(tmp_path, story)
+
+
 def test_what_envoy_does_not_take_is_refused_in_its_words_and_not_told_again(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         async with asking(tmp_path) as envoy:

@@ -100,11 +100,12 @@ class Feed:
         """What Envoy was told the newest version of and does not take, and why."""
         return {t: self._faults[t][1] for t in self.behind() & self._faults.keys()}
 
-    async def settled(self) -> None:
-        """Return once Envoy has said of all that it wants whether it takes it."""
+    async def settled(self, patience_s: float) -> None:
+        """Return once Envoy has said of all that it wants whether it takes it. Raises ``TimeoutError`` when it says
+        nothing for so long."""
         while not self.behind() <= self.refused().keys():
             self._heard.clear()
-            await self._heard.wait()
+            await asyncio.wait_for(self._heard.wait(), patience_s)
 
     def _version(self, thing: Thing) -> str:
         """The newest, empty where there is none."""

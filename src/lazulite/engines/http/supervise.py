@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 DIRECTORY, PID, BOOT = "http", "envoy.pid", "boot.json"
 """In the lab's directory, and in that one."""
 PATIENCE_S = 20.0
-"""How long a new Envoy may take to answer, and one that runs to take files."""
+"""How long a new Envoy may take to answer, and one that runs to say of another thing whether it takes it."""
 KEPT_S = 3600.0
 """How long connections that are open may go on under what was replaced: a TLS policy, versions of HTTP, pages."""
 DRAIN_S = 5
@@ -142,8 +142,7 @@ class Envoy:
     async def _taken(self) -> None:
         """Wait until Envoy has said of everything whether it takes it. Raises :class:`EnvoyError`."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._feed.settled()
+            await self._feed.settled(PATIENCE_S)
         except TimeoutError:
             raise EnvoyError(self._said("does not take its configuration")) from None
 
