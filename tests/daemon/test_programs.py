@@ -80,7 +80,8 @@ def test_who_goes_away_ends_the_program() -> None:
 
     path = f"/tmp/lazulite-test-{os.getpid()}"
     try:
-        assert not runs(play(leave(path)))
+        pid = play(leave(path))
+        until(lambda: not runs(pid))
     finally:
         Path(path).unlink(missing_ok=True)
 

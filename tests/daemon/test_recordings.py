@@ -22,6 +22,7 @@ from lazulite.forwarding.model import ForwardingModel
 from tests.daemon.test_programs import play, runs
 from tests.daemon.test_terminals import made
 from tests.packets.edges import machines
+from tests.waiting import until
 
 BOUND_S = 60.0
 RECORDER = """
@@ -239,7 +240,7 @@ def test_recorders_end_with_the_controller_and_the_next_one_begins_without_files
         return int(found.rpartition("]}, ")[2].partition(",")[0])
 
     pid = told(tmp_path, story)
-    assert not runs(pid)
+    until(lambda: not runs(pid))
     assert len(list((tmp_path / "recordings").iterdir())) == 1
 
     async def again(here: Recordings) -> None:

@@ -62,7 +62,7 @@ def asked(
         trust = ssl.create_default_context(cafile=str(directory / "tls" / "ca.pem"))
         connection: http.client.HTTPConnection = _At(where[2], host, trust)
     else:
-        connection = http.client.HTTPConnection(where[0], int(where[1]), timeout=20)
+        connection = http.client.HTTPConnection(where[0], int(where[1]), timeout=60)
     connection.request("GET", path, headers={"Host": host, **headers})
     answer = connection.getresponse()
     found = answer.status, answer.read()
@@ -74,7 +74,7 @@ class _At(http.client.HTTPSConnection):
     """Knows the server by its name and reaches it on loopback."""
 
     def __init__(self, port: str, name: str, trust: ssl.SSLContext) -> None:
-        super().__init__("127.0.0.1", int(port), timeout=20, context=trust)
+        super().__init__("127.0.0.1", int(port), timeout=60, context=trust)
         self._name, self._trust = name, trust
 
     def connect(self) -> None:
