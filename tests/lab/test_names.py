@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from lazulite.cli.dig import ROOT, ask
 from lazulite.testing import Lab, lab, vm
 from tests.reliability.processes import agent
+from tests.waiting import until
 
 PATIENCE_S = 60
 RESOLVER = "168.63.129.16"
@@ -84,13 +84,6 @@ def said(one: Lab, source: str, name: str, rtype: str = "A", **how: Any) -> tupl
 def domain(one: Lab, nic: str) -> str:
     found: str = one.get(f"networkInterfaces/{nic}")["properties"]["dnsSettings"]["internalDomainNameSuffix"]
     return found
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.05)
 
 
 def engine(one: Lab) -> int:
@@ -213,14 +206,14 @@ def test_servers_of_the_users_own_are_handed_to_machines(one: Lab) -> None:
     assert configured == ["nameserver", "10.3.0.9", "nameserver", "10.3.0.10", "search", "reddog.microsoft.com"]
     nic = one.get("networkInterfaces/c1")["properties"]
     one.put("networkInterfaces/c1", {"properties": nic | {"dnsSettings": {"dnsServers": ["10.3.0.11"]}}})
-    eventually(lambda: one.exec("c1", ["cat", "/etc/resolv.conf"]).stdout.split()[1:2] == ["10.3.0.11"])
+    until(lambda: one.exec("c1", ["cat", "/etc/resolv.conf"]).stdout.split()[1:2] == ["10.3.0.11"])
     assert said(one, "c1", f"www.{PUBLIC}", server=RESOLVER) == ("NOERROR", ["203.0.113.7"])
 
 
 def stub(one: Lab, name: str) -> None:
     """Run a name server in a machine, for as long as the machine runs."""
     one.exec(name, ["sh", "-c", "setsid python3 - > /dev/null 2>&1 <<'EOF' &\n" + STUB + "EOF"])
-    eventually(lambda: ":35 " in one.exec(name, ["cat", "/proc/net/udp"]).stdout.replace(":0035 ", ":35 "))
+    until(lambda: ":35 " in one.exec(name, ["cat", "/proc/net/udp"]).stdout.replace(":0035 ", ":35 "))
 
 
 def test_a_private_resolver_answers_neighbours_and_asks_by_rules(one: Lab) -> None:
@@ -279,8 +272,8 @@ def test_a_dead_name_server_is_replaced_with_all_it_knew(one: Lab) -> None:
     first = engine(one)
     assert first
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: engine(one) not in (0, first))
-    eventually(lambda: bool(one.exec("a1", ["getent", "hosts", f"a2.{ZONE}"]).stdout))
+    until(lambda: engine(one) not in (0, first))
+    until(lambda: bool(one.exec("a1", ["getent", "hosts", f"a2.{ZONE}"]).stdout))
     assert said(one, "visitor", f"go.{PUBLIC}")[0] == "NOERROR"
     record(one, PUBLIC, "A", "after", ARecords=[{"ipv4Address": "203.0.113.9"}])
     assert said(one, "visitor", f"after.{PUBLIC}") == ("NOERROR", ["203.0.113.9"])

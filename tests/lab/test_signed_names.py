@@ -14,7 +14,8 @@ import pytest
 from lazulite.cli.dig import ROOT, ask
 from lazulite.services import dns
 from lazulite.testing import Lab, lab
-from tests.lab.test_names import eventually, record
+from tests.lab.test_names import record
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(shutil.which("unbound") is None, reason="there is no validating resolver here")
 SIGNED, OPEN = "signed.example", "open.example"
@@ -85,7 +86,7 @@ def resolver(one: Lab, address: str) -> None:
     one.exec("visitor", ["sh", "-c", f"cat > {file} <<'EOF'\n{text}EOF"])
     one.exec("visitor", ["sh", "-c", f"setsid unbound -d -c {file} > {file}.log 2>&1 &"])
     listening = f"{int.from_bytes(ip_address(address).packed, 'little'):08X}:0035 "
-    eventually(lambda: listening in one.exec("visitor", ["cat", "/proc/net/udp"]).stdout)
+    until(lambda: listening in one.exec("visitor", ["cat", "/proc/net/udp"]).stdout)
 
 
 def validated(one: Lab, name: str, rtype: str = "A", of: str = ITSELF) -> tuple[str, bool, list[str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dns.edns
@@ -13,6 +13,7 @@ import pytest
 
 from lazulite.cli.dig import ask
 from lazulite.testing import Lab, lab
+from tests import waiting
 
 PATIENCE_S = 90
 SUFFIX = "trafficmanager.net"
@@ -42,7 +43,7 @@ def one() -> Iterator[Lab]:
             done = made.exec(name, ["sh", "-c", "cat > /srv/serve.py"], stdin=SERVER)
             assert done.returncode == 0, done.stderr
             made.exec(name, ["sh", "-c", "setsid python3 /srv/serve.py > /dev/null 2>&1 < /dev/null &"])
-            eventually(lambda: ":0050 " in made.exec(name, ["cat", "/proc/net/tcp"]).stdout)  # noqa: B023
+            until(lambda: ":0050 " in made.exec(name, ["cat", "/proc/net/tcp"]).stdout)  # noqa: B023
         yield made
 
 
@@ -51,11 +52,7 @@ def answer(one: Lab, name: str, status: int) -> None:
     assert one.exec(name, ["sh", "-c", f"echo {status} > /srv/status"]).returncode == 0
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.2)
+until = partial(waiting.until, limit_s=PATIENCE_S, pause_s=0.2)
 
 
 def external(name: str, target: str = "", **more: Any) -> dict[str, Any]:
@@ -173,16 +170,16 @@ def test_who_fails_its_probes_is_not_named_until_it_answers_again(one: Lab) -> N
     first, second = address(one, "one"), address(one, "two")
     monitored(one, "live")
     assert said(one, "us", "live", "A") == ("NOERROR", [first]), "served before anybody has been asked"
-    eventually(lambda: state(one, "live") == ("Online", {"one": "Online", "two": "Online"}))
+    until(lambda: state(one, "live") == ("Online", {"one": "Online", "two": "Online"}))
     answer(one, "one", 201)
-    eventually(lambda: said(one, "us", "live", "A")[1] == [second])
-    eventually(lambda: state(one, "live") == ("Degraded", {"one": "Degraded", "two": "Online"}))
+    until(lambda: said(one, "us", "live", "A")[1] == [second])
+    until(lambda: state(one, "live") == ("Degraded", {"one": "Degraded", "two": "Online"}))
     answer(one, "two", 503)
-    eventually(lambda: state(one, "live")[1] == {"one": "Degraded", "two": "Degraded"})
+    until(lambda: state(one, "live")[1] == {"one": "Degraded", "two": "Degraded"})
     assert said(one, "us", "live", "A")[1] == [first], "when all fail, all are chosen among"
     answer(one, "one", 200)
     answer(one, "two", 200)
-    eventually(lambda: state(one, "live") == ("Online", {"one": "Online", "two": "Online"}))
+    until(lambda: state(one, "live") == ("Online", {"one": "Online", "two": "Online"}))
     assert said(one, "us", "live", "A")[1] == [first]
 
 
@@ -192,9 +189,9 @@ def test_several_addresses_are_those_that_answer(one: Lab) -> None:
     assert said(one, "us", "many", "A") == ("NOERROR", both)
     assert said(one, "us", "many", "AAAA") == ("NOERROR", [])
     answer(one, "two", 500)
-    eventually(lambda: said(one, "us", "many", "A")[1] == [address(one, "one")])
+    until(lambda: said(one, "us", "many", "A")[1] == [address(one, "one")])
     answer(one, "two", 200)
-    eventually(lambda: said(one, "us", "many", "A")[1] == both)
+    until(lambda: said(one, "us", "many", "A")[1] == both)
 
 
 def test_an_endpoint_is_probed_where_its_name_leads(one: Lab) -> None:
@@ -214,7 +211,7 @@ def test_an_endpoint_is_probed_where_its_name_leads(one: Lab) -> None:
         monitorConfig=monitor,
     )
     expected = {"one": "Online", "two": "Online", "lost": "Degraded"}
-    eventually(lambda: state(one, "named") == ("Degraded", expected))
+    until(lambda: state(one, "named") == ("Degraded", expected))
     assert said(one, "us", "named", "A")[1] == sorted(["one.shop.example.", address(one, "one")])
 
 
@@ -223,13 +220,13 @@ def test_a_nested_profile_counts_while_it_has_enough(one: Lab) -> None:
     child = {"targetResourceId": one.id("trafficManagerProfiles/inner"), "minChildEndpoints": 2}
     nested = {"name": "in", "type": f"{TYPE}/nestedEndpoints", "properties": child}
     profile(one, "outer", "Priority", nested, external("spare", "8.8.8.8"))
-    eventually(lambda: state(one, "outer")[1]["in"] == "Online")
+    until(lambda: state(one, "outer")[1]["in"] == "Online")
     assert said(one, "us", "outer", "A")[1] == [address(one, "one")]
     answer(one, "two", 500)
-    eventually(lambda: said(one, "us", "outer", "A")[1] == ["8.8.8.8"])
-    eventually(lambda: state(one, "outer")[1] == {"in": "Degraded", "spare": "Unmonitored"})
+    until(lambda: said(one, "us", "outer", "A")[1] == ["8.8.8.8"])
+    until(lambda: state(one, "outer")[1] == {"in": "Degraded", "spare": "Unmonitored"})
     answer(one, "two", 200)
-    eventually(lambda: said(one, "us", "outer", "A")[1] == [address(one, "one")])
+    until(lambda: said(one, "us", "outer", "A")[1] == [address(one, "one")])
 
 
 def test_an_alias_at_the_apex_of_a_zone_follows_a_profile(one: Lab) -> None:
@@ -243,7 +240,7 @@ def test_an_alias_at_the_apex_of_a_zone_follows_a_profile(one: Lab) -> None:
 
 def test_names_fail_over_while_the_controller_is_dead(one: Lab) -> None:
     monitored(one, "alone")
-    eventually(lambda: state(one, "alone") == ("Online", {"one": "Online", "two": "Online"}))
+    until(lambda: state(one, "alone") == ("Online", {"one": "Online", "two": "Online"}))
     wanted = {"name": "us", "argv": ["getent", "hosts", f"alone.{SUFFIX}"]}
     command = one.client.post("/lazulite/enter", wanted)["argv"]
     first, second = address(one, "one"), address(one, "two")
@@ -252,11 +249,11 @@ def test_names_fail_over_while_the_controller_is_dead(one: Lab) -> None:
     try:
         assert found(command) == first
         subprocess.run(quiet, timeout=PATIENCE_S, check=True)
-        eventually(lambda: found(command) == second)
+        until(lambda: found(command) == second)
     finally:
         one.start_controller()
     answer(one, "one", 200)
-    eventually(lambda: said(one, "us", "alone", "A")[1] == [first])
+    until(lambda: said(one, "us", "alone", "A")[1] == [first])
 
 
 def found(command: list[str]) -> str:
