@@ -285,7 +285,7 @@ def test_limits_hold_while_there_is_no_keeper(place: Path) -> None:
         old = workers(place)
         os.kill(keeper(place), signal.SIGKILL)
         answers = [await insisted(place) for _ in range(12)]
-        assert answers[-1] == 403
+        assert set(answers) == {200, 403}  # Whoever of them was asked less lets more pass, so in any order.
         assert 3 <= answers.count(200) <= 3 * (1 + len(old))
         assert set(workers(place)) == set(old)
 
