@@ -25,6 +25,8 @@ _CHUNK = 1 << 16
 _LEFT_S = 0.5
 """How long the output of a program that has ended is read: what it left behind may hold the pipe for ever."""
 _GRACE_S = 2.0
+_KILLED_S = 60.0
+"""What is killed ends at once; on a busy machine it takes a while until that is known, and its code with it."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -122,7 +124,7 @@ async def _feed(process: Process, stdin: bytes) -> None:
 
 async def end(process: Process, gently: signal.Signals, grace_s: float = _GRACE_S) -> None:
     """Have the process and its group end: *gently* first, then at once."""
-    for number in (gently, signal.SIGKILL):
+    for number, patience_s in ((gently, grace_s), (signal.SIGKILL, _KILLED_S)):
         if process.returncode is not None:
             return
         try:
@@ -131,5 +133,5 @@ async def end(process: Process, gently: signal.Signals, grace_s: float = _GRACE_
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
+            async with asyncio.timeout(patience_s):
                 await process.wait()
