@@ -488,3 +488,28 @@ def test_a_directory_that_is_gone_stops_nobody(monkeypatch: pytest.MonkeyPatch, 
         await one.all.close()
 
     run(act())
+
+
+def test_who_has_left_tells_and_keeps_nothing_any_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The next agent's word would be overwritten by the last one's."""
+
+    async def talkative(one: Session, wanted: Spec) -> Done:
+        found = await endless(one, wanted)
+        one._turned()
+        return found
+
+    Stage(monkeypatch, talkative)
+    monkeypatch.setattr(captures, "PAUSE_S", 0.1)
+
+    async def act() -> None:
+        one = Followed(tmp_path)
+        await one.begin()
+        await until_async(lambda: one.told)
+        await one.all.close()
+        one.told.clear()
+        one.path.unlink()
+        await asyncio.sleep(2 * captures.PAUSE_S)  # longer than what was to be told would have waited
+        assert one.told == []
+        assert not one.path.exists()
+
+    run(act())

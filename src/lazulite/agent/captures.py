@@ -119,9 +119,9 @@ class Captures:
         return Observed(reports={name: session.report() for name, session in self._sessions.items()})
 
     async def close(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
         await asyncio.gather(*(s.leave() for s in self._sessions.values()), *self._parting)
+        if self._telling is not None:  # not before: those that left may have had something to tell
+            self._telling.cancel()
         self._save()
 
     def _turn(self, name: str) -> None:
