@@ -28,7 +28,8 @@ from lazulite.engines.dns.spec import ChoiceSpec, Listener, PolicySpec, ServersS
 from lazulite.engines.dns.tables import Set, soa
 from lazulite.forwarding.domain import encode
 from lazulite.testing import Lab, lab
-from tests.engines.named import LOOPBACK, Named, free_port, named
+from tests.engines.named import Named, named
+from tests.ports import LOOPBACK, free_port
 
 TURNS, SECONDS = 3, 3
 HOSTS = 1000
