@@ -262,32 +262,56 @@ def test_envoy_s_file_is_begun_anew_before_it_is_too_large(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind", "idle", "group"),
+    ("behind", "busy", "quiet", "group"),
     [
-        pytest.param(1, False, "19", id="a little at once"),
-        pytest.param(LITTLE, False, "19", id="a little more too"),
-        pytest.param(LITTLE + 1, True, "19", id="much while nobody else wants to run"),
-        pytest.param(MOST, True, "19", id="very much too"),
-        pytest.param(MOST + 1, False, "", id="what would fill the disk at once"),
+        pytest.param(1, True, True, "19", id="a little at once"),
+        pytest.param(LITTLE, True, True, "19", id="a little more too"),
+        pytest.param(LITTLE + 1, False, True, "19", id="much while others leave some of the processors"),
+        pytest.param(MOST, False, True, "19", id="very much too"),
+        pytest.param(MOST + 1, True, True, "", id="what would fill the disk at once"),
     ],
 )
 def test_how_much_is_behind_decides_what_it_may_cost_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: int, idle: bool, group: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: int, busy: bool, quiet: bool, group: str
 ) -> None:
-    said, before = tmp_path / "group", os.sched_getscheduler(0)
+    said, processors = tmp_path / "group", tmp_path / "stat"
     said.write_text("")
     monkeypatch.setattr(process, "GROUP", said)
+    monkeypatch.setattr(process, "PROCESSORS", processors)
     monkeypatch.setattr(process.os, "getsid", lambda pid: os.getpid())
+    processors.write_text("cpu  1000 0 100 5000 10 0 0 0 0 0\ncpu0 1 2 3\n")
     effort = Effort()
-    assert (effort.spend(lambda: os.sched_getscheduler(0), behind) == os.SCHED_IDLE) == idle
+    processors.write_text("cpu  1900 0 190 5002 10 0 5 0 0 0\n")
+    assert effort.grants(behind) is busy
+    processors.write_text("cpu  1950 0 200 5502 10 0 5 0 0 0\n")
+    assert effort.grants(behind) is quiet
     assert said.read_text() == group
-    effort.spend(int, MOST + 1)
+    assert effort.grants(MOST + 1)
     assert said.read_text() == ("0" if group else "")
-    assert os.sched_getscheduler(0) == before
+
+
+def test_what_this_process_uses_itself_counts_as_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = iter((1.0, 1.9))
+    monkeypatch.setattr(process, "PROCESSORS", tmp_path / "stat")
+    monkeypatch.setattr(process.time, "process_time", lambda: next(used))
+    (tmp_path / "stat").write_text("cpu  1000 0 0 0 0 0 0 0\n")
+    effort = Effort()
+    (tmp_path / "stat").write_text("cpu  1100 0 0 0 0 0 0 0\n")
+    assert effort.grants(LITTLE + 1)
+
+
+@pytest.mark.parametrize("text", [None, "", "cpu  1 2 x\n"], ids=["no file", "nothing", "no numbers"])
+def test_who_cannot_know_what_others_leave_does_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    monkeypatch.setattr(process, "PROCESSORS", tmp_path / "stat")
+    if text is not None:
+        (tmp_path / "stat").write_text(text)
+    assert Effort().grants(LITTLE + 1)
 
 
 def test_a_session_of_others_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GROUP", tmp_path / "group")
     monkeypatch.setattr(process.os, "getsid", lambda pid: os.getpid() + 1)
-    assert Effort().spend(lambda: 7, 1) == 7
+    assert Effort().grants(1)
     assert not (tmp_path / "group").exists()

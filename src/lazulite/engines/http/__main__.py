@@ -1,6 +1,6 @@
 """The process that makes Azure's access log: ``python -m lazulite.engines.http --directory D --admin S``.
 
-It takes what requests leave of the processors: little at a time at once, much only while nobody else wants to run, but
+It takes what requests leave of the processors: little at a time at once, much only while others leave some, but
 so much that files would grow without bound like any other process.
 """
 
@@ -11,9 +11,8 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from lazulite.engines.http import conversion
 from lazulite.engines.http.conversion import LOCK, Follower
@@ -23,22 +22,44 @@ LITTLE = 1 << 16
 """Bytes behind that are taken at once."""
 MOST = 64 << 20
 """Bytes behind that are not left for later."""
+LOOK_S = 0.1
+"""Seconds of processors from which on it is known how much of them is left."""
+QUIET = 0.2
+"""Of the processors, what others have to leave."""
+PROCESSORS = Path("/proc/stat")
+_TICKS_S = os.sysconf("SC_CLK_TCK")
 GROUP = Path("/proc/self/autogroup")
 """Where processors are shared among sessions, what a process says of itself counts within its session only. Source:
 sched(7), "The autogroup feature"."""
+
+
+class _Used(NamedTuple):
+    """Seconds of processors."""
+
+    all: float
+    left: float
 
 
 class Effort:
     """How much this process asks for."""
 
     def __init__(self) -> None:
-        self._idle = ThreadPoolExecutor(1, initializer=_idle)
+        self._since, self._quiet = _used(), True
         self._group = 0
 
-    def spend(self, take: Callable[[], int], behind: int) -> int:
-        """What *take* returns, with so many bytes left."""
+    def grants(self, behind: int) -> bool:
+        """Whether the next piece is to be made now, with so many bytes left."""
         self._say(0 if behind > MOST else 19)
-        return self._idle.submit(take).result() if LITTLE < behind <= MOST else take()
+        return not LITTLE < behind <= MOST or self._is_quiet()
+
+    def _is_quiet(self) -> bool:
+        """Whether others have left some of the processors lately. Giving way while it runs would not be enough: a
+        turn of the processor is some milliseconds, whoever has it, and a request would wait for them."""
+        now, before = _used(), self._since
+        whole = now.all - before.all
+        if whole >= LOOK_S:
+            self._since, self._quiet = now, now.left - before.left >= QUIET * whole
+        return self._quiet
 
     def _say(self, nice: int) -> None:
         """For this process's session, if it has one of its own; it may not be said often, and not everywhere."""
@@ -48,9 +69,14 @@ class Effort:
                 self._group = nice
 
 
-def _idle() -> None:
-    """Of this thread: it cannot be taken back."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+def _used() -> _Used:
+    """Of all processors so far, and of that what nobody or this process used; see proc_stat(5)."""
+    try:
+        ticks = [int(word) for word in PROCESSORS.read_text().split("\n", 1)[0].split()[1:9]]
+        idle = ticks[3] + ticks[4]
+    except (OSError, ValueError, IndexError):  # Who cannot know does not wait.
+        return _Used(time.monotonic(), time.monotonic())
+    return _Used(sum(ticks) / _TICKS_S, idle / _TICKS_S + time.process_time())
 
 
 def held(directory: Path) -> int | None:
@@ -70,7 +96,9 @@ def follow(directory: Path, admin: Path, effort: Effort) -> None:
     follower = Follower(directory, lambda: conversion.reopened(admin))
     while directory.exists():
         follower.begin_another()
-        while (behind := follower.behind()) and effort.spend(follower.take, behind):
+        while (behind := follower.behind()) and (effort.grants(behind) or not follower.known.serving):
+            if not follower.take():
+                break
             follower.begin_another()
         if not follower.known.serving:
             return
