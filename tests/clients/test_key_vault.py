@@ -18,6 +18,7 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 from cryptography import x509
 
 from lazulite.testing import Lab, lab
+from tests.arm.deployments.lab import resource, template
 from tests.clients.az import Az, AzError
 from tests.clients.sdk import principal
 from tests.clients.test_storage import options, proxy
@@ -205,21 +206,11 @@ def test_the_sdk_makes_a_certificate_whose_secret_has_its_key(one: Vaulted) -> N
         client.begin_create_certificate("by-other", CertificatePolicy("DigiCert", subject="CN=x"))
 
 
-DEPLOYED = {
-    "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-    "contentVersion": "1.0.0.0",
-    "parameters": {"word": {"type": "securestring"}},
-    "resources": [
-        {
-            "type": "Microsoft.Network/routeTables",
-            "apiVersion": "2024-05-01",
-            "name": "told",
-            "location": "westeurope",
-            "tags": {"long": "[length(parameters('word'))]"},
-            "properties": {},
-        }
-    ],
-}
+TOLD = {"long": "[length(parameters('word'))]"}
+DEPLOYED = template(
+    resource("routeTables", "told", location="westeurope", tags=TOLD, properties={}),
+    parameters={"word": {"type": "securestring"}},
+)
 
 
 @covers("Microsoft.Resources/deployments", "create", client="az")

@@ -16,7 +16,7 @@ from lazulite.engines.http.feed import CLUSTERS, LISTENERS, Feed
 from lazulite.engines.http.files import file_of, resource, version
 from lazulite.engines.http.supervise import steps
 from lazulite.engines.http.wording import Json
-from tests.engines.envoy import LIMIT_S, asking
+from tests.engines.envoy import LIMIT_S, Asker, asking
 from tests.waiting import until_async
 
 LISTENER: Json = {"@type": wording.LISTENER, "name": "l"}
@@ -49,6 +49,12 @@ def fed(directory: Path, story: Callable[[Feed], Awaitable[None]]) -> None:
     asyncio.run(told())
 
 
+async def has_the_newest(envoy: Asker, feed: Feed) -> None:
+    """Of the route table; nothing that differs is left to tell."""
+    envoy.want("routes", "r", has={"r": version(TABLE)})
+    await until_async(lambda: (wording.ROUTES, "r") in feed._taken)
+
+
 def test_who_has_nothing_is_told_at_once_what_it_wants(tmp_path: Path) -> None:
     """Of listeners and clusters all, of others what it names."""
 
@@ -67,8 +73,7 @@ def test_who_has_nothing_is_told_at_once_what_it_wants(tmp_path: Path) -> None:
 def test_who_has_the_newest_is_told_the_next(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         async with asking(tmp_path) as envoy:
-            envoy.want("routes", "r", has={"r": version(TABLE)})
-            await until_async(lambda: (wording.ROUTES, "r") in feed._taken)
+            await has_the_newest(envoy, feed)
             feed.hold(files(**{ROUTES: resource(NEWER)}))
             assert (await envoy.answer()).found["r"][0] == version(NEWER)
 
@@ -90,8 +95,7 @@ def test_what_is_not_there_yet_is_told_once_it_is(tmp_path: Path) -> None:
 def test_a_change_of_something_else_is_not_told(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         async with asking(tmp_path) as envoy:
-            envoy.want("routes", "r", has={"r": version(TABLE)})
-            await until_async(lambda: (wording.ROUTES, "r") in feed._taken)
+            await has_the_newest(envoy, feed)
             feed.hold(files(**{OF_C: resource(SERVERS | {"endpoints": []})}))
             feed.hold(files(**{ROUTES: resource(NEWER)}))
             assert (await envoy.answer()).found["r"][0] == version(NEWER)
@@ -152,8 +156,7 @@ def test_what_envoy_does_not_take_is_refused_in_its_words_and_not_told_again(tmp
 def test_what_was_refused_gives_way_to_what_was_there_before(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         async with asking(tmp_path) as envoy:
-            envoy.want("routes", "r", has={"r": version(TABLE)})
-            await until_async(lambda: (wording.ROUTES, "r") in feed._taken)
+            await has_the_newest(envoy, feed)
             feed.hold(files(**{ROUTES: resource(NEWER)}))
             envoy.judge(await envoy.answer(), "no")
             await until_async(feed.refused)

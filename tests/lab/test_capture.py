@@ -10,7 +10,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -20,20 +19,17 @@ import pytest
 
 from lazulite.testing import Lab, lab, probe
 from tests import captures
+from tests.waiting import LIMIT_S, until
 
 TEMPLATE = Path(str(files("lazulite.cli.demo") / "hub-and-spoke.json"))
-LIMIT_S = 60.0
-"""Bound of what must happen."""
 
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Lab]:
     with lab() as one:
         one.deploy(TEMPLATE)
-        end = time.monotonic() + LIMIT_S
-        for source, to, port in (("visitor", "web", 80), ("web", "db", 5432)):
-            while probe(one, source, to, tcp=port).detail != "connected":  # its server is being started
-                assert time.monotonic() < end
+        until(lambda: probe(one, "visitor", "web", tcp=80).detail, "connected".__eq__)  # its server is being started
+        until(lambda: probe(one, "web", "db", tcp=5432).detail, "connected".__eq__)
         yield one
 
 
@@ -48,12 +44,10 @@ class Command:
         self.process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, bufsize=0)
         assert self.process.stdout is not None
         self._head = b""
-        end = time.monotonic() + LIMIT_S
-        while path is not None and self.process.poll() is None and not (path.exists() and path.stat().st_size):
-            assert time.monotonic() < end
-            time.sleep(0.01)
         if path is None:
             self._head = self.process.stdout.read(1)
+        else:
+            until(lambda: self.process.poll() is not None or (path.exists() and path.stat().st_size))
 
     def read(self, packets: int) -> list[captures.Read]:
         """What has come on standard output, once that is so many packets."""
@@ -190,10 +184,13 @@ def test_a_capture_of_the_network_watcher_is_a_file_in_the_machine(demo: Lab, tm
     demo.client.post(f"{path}/stop")
     found = await_status(demo, path, "Stopped")
     assert (found["stopReason"], found["packetCaptureError"]) == ("Manual", [])
-    copy, end = tmp_path / "web.cap", time.monotonic() + LIMIT_S
-    while not copy.exists() or not captures.pcap(copy.read_bytes()):  # what is on its way comes after the stop
-        assert time.monotonic() < end
+    copy = tmp_path / "web.cap"
+
+    def copied() -> list[captures.Read]:
         copy.write_bytes(base64.b64decode(demo.exec("web", ["base64", where["filePath"]]).stdout))
+        return captures.pcap(copy.read_bytes())
+
+    until(copied)  # what is on its way comes after the stop
     lines = captures.tcpdump(copy)
     assert " > 10.1.1.4.80: Flags [S]" in lines[0]
     assert all("10.1.1.4.80" in line for line in lines)
@@ -201,9 +198,4 @@ def test_a_capture_of_the_network_watcher_is_a_file_in_the_machine(demo: Lab, tm
 
 
 def await_status(demo: Lab, path: str, wanted: str) -> dict[str, Any]:
-    end = time.monotonic() + LIMIT_S
-    while (found := demo.client.post(f"{path}/queryStatus"))["packetCaptureStatus"] != wanted:
-        assert time.monotonic() < end, found
-        time.sleep(0.05)
-    answer: dict[str, Any] = found
-    return answer
+    return until(lambda: demo.client.post(f"{path}/queryStatus"), lambda found: found["packetCaptureStatus"] == wanted)

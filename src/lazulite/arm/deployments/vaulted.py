@@ -84,7 +84,7 @@ def _parts(name: str, entry: Mapping[str, Any]) -> tuple[ResourceId, dict[str, s
 
 
 def _refused(name: str, vault: ResourceId, error: ArmError) -> ArmError:
-    """What deployments call it. Codes: those that clients report."""
+    """What deployments call it, in the codes that users of Azure report of them."""
     where = f"properties.parameters.{name}"
     if error.status == 404:
         message = f"The specified key vault '{vault}' of the parameter '{name}' could not be found."
