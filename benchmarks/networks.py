@@ -10,7 +10,7 @@ from typing import Any
 from lazulite.forwarding.model import ForwardingModel
 from lazulite.resources.model import Resource
 from lazulite.services.service import Service
-from tests.build import Lab, ref
+from tests.build import VERSION, Lab, ref
 
 PER_SUBNET = 250
 """Machines a subnet: a /24 holds 251."""
@@ -25,7 +25,9 @@ class Bulk(Lab):
         super().__init__()
         self._waiting: dict[str, Resource[Any]] = {}
 
-    def _store(self, service: Service, new: Resource[Any], old: Resource[Any] | None) -> Resource[Any]:
+    def _store(
+        self, service: Service, new: Resource[Any], old: Resource[Any] | None, version: str = VERSION
+    ) -> Resource[Any]:
         assigned = service.assign(new, old, self.view, self.configuration)
         self._waiting[assigned.id.key] = assigned
         return assigned
