@@ -26,6 +26,15 @@ def test_a_missing_program_names_its_package_and_is_needed(monkeypatch: pytest.M
     assert (found["curl"].ok, found["curl"].required) == (False, False)
 
 
+def test_a_host_that_knows_no_names_of_protocols_lacks_netbase(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> int:
+        raise OSError("protocol not found")
+
+    monkeypatch.setattr(doctor.socket, "getprotobyname", unknown)
+    found = {check.name: check for check in doctor.checks()}["protocols"]
+    assert (found.ok, found.mend, found.required) == (False, "apt install netbase", True)
+
+
 @pytest.mark.parametrize(
     ("release", "ok"),
     [("6.1.0-18-amd64", True), ("5.16.0", True), ("5.15.0-91-generic", False), ("4.19.0", False)],

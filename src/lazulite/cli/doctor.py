@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ class Check(NamedTuple):
 def checks() -> Iterator[Check]:
     """Every check, cheapest first."""
     yield from (_python(), _kernel(), _program("unshare", "util-linux"), _program("nsenter", "util-linux"))
-    yield from (_nft(), _namespaces(), _id_range(), _overlay())
+    yield from (_nft(), _protocols(), _namespaces(), _id_range(), _overlay())
     yield from (_program(name, package, required=False) for name, package in _INSIDE.items())
     yield from (_node(), _azurite(), _envoy(), _rules())
 
@@ -109,6 +110,15 @@ def _nft() -> Check:
     return Check(
         "nft", _version(found) >= _NEWEST_NEEDED["nft"], found.split("(")[0].strip(), "nftables 1.0.6 or newer"
     )
+
+
+def _protocols() -> Check:
+    """``nft`` looks names of protocols up, and a small installation has none."""
+    try:
+        number = socket.getprotobyname("ipv6-icmp")
+    except OSError:
+        return Check("protocols", False, "no names in /etc/protocols", "apt install netbase")
+    return Check("protocols", number == socket.IPPROTO_ICMPV6, "/etc/protocols", "apt install netbase")
 
 
 def _namespaces() -> Check:
