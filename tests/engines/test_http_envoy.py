@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lazulite.engines.http import conversion, render, routes
+from lazulite.engines.http import admin, conversion, render, routes
 from lazulite.engines.http.lines import RAW, SHOWN
 from lazulite.engines.http.render import Place, World
 from lazulite.engines.http.supervise import Envoy
@@ -174,6 +174,34 @@ def test_what_envoy_refuses_is_told_and_the_old_stays(tmp_path: Path) -> None:
         assert await here.serve() == {}
 
     story(tmp_path, told)
+
+
+def test_who_takes_a_server_away_waits_until_it_has_answered(tmp_path: Path) -> None:
+    """For a while: who holds a WebSocket may never end. A server that nobody has asked is not waited for."""
+
+    async def told(here: Served) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            await here.envoy.finished({HERE}, LIMIT_S)
+        reader, writer = await asyncio.open_connection(str(HERE), here.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        async with asyncio.timeout(LIMIT_S):
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            socket_ = str(here.envoy.directory / render.ADMIN)
+            assert await admin.under_way(socket_, {HERE}) == 1
+            assert await admin.under_way(socket_, {ip_address("127.0.0.2")}) == 0
+            await here.envoy.finished({HERE}, 0.01)
+            assert await admin.under_way(socket_, {HERE}) == 1
+            waiting = asyncio.create_task(here.envoy.finished({HERE}, LIMIT_S))
+            writer.close()
+            await waiting
+            assert await admin.under_way(socket_, {HERE}) == 0
+
+    story(tmp_path, told)
+
+
+def test_where_there_is_no_envoy_nothing_is_waited_for(tmp_path: Path) -> None:
+    envoy = Envoy(tmp_path, lambda d: Place(d, lambda guest: "", lambda guest: str(HERE)))
+    asyncio.run(asyncio.wait_for(envoy.finished({HERE}, LIMIT_S), LIMIT_S))
 
 
 def logged(directory: Path) -> list[str]:

@@ -17,7 +17,7 @@ from lazulite.resources.model import Child, Violation
 from lazulite.services.application_gateway import available, health, infrastructure, on_demand, tls
 from lazulite.services.application_gateway.model import ApplicationGateway, SslPolicy
 from lazulite.services.network_security_group.model import SecurityRule
-from lazulite.services.service import Context, Observations, Run
+from lazulite.services.service import Context, Observations, Reply, Run
 from tests.build import Lab, Refused, ref, subnet_ref
 from tests.services.gateways import POOLS, PROBES, SETTINGS, child, gateway, network, part, pool, settings
 
@@ -338,3 +338,17 @@ def test_what_a_probe_found_is_told_in_azures_words() -> None:
     assert health.log("refused") == health.log("connection refused") == health.log("no route")
     assert health.log("status 404").endswith("Received: 404.")
     assert health.log("of its own") == "of its own"
+
+
+def test_a_server_is_told_with_the_configuration_that_made_it_a_member(lab: Lab) -> None:
+    """Source: facts/application-gateway.md, "Health"."""
+    gateway(lab, **{POOLS: [pool("b", "10.0.1.200")]})
+    inside = {"subnet": subnet_ref("v/web"), "applicationGatewayBackendAddressPools": [part(POOLS, "b")]}
+    nic = lab.put("networkInterfaces", "n", {"ipConfigurations": [{"name": "i", "properties": inside}]})
+    answer = health.told(lab.get("applicationGateways", "gw"), context(lab))
+    assert isinstance(answer, Reply)
+    servers = answer.body["backendAddressPools"][0]["backendHttpSettingsCollection"][0]["servers"]
+    found = {s["address"]: s.get("ipConfiguration") for s in servers}
+    joined = nic.properties.ip_configurations[0].properties.private_ip_address
+    assert found.pop(str(joined)) == {"id": nic.id.child("ipConfigurations", "i").text}
+    assert [*found.values()] == [None]

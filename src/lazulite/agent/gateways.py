@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from lazulite.agent.access import AccessLog
 from lazulite.agent.pages import Pages
 from lazulite.drivers.driver import ModelDelta, Refusal
@@ -55,7 +57,20 @@ class Gateways:
         self.firewall = Firewall(directory / DIRECTORY)
 
     async def release(self, delta: ModelDelta) -> None:
-        """Envoy holds a namespace while it listens there, so there is nothing to let go of before it does not."""
+        """Ask no server any more whose machine is about to end, and wait until it has answered what it was asked."""
+        ending = {a for p in delta.removed.values() if isinstance(p, Port) for a in p.addresses}
+        going: set[IPAddress] = set()
+        for new in (e for e in delta.changed.values() if isinstance(e, HttpBackend)):
+            old = self._backends.get(new.name)
+            gone = {s for s in old.servers if s.address in ending} - {*new.servers} if old is not None else set()
+            if old is not None and gone:
+                rest = replace(old, servers=tuple(s for s in old.servers if s not in gone))
+                self._leave(old, rest)
+                self._held[HttpBackend][new.name] = rest
+                going |= {s.address for s in gone if s.address is not None}
+        if going:
+            await self._serve()
+            await self.engine.finished(going)
 
     async def load(self, entries: Iterable[Any]) -> list[Refusal]:
         self._held = {kind: {} for kind in KINDS}

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from lazulite.engines.http import admin, chains, lines, render
 from lazulite.engines.http.feed import CLUSTERS, LISTENERS, Feed
 from lazulite.engines.http.files import resource
+from lazulite.values import IPAddress
 
 _LOG = logging.getLogger(__name__)
 DIRECTORY, PID, BOOT = "http", "envoy.pid", "boot.json"
@@ -236,6 +237,14 @@ class Envoy:
                 _LOG.warning("%s", error)
                 return
             self._watching = asyncio.create_task(self._watch(self._pid()))
+
+    async def finished(self, servers: Collection[IPAddress], patience_s: float = DRAIN_S) -> None:
+        """Return once no request is under way at any of *servers*, or *patience_s* seconds have passed."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience_s
+        with contextlib.suppress(OSError):  # no Envoy, no requests
+            while await admin.under_way(self._socket, servers) and loop.time() < end:
+                await asyncio.sleep(_POLL_S)
 
     def close(self) -> None:
         """Let go of it; it goes on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lazulite.forwarding.model import HttpBackend
+from lazulite.forwarding.model import HttpBackend, Server
 from lazulite.resources.ids import ResourceId
 from lazulite.resources.model import Resource, Violation
 from lazulite.services.application_gateway import backends
@@ -51,7 +51,7 @@ def _servers(pool: ResourceId, settings: ResourceId, context: Context) -> Iterat
     contents, reasons = context.observations.health.get(name), context.observations.reasons.get(name, {})
     kept = entry.asked(contents.members) if entry is not None and contents is not None else ()
     for server in asked:
-        row: dict[str, Any] = {"address": server.name}
+        row = named(server, pool)
         if contents is None:
             row |= {"health": "Unknown", "healthProbeLog": ""}
         elif server.name in contents.members:
@@ -61,6 +61,12 @@ def _servers(pool: ResourceId, settings: ResourceId, context: Context) -> Iterat
         else:
             row |= {"health": "Down", "healthProbeLog": log(reasons.get(server.name, ""))}
         yield row
+
+
+def named(server: Server, pool: ResourceId) -> dict[str, Any]:
+    """The beginning of a server's row: an interface's is known by its configuration too."""
+    joined = {"ipConfiguration": {"id": server.origin}} if server.origin not in ("", pool.text) else {}
+    return {"address": server.name} | joined
 
 
 def success(status: int) -> str:

@@ -120,16 +120,16 @@ def _told(place: _Place, servers: Iterable[Server], out: str) -> Any:
     except ValueError:
         results = []
     found = dict(zip((s.name for s in servers), results, strict=False))
-    rows = [_row(s, found.get(s.name)) for s in servers]
+    rows = [health.named(s, place.pool.id) | _judged(found.get(s.name)) for s in servers]
     return {
         "backendAddressPool": {"id": place.pool.id.text},
         "backendHealthHttpSettings": {"backendHttpSettings": {"id": place.settings.id.text}, "servers": rows},
     }
 
 
-def _row(server: Server, result: Mapping[str, Any] | None) -> dict[str, str]:
+def _judged(result: Mapping[str, Any] | None) -> dict[str, str]:
     if result is None:
-        return {"address": server.name, "health": "Unknown", "healthProbeLog": ""}
+        return {"health": "Unknown", "healthProbeLog": ""}
     if result["failed"] or not result["sent"]:
-        return {"address": server.name, "health": "Down", "healthProbeLog": health.log(result["reason"])}
-    return {"address": server.name, "health": "Up", "healthProbeLog": health.success(result["status"])}
+        return {"health": "Down", "healthProbeLog": health.log(result["reason"])}
+    return {"health": "Up", "healthProbeLog": health.success(result["status"])}
