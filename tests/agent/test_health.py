@@ -31,12 +31,15 @@ class Asked:
     def __init__(self, noted: Noted) -> None:
         self._noted = noted
         self.pools: dict[str, dict[str, Standing]] = {}
-        self.followed: list[tuple[str, list[str], frozenset[str]]] = []
+        self.followed: list[tuple[str, list[str], frozenset[str] | None]] = []
 
-    def follow(self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str]) -> None:
+    def follow(
+        self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str] | None
+    ) -> None:
         known = self.pools.get(pool)
         self.followed.append((pool, [m for m, t in targets.items() if t is not None], healthy))
-        self.pools[pool] = {m: Standing(m in healthy) if known is None else known.get(m, Standing()) for m in targets}
+        promised = healthy or frozenset()
+        self.pools[pool] = {m: Standing(m in promised) if known is None else known.get(m, Standing()) for m in targets}
         if known is None:
             self._noted(pool, True)
 
@@ -106,7 +109,7 @@ def test_a_new_pool_holds_nobody_and_says_so(tmp_path: Path) -> None:
         scene.health.replace(model(pool(), pool("q", "a", None)))
         assert scene.woken
         assert scene.health.take() == {"p": at(1)}
-        assert scene.asked.followed == [("p", ["a", "b"], frozenset())]
+        assert scene.asked.followed == [("p", ["a", "b"], None)]
         assert scene.health.take() == {}
 
     play(tmp_path, story)
@@ -150,7 +153,7 @@ def test_only_pools_that_a_step_can_reach_are_followed_again(tmp_path: Path) -> 
         scene.asked.followed.clear()
         [nic, _] = port(1, "/one")
         scene.health.settle(Delta(removed={nic.key: nic}))
-        assert scene.asked.followed == [("q", [], frozenset())]
+        assert scene.asked.followed == [("q", [], None)]
 
     play(tmp_path, story)
 

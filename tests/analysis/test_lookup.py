@@ -218,7 +218,7 @@ EXAMPLES: list[Any] = [
     NameServer("root", "visitor", "root", ()),
     ResolverEndpoint("in", "a", "net", inbound=True),
     ForwardRuleset("r", (), (), ()),
-    Watch("w", "w", "visitor", (), Probe(ProbeProtocol.TCP, 80)),
+    Watch("w", "w", ("visitor",), (), Probe(ProbeProtocol.TCP, 80)),
     Tap("t", "t", "net", PRIVATE[0], 4789, 17),
     TapSource("a", "a", "t"),
     ObjectStore("lablogs", "storage", (), ()),

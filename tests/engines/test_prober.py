@@ -12,10 +12,11 @@ from contextlib import ExitStack, suppress
 from ipaddress import ip_address
 
 import pytest
+from msgspec.structs import replace
 
 from lazulite.engines.probe import Assumed, Prober, Target
 from lazulite.engines.probe.prober import AT_ONCE
-from lazulite.engines.probe.standing import NOT_RUNNING
+from lazulite.engines.probe.standing import NOT_RUNNING, UNJUDGED
 from lazulite.forwarding.model import Probe, ProbeProtocol
 from tests.ports import free_port
 from tests.waiting import until_async
@@ -162,6 +163,23 @@ def test_another_machine_at_the_address_starts_afresh(listening: Callable[[], in
         scene.prober.follow("p", tcp(port), {"m": at(guest="2")}, frozenset("m"))
         assert scene.healthy() == []
         await scene.until(lambda: scene.healthy() == ["m"])
+
+    play(story)
+
+
+TRUSTED = [
+    pytest.param(None, True, UNJUDGED, id="of whom nothing is known is trusted until probes have failed"),
+    pytest.param(frozenset("m"), True, "", id="who was up when an earlier prober ended is up"),
+    pytest.param(frozenset(), False, "", id="who was down is not trusted anew"),
+]
+
+
+@pytest.mark.parametrize(("known", "healthy", "told"), TRUSTED)
+def test_trust_is_for_those_of_whom_nothing_is_known(known: frozenset[str] | None, healthy: bool, told: str) -> None:
+    async def story(scene: Scene) -> None:
+        scene.prober.follow("p", replace(tcp(1), trusting=True), {"m": at()}, known)
+        standing = scene.prober.standings("p")["m"]
+        assert (standing.healthy, standing.told) == (healthy, told)
 
     play(story)
 

@@ -16,7 +16,7 @@ from lazulite.incremental import Delta
 
 PROBE = Probe(ProbeProtocol.HTTP, 80, "/", 10, 2, 1, 5, ((200, 202), (301, 301)), True)
 MEMBER = Watched("m", None, "www.test", (("X-One", "1"),))
-WATCH = Watch("w", "w", "site", (MEMBER, Watched("n", ip_address("8.8.8.8"))), PROBE, ip_address("9.9.9.9"))
+WATCH = Watch("w", "w", ("site", "other"), (MEMBER, Watched("n", ip_address("8.8.8.8"))), PROBE, ip_address("9.9.9.9"))
 
 
 def test_who_is_trusted_is_up_until_it_failed_often_enough_and_one_success_brings_it_back() -> None:
@@ -67,8 +67,8 @@ def test_what_is_watched_is_found_from_its_site_by_address_or_by_name() -> None:
     found = targets.members("w")
     named, numbered = found["m"], found["n"]
     assert named is not None and numbered is not None  # noqa: PT018
-    assert (named.site, named.address, named.said.host, named.said.headers) == (
-        "site",
+    assert (named.sites, named.address, named.said.host, named.said.headers) == (
+        ("site", "other"),
         None,
         "www.test",
         (("X-One", "1"),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from functools import partial
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import dns.edns
@@ -259,6 +260,107 @@ def test_names_fail_over_while_the_controller_is_dead(one: Lab) -> None:
 def found(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return (done.stdout.split() or [""])[0]
+
+
+SEEN = """\
+import pathlib, socket, sys
+listening = socket.create_server(("", int(sys.argv[1])))
+seen = pathlib.Path("/srv/seen")
+seen.write_text("")
+while True:
+    taken, address = listening.accept()
+    with seen.open("a") as opened:
+        print(address[0], file=opened, flush=True)
+    taken.close()
+"""
+TAG = "AzureTrafficManager"
+TAGS = "{}/providers/Microsoft.Network/locations/westeurope/serviceTags"
+BEHIND = 8443
+
+
+@pytest.fixture(scope="module")
+def guarded(one: Lab) -> str:
+    """A machine whose group lets in who has the service tag, and nobody else from the Internet. Its profile's name."""
+    one.put("networkSecurityGroups/guard", {"location": "westeurope"})
+    lists = {"networkSecurityGroup": one.ref("networkSecurityGroups/guard"), "addressPrefix": "10.9.0.0/24"}
+    subnets = [{"name": "a", "properties": lists}]
+    space = {"addressSpace": {"addressPrefixes": ["10.9.0.0/16"]}, "subnets": subnets}
+    one.put("virtualNetworks/far", {"location": "westeurope", "properties": space})
+    label = {"publicIPAllocationMethod": "Static", "dnsSettings": {"domainNameLabel": "guarded"}}
+    public = {"location": "westeurope", "sku": {"name": "Standard"}, "properties": label}
+    one.put("publicIPAddresses/guarded", public)
+    place = {
+        "subnet": one.ref("virtualNetworks/far/subnets/a"),
+        "publicIPAddress": one.ref("publicIPAddresses/guarded"),
+    }
+    nic = {"ipConfigurations": [{"name": "one", "properties": place}]}
+    one.put("networkInterfaces/guarded", {"location": "westeurope", "properties": nic})
+    profiled = {"networkProfile": {"networkInterfaces": [one.ref("networkInterfaces/guarded")]}}
+    one.put("Microsoft.Compute/virtualMachines/guarded", {"location": "westeurope", "properties": profiled})
+    let(one, "a", 200, TAG)
+    assert one.exec("guarded", ["sh", "-c", "cat > /srv/seen.py"], stdin=SEEN).returncode == 0
+    one.exec("guarded", ["sh", "-c", f"setsid python3 /srv/seen.py {BEHIND} > /dev/null 2>&1 < /dev/null &"])
+    until(lambda: one.exec("guarded", ["test", "-e", "/srv/seen"]).returncode == 0)
+    end = {"targetResourceId": one.id("publicIPAddresses/guarded")}
+    azure = {"name": "far", "type": f"{TYPE}/azureEndpoints", "properties": end}
+    monitor = {k: v for k, v in FAST.items() if k != "path"} | {"protocol": "TCP", "port": BEHIND}
+    profile(one, "guarded", "Priority", azure, external("spare"), monitorConfig=monitor)
+    return "guarded"
+
+
+def let(one: Lab, name: str, priority: int, source: str, access: str = "Allow") -> None:
+    """A rule of the guarded machine's group."""
+    said = {
+        "priority": priority,
+        "direction": "Inbound",
+        "access": access,
+        "protocol": "Tcp",
+        "sourceAddressPrefix": source,
+        "sourcePortRange": "*",
+        "destinationAddressPrefix": "*",
+        "destinationPortRange": "*",
+    }
+    one.put(f"networkSecurityGroups/guard/securityRules/{name}", {"properties": said})
+
+
+def seen_from(one: Lab) -> set[str]:
+    """Where connections to the guarded machine came from."""
+    return set(one.exec("guarded", ["cat", "/srv/seen"]).stdout.split())
+
+
+def judged(one: Lab, address: str) -> str:
+    """What the site of that address last found of the guarded machine, ``True`` or ``False``, by the agent's log."""
+    number = int(address.rpartition(".")[2]) - 1
+    site = ("eastus", "northeurope", "southeastasia")[number]
+    said = f"guarded|traffic-manager|{site} member=azureendpoints/far healthy="
+    lines = (one.directory / "agent.log").read_text().splitlines()
+    found = [line.partition(said)[2].split()[0] for line in lines if said in line]
+    return found[-1] if found else ""
+
+
+def test_probes_come_from_several_sites_with_addresses_of_the_service_tag(one: Lab, guarded: str) -> None:
+    until(lambda: state(one, guarded)[1]["far"] == "Online")
+    until(lambda: len(seen_from(one)) == 3)
+    tag = next(t for t in one.client.get(TAGS.format(one.client.subscription))["values"] if t["name"] == TAG)
+    prefixes = [ip_network(p) for p in tag["properties"]["addressPrefixes"] if "." in p]
+    assert all(any(ip_address(a) in p for p in prefixes) for a in seen_from(one))
+
+
+def test_one_site_that_does_not_get_through_is_outvoted_and_two_decide(one: Lab, guarded: str) -> None:
+    until(lambda: len(seen_from(one)) == 3)
+    first, second, _ = sorted(seen_from(one))
+    let(one, "first", 100, first, "Deny")
+    until(lambda: judged(one, second) != judged(one, first) == "False")
+    assert state(one, guarded)[1]["far"] == "Online"
+    assert said(one, "us", guarded)[1] == ["guarded.westeurope.cloudapp.azure.com."]
+    let(one, "second", 101, second, "Deny")
+    until(lambda: state(one, guarded)[1]["far"] == "Degraded")
+    assert said(one, "us", guarded)[1] == ["spare"]
+    one.delete("networkSecurityGroups/guard/securityRules/first")
+    until(lambda: state(one, guarded)[1]["far"] == "Online")
+    assert said(one, "us", guarded)[1] == ["guarded.westeurope.cloudapp.azure.com."]
+    one.delete("networkSecurityGroups/guard/securityRules/second")
+    until(lambda: judged(one, second) == "True")
 
 
 def test_nothing_differs_from_the_model_in_the_end(one: Lab) -> None:

@@ -205,7 +205,7 @@ def test_the_default_probe_asks_127_0_0_1_for_the_root_every_30_seconds(lab: Lab
     assert (probe.interval_s, probe.timeout_s, probe.threshold, probe.recovery) == (30, 30, 3, 1)
     assert probe.statuses == ((200, 399),)
     assert [m.headers for m in watch.members] == [(("Host", "127.0.0.1"),)]
-    assert watch.site == KEY
+    assert watch.sites == (KEY,)
 
 
 def test_a_probe_of_its_own(lab: Lab) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lazulite.forwarding.model import AnswerPolicy, Contents, InternetHost, Place, ProbeProtocol, RecordSet, Watch
+from lazulite.services.network_security_group.tags import prefixes
 from lazulite.services.service import Observations
 from lazulite.services.traffic_manager.status import UNJUDGED
 from tests.build import Lab, Refused, resource_id
@@ -70,7 +71,7 @@ def test_a_disabled_endpoint_is_no_choice_and_a_disabled_profile_has_no_name() -
     assert KEY not in lab.compile().all(Watch)
 
 
-def test_endpoints_are_probed_as_the_monitor_says_from_a_site_on_the_internet() -> None:
+def test_endpoints_are_probed_as_the_monitor_says_from_sites_on_the_internet() -> None:
     lab = Lab()
     where = labelled(lab, "web")
     monitor = {
@@ -93,8 +94,20 @@ def test_endpoints_are_probed_as_the_monitor_says_from_a_site_on_the_internet() 
     (member,) = watch.members
     assert (str(member.address), member.host) == (where, "web.westeurope.cloudapp.azure.com")
     assert member.headers == (("X-One", "1"), ("x-two", "own")), "an endpoint's header stands for the profile's"
-    assert model.all(InternetHost)[watch.site].platform
+    assert all(model.all(InternetHost)[site].platform for site in watch.sites)
     assert [c.fixed for c in policy(lab).choices] == [False, True], "always served, and never asked"
+
+
+def test_an_odd_number_of_sites_votes_and_the_service_tag_has_their_addresses() -> None:
+    lab = Lab()
+    profile(lab, "p", external("a"))
+    model = lab.compile()
+    watch = model.all(Watch)[KEY]
+    assert len(watch.sites) % 2, "no vote is a draw"
+    found = [model.all(InternetHost)[site].addresses for site in watch.sites]
+    assert len({a for each in found for a in each}) == 2 * len(watch.sites), "each has two of its own"
+    tag = prefixes("AzureTrafficManager")
+    assert all(any(a in p for p in tag) for each in found for a in each)
 
 
 def test_defaults_are_those_of_azure() -> None:

@@ -25,6 +25,7 @@ from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.gateways import Gateways
 from lazulite.agent.health import Health
 from lazulite.agent.loop import Engine, Follower, Loop
+from lazulite.agent.metering import Metering, readings
 from lazulite.agent.monitors import LinuxSpaces, Monitors
 from lazulite.agent.names import DnsNames
 from lazulite.agent.server import Outbox, Server, listen
@@ -46,13 +47,13 @@ def _ask(noted: Noted) -> Members:
 
     def opened(target: Target) -> socket.socket:
         assert target.address is not None
-        if target.site:
-            return sockets.outside(target.site, target.address)
+        if target.sites:
+            return sockets.outside(target.sites[0], target.address)
         return sockets.stream(target.vrf, target.address, target.port)
 
     async def look_up(target: Target) -> IPAddress:
         assert target.resolver is not None
-        with sockets.outside(target.site, target.resolver, datagrams=True) as asking:
+        with sockets.outside(target.sites[0], target.resolver, datagrams=True) as asking:
             return await address_of(asking, target.resolver, target.said.host)
 
     return Prober(opened, noted, look_up)
@@ -85,11 +86,13 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         flows = FlowLogs(stores.blobs, outbox.tell, directory)
         monitors = Monitors(directory, outbox.tell, LinuxSpaces() if real else None)
         captures = Captures(directory, workloads.enter, stores.blobs, outbox.tell, life)
+        metering = Metering(lambda: readings(loop.in_driver, driver, health))
         followers: list[Follower] = [captures, stores, monitors, flows] if real else [monitors]
+        followers.append(metering)
         engines: list[Engine] = [names, stores, doorways, gateways] if real else []
         loop = Loop(driver, workloads, health, thread, outbox.tell, engines, followers)
         stores.wake, flows.lend = loop.wake, loop.lend
-        serving = Server(driver, loop, workloads, health, outbox, followers, flows if real else None)
+        serving = Server(driver, loop, workloads, health, outbox, followers, flows if real else None, metering)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())
         await ended.wait()

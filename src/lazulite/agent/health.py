@@ -19,7 +19,7 @@ import msgspec
 from lazulite.agent.protocol import Observed, ProbeCounts
 from lazulite.agent.targets import Targets
 from lazulite.drivers.driver import ModelDelta
-from lazulite.engines.probe import Members
+from lazulite.engines.probe import Members, Voting
 from lazulite.engines.probe.standing import Noted
 from lazulite.forwarding.model import Contents
 from lazulite.incremental import Delta
@@ -44,7 +44,8 @@ class Health:
         life: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._path, self._members, self._tell, self._now = directory / FILE, make(self._note), tell, now
+        self._path, self._tell, self._now = directory / FILE, tell, now
+        self._members = Voting(make, self._note)
         self._life = life
         self._targets = Targets()
         self._known = _read(self._path, life)
@@ -101,7 +102,7 @@ class Health:
                 self._members.forget(pool)
                 self._note(pool, True)
             else:
-                healthy = frozenset(kept.members if kept is not None else ())
+                healthy = frozenset(kept.members) if kept is not None else None
                 self._members.follow(pool, entry.probe, self._targets.members(pool), healthy)
 
     def news(self) -> Observed:

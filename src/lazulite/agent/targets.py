@@ -98,7 +98,7 @@ class Targets:
 
 def _outside(watch: Watch, member: Watched) -> Target:
     said = Said(member.host, member.headers)
-    return Target("", member.address, site=watch.site, resolver=watch.resolver, said=said)
+    return Target("", member.address, sites=watch.sites, resolver=watch.resolver, said=said)
 
 
 def _places(port: Port) -> list[_Place]:

@@ -84,11 +84,12 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 class Watch(Entry, frozen=True):
-    """Members that are probed from the Internet host ``site``. Which are healthy is a dynamic set of this name; until
-    it is filled, nobody has been judged."""
+    """Members that are probed from ``sites``: guests or hosts on the Internet. Each finds out on its own, and the
+    majority decides. Which members are healthy is a dynamic set of this name; until it is filled, nobody has been
+    judged."""
 
     label: str
-    site: str
+    sites: tuple[str, ...]
     members: tuple[Watched, ...]
     probe: Probe
     resolver: IPAddress | None = None

@@ -15,7 +15,9 @@ class Assumed:
         self._noted = noted
         self._pools: dict[str, dict[str, Standing]] = {}
 
-    def follow(self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str]) -> None:
+    def follow(
+        self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str] | None
+    ) -> None:
         found = {m: Standing(True) if t is not None else Standing(reason=NOT_RUNNING) for m, t in targets.items()}
         if found != self._pools.get(pool):
             self._pools[pool] = found

@@ -66,25 +66,30 @@ class Prober:
         self._due: deque[_Asked] = deque()
         """Those whose time has come."""
 
-    def follow(self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str]) -> None:
+    def follow(
+        self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str] | None
+    ) -> None:
         known = self._pools.get(pool)
         healthy_before, told_before = _healthy(known or {}), _told(known or {})
         for member in (known or {}).keys() - targets.keys():
             self._stop(pool, member)
-        promised = healthy if known is None else frozenset()
-        self._pools[pool] = {m: self._follow(pool, m, probe, t, m in promised) for m, t in targets.items()}
+        promised = healthy if known is None else None
+        trusted = {m: probe.trusting if promised is None else m in promised for m in targets}
+        judged = promised is not None or not probe.trusting
+        self._pools[pool] = {
+            m: self._follow(pool, m, probe, t, Standing(trusted[m], judged=judged)) for m, t in targets.items()
+        }
         turned = known is None or healthy_before != _healthy(self._pools[pool])
         if turned or told_before != _told(self._pools[pool]):
             self._noted(pool, turned)
 
-    def _follow(self, pool: str, member: str, probe: Probe, target: Target | None, healthy: bool) -> Standing:
+    def _follow(self, pool: str, member: str, probe: Probe, target: Target | None, standing: Standing) -> Standing:
         asked = self._asked.get((pool, member))
         if asked is not None and (asked.target, asked.probe) == (target, probe):
             return asked.standing
         self._stop(pool, member)
         if target is None:
             return Standing(reason=NOT_RUNNING)
-        standing = Standing(healthy or probe.trusting, judged=healthy or not probe.trusting)
         if asked is not None and asked.target == target:
             standing = asked.standing
             standing.contrary = 0

@@ -28,8 +28,8 @@ class Said(msgspec.Struct, frozen=True):
 class Target(msgspec.Struct, frozen=True):
     """Where a member is found: equal targets are the same machine, which keeps what is known of it.
 
-    In a network (``vrf``), or somewhere on the Internet (``site`` is the host to ask from): then the address may be
-    known by name alone, and ``resolver`` is who knows it.
+    In a network (``vrf``), or where ``sites`` reach it, the guests and Internet hosts to ask from: then the address may
+    be known by name alone, and ``resolver`` is who knows it.
     """
 
     vrf: str
@@ -37,7 +37,7 @@ class Target(msgspec.Struct, frozen=True):
     port: str = ""
     """The incarnation of its interface, and of the guest behind that."""
     guest: str = ""
-    site: str = ""
+    sites: tuple[str, ...] = ()
     resolver: IPAddress | None = None
     said: Said = Said()
 
@@ -100,9 +100,12 @@ def following(due: float, now: float, interval_s: float) -> float:
 class Members(Protocol):
     """Whoever keeps the standing of the members of pools."""
 
-    def follow(self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str]) -> None:
-        """From now on the pool has these members; ``None``: no machine runs there. Those that are the same machine as
-        before keep their standing, and those who are new to a new pool are healthy when *healthy* has them."""
+    def follow(
+        self, pool: str, probe: Probe, targets: Mapping[str, Target | None], healthy: frozenset[str] | None
+    ) -> None:
+        """From now on the pool has these members; a target of ``None``: no machine runs there. Those that are the same
+        machine as before keep their standing. In a pool that is new here, those are healthy that *healthy* has;
+        ``None``: nobody knows."""
 
     def forget(self, pool: str) -> None:
         """The pool is gone, if there was one."""

@@ -122,7 +122,7 @@ def entries(pair: Pair, setting: Setting, view: View) -> Iterator[HttpBackend | 
     configured = probe.properties if probe is not None else None
     watched = tuple(_watched(s, said, configured) for s in asked)
     how = probing(said, configured, probe.id.text if probe is not None else "")
-    yield Watch(called, pool.id.name, guest, watched, how, setting.resolver, pool.id.text)
+    yield Watch(called, pool.id.name, (guest,), watched, how, setting.resolver, pool.id.text)
 
 
 def _tls(settings: BackendSettings) -> ClientTls | None:

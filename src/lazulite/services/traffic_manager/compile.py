@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from ipaddress import ip_address
 from typing import Any
 
 from lazulite.forwarding.model import (
@@ -25,7 +24,7 @@ from lazulite.resources.view import View
 from lazulite.services import geography
 from lazulite.services.dns.addresses import RESOLVER
 from lazulite.services.dns.platform import infrastructure, platform, platform_zone
-from lazulite.services.geography import SERVICES_4, SERVICES_6
+from lazulite.services.network_security_group.tags import prefixes
 from lazulite.services.public_ip_address.model import PublicIPAddress
 from lazulite.services.traffic_manager.model import (
     SUFFIX,
@@ -39,11 +38,10 @@ from lazulite.services.traffic_manager.ranges import networks
 from lazulite.services.traffic_manager.refusals import address_of, normalised
 from lazulite.services.traffic_manager.stopped import enabled, inactive, reached
 from lazulite.services.traffic_manager.whereabouts import places
-from lazulite.values import IPAddress
 
-SITE = "traffic-manager|site"
-_SITE_OFFSET_4, _SITE_OFFSET_6 = (63 << 10) + 0x30B, (63 << 58) + 0x30B
-"""Beside the name servers; see :mod:`lazulite.services.dns.addresses`."""
+TAG = "AzureTrafficManager"
+SITES = {f"traffic-manager|{region}": region for region in ("eastus", "northeurope", "southeastasia")}
+"""Where endpoints are probed from, and the region that a site stands for: as many as a majority needs."""
 
 
 def profile(found: Resource[Profile], view: View) -> Iterator[Any]:
@@ -65,8 +63,8 @@ def profile(found: Resource[Profile], view: View) -> Iterator[Any]:
     yield AnswerPolicy(key, found.id.name, method, said.dns_config.ttl, choices, key, said.max_return or 1, origin)
     members = tuple(m for child in enabled(said) for m in _watched(found.id, child, said, view))
     if members:
-        view.demand(site)
-        yield Watch(key, found.id.name, SITE, members, probe(said), RESOLVER[0], origin)
+        view.demand(sites)
+        yield Watch(key, found.id.name, tuple(SITES), members, probe(said), RESOLVER[0], origin)
 
 
 def _choice(owner: ResourceId, child: Child[Endpoint], view: View) -> Choice:
@@ -147,13 +145,13 @@ def probe(said: Profile) -> Probe:
     )
 
 
-def site(view: View) -> Iterable[InternetHost]:
-    """Where endpoints are probed from."""
-    addresses: tuple[IPAddress, ...] = (
-        ip_address(int(SERVICES_4.network_address) + _SITE_OFFSET_4),
-        ip_address(int(SERVICES_6.network_address) + _SITE_OFFSET_6),
-    )
-    yield InternetHost(SITE, "traffic-manager", SITE, addresses, platform=True, origin="Traffic Manager")
+def sites(view: View) -> Iterator[InternetHost]:
+    """Hosts within the service tag by which security groups let probes in. Source: "Traffic Manager FAQs", what are
+    the IP addresses from which the health checks originate."""
+    for number, (site, region) in enumerate(SITES.items(), 1):
+        addresses = tuple(prefix[number] for prefix in prefixes(TAG))
+        label = f"traffic-manager-{region}"
+        yield InternetHost(site, label, site, addresses, platform=True, origin="Traffic Manager")
 
 
 def countries(view: View) -> Iterator[Countries]:
