@@ -100,18 +100,28 @@ def front(here: Lab) -> str:
     return str(here.get("publicIPAddresses/front")["properties"]["ipAddress"])
 
 
-def healthy(here: Lab) -> dict[str, str]:
-    """By address, what the gateway says of its servers."""
+def servers(here: Lab) -> list[tuple[str, str]]:
+    """Address and health of every server of every pool, as the gateway says."""
     answer = here.post("applicationGateways/gw/backendhealth")
     rows = [s for p in answer["backendAddressPools"] for c in p["backendHttpSettingsCollection"] for s in c["servers"]]
-    return {r["address"]: r["health"] for r in rows}
+    return [(r["address"], r["health"]) for r in rows]
+
+
+def healthy(here: Lab) -> dict[str, str]:
+    """By address, what the gateway says of its servers."""
+    return dict(servers(here))
+
+
+def well(here: Lab) -> None:
+    """Wait until every server is up in every pool: of one that has just come nobody knows that yet."""
+    until(lambda: servers(here), lambda rows: {health for _, health in rows} == {"Up"})
 
 
 @pytest.fixture
 def served(here: Lab) -> Iterator[Lab]:
     """The gateway with both servers up."""
     gateway(here)
-    until(lambda: set(healthy(here).values()) == {"Up"})
+    well(here)
     yield here
     here.delete("applicationGateways/gw")
 
@@ -162,6 +172,7 @@ def test_paths_hosts_and_redirects(served: Lab) -> None:
         httpListeners=listeners,
         requestRoutingRules=[routed, away],
     )
+    well(served)
     url = f"http://{front(served)}"
     assert {told(served, "visitor", "-H", "Host: shop.test", f"{url}/IMAGES/a")["server"] for _ in range(4)} == {"one"}
     asked = {told(served, "visitor", "-H", "Host: shop.test", f"{url}/other")["server"] for _ in range(4)}
@@ -219,7 +230,7 @@ def test_a_server_that_is_sick_gets_nothing_and_none_is_502(served: Lab) -> None
     finally:
         for name in ("one", "two"):
             serve(served, name)
-    until(lambda: set(healthy(served).values()) == {"Up"})
+    well(served)
     assert curl(served, "visitor", f"http://{front(served)}/")[0] == 200
 
 
@@ -238,7 +249,7 @@ def test_as_many_servers_as_a_probe_says_are_asked_although_it_finds_them_sick(s
 def test_affinity_keeps_a_client_with_its_server(served: Lab) -> None:
     settings = _child("s", port=8080, protocol="Http", cookieBasedAffinity="Enabled", probe=part(served, "probes", "x"))
     gateway(served, backendHttpSettingsCollection=[settings])
-    until(lambda: set(healthy(served).values()) == {"Up"})
+    well(served)
     jar = ["-c", "/tmp/jar", "-b", "/tmp/jar"]
     assert len({told(served, "visitor", *jar, f"http://{front(served)}/")["server"] for _ in range(6)}) == 1
     assert "ApplicationGatewayAffinity" in served.exec("visitor", ["cat", "/tmp/jar"]).stdout

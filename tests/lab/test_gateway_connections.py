@@ -48,7 +48,7 @@ while True:
 """Returns what comes over a WebSocket."""
 _SOCKET = """
 import socket, ssl, sys
-to = socket.create_connection((sys.argv[1], int(sys.argv[2])), 10)
+to = socket.create_connection((sys.argv[1], int(sys.argv[2])), 60)
 if sys.argv[2] == "443":
     context = ssl._create_unverified_context()
     to = context.wrap_socket(to, server_hostname=sys.argv[3])

@@ -23,11 +23,13 @@ _RECORDER = """
 import socket, threading
 seen = []
 def answer(connection):
-    connection.settimeout(0.3)
+    connection.settimeout(60)
     held = b""
     try:
         while piece := connection.recv(65536):
             held += piece
+            if b"\\r\\n\\r\\n" in held:
+                connection.settimeout(0.3)
             if held.startswith(b"GET /seen "):
                 body = b"".join(seen).hex().encode()
                 head = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
@@ -43,7 +45,7 @@ listening = socket.create_server(("", 8085))
 while True:
     threading.Thread(target=answer, args=listening.accept()[:1], daemon=True).start()
 """
-"""Keeps whatever bytes come, and tells them to who asks for /seen."""
+"""Keeps whatever bytes come, until there is a head and nothing more, and tells them to who asks for /seen."""
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from tests.lab.test_application_gateway import (
     rule,
     served,  # noqa: F401
     told,
+    well,
 )
 from tests.services.gateways import PASSWORD, pfx
 from tests.waiting import until
@@ -114,7 +115,7 @@ def shop(served: Lab) -> Lab:  # noqa: F811
     )
     named = f"{front(served)} shop.test a.old.test nobody.test"
     assert served.exec("visitor", ["sh", "-c", f"echo {named} >> /etc/hosts"]).returncode == 0
-    until(lambda: set(healthy(served).values()) == {"Up"})
+    well(served)
     return served
 
 
@@ -176,7 +177,7 @@ def test_a_server_that_is_down_is_not_asked_and_none_is_502(served: Lab) -> None
     finally:
         for name in ("one", "two"):
             serve(served, name)
-    until(lambda: set(healthy(served).values()) == {"Up"})
+    well(served)
 
 
 def test_a_port_without_a_listener_is_closed(served: Lab) -> None:  # noqa: F811
@@ -214,7 +215,7 @@ def test_what_stops_the_gateway_on_its_way_to_a_server_is_named(served: Lab) -> 
     finally:
         served.put("networkInterfaces/one", {"properties": nic["properties"]})
         served.delete("networkSecurityGroups/guard")
-    until(lambda: set(healthy(served).values()) == {"Up"})
+    well(served)
 
 
 def test_what_is_no_url_is_refused(served: Lab) -> None:  # noqa: F811
@@ -249,7 +250,7 @@ def test_rewrites_are_told_and_the_server_gets_what_was_told(served: Lab) -> Non
         requestRoutingRules=[rule(served, "r", "l", 10, rewriteRuleSet=part_of, ruleType="Basic", **leads(served))],
     )
     try:
-        until(lambda: set(healthy(served).values()) == {"Up"})
+        well(served)
         rows = [
             ("/fashion/shirts", [], "GET", ["shirts"], "/buy?c=fashion&p=shirts"),
             ("/a", ["User-Agent: a Phone"], "GET", ["mobile"], "/m/a"),
@@ -269,4 +270,4 @@ def test_rewrites_are_told_and_the_server_gets_what_was_told(served: Lab) -> Non
                 assert [o.partition("/rewriteRuleSets/")[2] for o in origins] == ["w"] * len(wanted)
     finally:
         gateway(served)
-    until(lambda: set(healthy(served).values()) == {"Up"})
+    well(served)
