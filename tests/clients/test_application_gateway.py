@@ -18,7 +18,7 @@ from azure.mgmt.network import models as network
 
 from lazulite.testing import Lab
 from tests.clients.sdk import LOCATION, Sdk
-from tests.services.gateways import PASSWORD, pem, pfx
+from tests.services.gateways import PASSWORD, pem, pfx, weak_pfx
 from tests.waiting import until
 from tests.web import PORT, curl, serve, stop, told
 
@@ -257,6 +257,38 @@ def test_tls_ends_at_the_gateway(site: Site) -> None:
     assert curl(site.lab, "visitor", f"https://{NAME}/")[0] == 0
     assert curl(site.lab, "visitor", *trusting, "--tls-max", "1.1", f"https://{NAME}/")[0] == 0
     assert curl(site.lab, "visitor", *trusting, "--tls-max", "1.2", f"https://{NAME}/")[0] == 200
+
+
+@covers(KIND, "tls", client="sdk")
+def test_what_the_engine_does_not_take_fails_the_write_until_the_next_good_one(site: Site) -> None:
+    """A certificate with too short a key: the one before is shown on meanwhile."""
+    first = site.machine("one")
+    gateways = site.sdk.network.application_gateways
+
+    def written(sealed: str) -> None:
+        certificate = network.ApplicationGatewaySslCertificate(name="cert", data=sealed, password=PASSWORD)
+        shown = {"ssl_certificate": site.part("sslCertificates", "cert"), "protocol": "Https"}
+        site.gateway(
+            [site.pool("all", first)],
+            ssl_certificates=[certificate],
+            http_listeners=[site.listener("web", 443, **shown)],
+        )
+
+    good = pfx(NAME)
+    written(good)
+    site.well(1)
+    site.lab.exec("visitor", ["sh", "-c", "cat > /tmp/good.pem"], stdin=pem(good).decode())
+    with pytest.raises(HttpResponseError, match="2048-bit") as refused:
+        written(weak_pfx(NAME))
+    assert refused.value.error is not None
+    assert refused.value.error.code == "ProvisioningFailed"
+    assert str(refused.value.error.target) == site.part("sslCertificates", "cert").id
+    found = gateways.get(site.group, "gw")
+    assert (found.provisioning_state, found.ssl_certificates[0].provisioning_state) == ("Failed", "Failed")
+    assert told(site.lab, "visitor", "--cacert", "/tmp/good.pem", f"https://{NAME}/")["server"] == "one"
+    written(good)
+    found = gateways.get(site.group, "gw")
+    assert (found.provisioning_state, found.ssl_certificates[0].provisioning_state) == ("Succeeded", "Succeeded")
 
 
 @covers(KIND, "paths", "health-on-demand", client="sdk")

@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 from cryptography.x509.oid import NameOID
 
@@ -113,7 +113,17 @@ def gateway(lab: Lab, name: str = "gw", **parts: Any) -> Resource[Any]:
 @cache
 def pfx(*names: str) -> str:
     """PKCS #12 of a new certificate for *names*, in base64, sealed with :data:`PASSWORD`."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    return _sealed(ec.generate_private_key(ec.SECP256R1()), names)
+
+
+@cache
+def weak_pfx(*names: str) -> str:
+    """The same with a key that is well-formed and that nobody should take any more: RSA of 1024 bits."""
+    return _sealed(rsa.generate_private_key(65537, 1024), names)
+
+
+def _sealed(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, names: tuple[str, ...]) -> str:
+    now = datetime.now(UTC)
     called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     made = (
         x509.CertificateBuilder()

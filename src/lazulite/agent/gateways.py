@@ -51,6 +51,7 @@ class Gateways:
         self._found: dict[tuple[str, str], Sequence[IPAddress]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[list[Refusal]]] = set()
+        self._refused: list[Refusal] = []
         self.pages = Pages(self._again)
         self.access = AccessLog(directory / DIRECTORY)
         self.engine = Envoy(directory, lambda d: render.Place(d, _space, self._source))
@@ -92,7 +93,7 @@ class Gateways:
         concerned = (
             any(isinstance(e, HttpProxy | HttpBackend | Certificate | WafPolicy) for e in touched) or self._proxies
         )
-        return await self._serve() if touched and concerned else []
+        return await self._serve() if touched and concerned else self._refused
 
     @property
     def _proxies(self) -> Mapping[str, HttpProxy]:
@@ -128,7 +129,11 @@ class Gateways:
         task.add_done_callback(self._serving.discard)
 
     async def _serve(self) -> list[Refusal]:
-        """Have Envoy serve all that is known; what it refuses, by the proxy it is of."""
+        """Have Envoy serve all that is known; what it refuses, by what it is of, which is kept."""
+        self._refused = await self._served()
+        return self._refused
+
+    async def _served(self) -> list[Refusal]:
         self._look()
         self.pages.want(self._proxies.values())
         policies: Mapping[str, WafPolicy] = self._held[WafPolicy]

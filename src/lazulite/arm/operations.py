@@ -91,8 +91,8 @@ class Operations:
         """In the order they were opened."""
         self._open: dict[str, int] = {}
         """How many writes of a resource the network does not follow yet, by id key."""
-        self._refused: dict[str, str] = {}
-        """What the network refused when it was last heard of: folded origin to message."""
+        self._refused: dict[str, tuple[str, str]] = {}
+        """What the network refused when it was last heard of: folded origin to origin and message."""
         self._heard = 0
         """The revision of that answer."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -198,12 +198,12 @@ class Operations:
     def _hear(self, revision: int, refused: list[tuple[str, str]]) -> None:
         if revision >= self._heard:
             self._heard = revision
-            self._refused = {origin.lower(): message for origin, message in refused}
+            self._refused = {origin.lower(): (origin, message) for origin, message in refused}
 
     def _refusals(self, key: str) -> list[Violation]:
         below = key + "/"
         return [
             Violation("ProvisioningFailed", message, origin)
-            for origin, message in self._refused.items()
-            if origin == key or origin.startswith(below)
+            for folded, (origin, message) in self._refused.items()
+            if folded == key or folded.startswith(below)
         ]
