@@ -16,6 +16,7 @@ from lazulite.agent import server
 from lazulite.agent.protocol import (
     SOCKET,
     AskFlows,
+    AskMinutes,
     AskPorts,
     AskTraffic,
     Change,
@@ -26,6 +27,7 @@ from lazulite.agent.protocol import (
     Inspect,
     Inspected,
     Load,
+    MinutesSeen,
     Observed,
     Output,
     PortsHeld,
@@ -41,6 +43,7 @@ from lazulite.agent.server import Outbox, Server
 from lazulite.agent.workloads import Finished
 from lazulite.drivers.driver import PortUse
 from lazulite.drivers.linux.guests import GuestError, Init
+from lazulite.telemetry.meter import Minutes
 from lazulite.values import Protocol
 
 
@@ -81,6 +84,9 @@ class Lab:
         if guest == "gone":
             raise GuestError("it does not run")
         return Finished(3, f"{guest}: {script}", "oops")
+
+    async def minutes(self, names: list[str], first: int, end: int) -> Minutes:
+        return Minutes(first, {name: [float(end), None] for name in names})
 
     async def enter(self, guest: str) -> Init:
         if guest == "gone":
@@ -123,7 +129,7 @@ def served(
     async def within() -> None:
         one, outbox = Lab(), Outbox()
         parts: Any = one
-        made = Server(parts, parts, parts, parts, outbox, [parts], parts if flows else None)
+        made = Server(parts, parts, parts, parts, outbox, [parts], parts if flows else None, parts if flows else None)
         serving = await asyncio.start_unix_server(made.attend, sock=server.listen(directory))
         talks: list[Talk] = []
 
@@ -152,6 +158,11 @@ QUESTIONS = [
         AskPorts(4), PortsHeld(4, [("/v", "198.18.0.1", "tcp", "10.0.0.4", 3)]), id="ports of shared addresses"
     ),
     pytest.param(AskTraffic(7), TrafficSeen(7, {"/nic": (100, 20)}), id="bytes that machines sent and got"),
+    pytest.param(
+        AskMinutes(8, ["sent /nic"], 60, 180),
+        MinutesSeen(8, Minutes(60, {"sent /nic": [180.0, None]})),
+        id="minutes of counters",
+    ),
     pytest.param(AskFlows(5, ["/nic"]), FlowsSeen(5, 9, [{"ports": ["/nic"]}]), id="flows of ports"),
     pytest.param(
         Status(6),
@@ -170,6 +181,16 @@ def test_a_question_has_its_answer(tmp_path: Path, question: Any, expected: Any)
         assert await talk.hear() == [expected]
 
     served(tmp_path, act)
+
+
+def test_where_nobody_meters_nobody_tells_of_minutes(tmp_path: Path) -> None:
+    async def act(lab: Lab, connect: Callable[[], Awaitable[Talk]]) -> None:
+        talk = await connect()
+        await talk.greeted()
+        talk.say(AskMinutes(5, ["sent /nic"], 0, 60))
+        assert await talk.hear() == [Failed(5, "nothing is metered here")]
+
+    served(tmp_path, act, flows=False)
 
 
 def test_where_nobody_records_flows_nobody_tells_of_any(tmp_path: Path) -> None:

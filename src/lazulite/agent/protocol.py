@@ -15,6 +15,7 @@ import msgspec
 from lazulite.agent import wire
 from lazulite.drivers.driver import Refusal
 from lazulite.forwarding.model import Contents, EntryKey
+from lazulite.telemetry.meter import Minutes
 
 SOCKET = "agent.sock"
 """In the lab's directory."""
@@ -81,6 +82,16 @@ class AskTraffic(Message, frozen=True):
     """Answered by :class:`TrafficSeen`."""
 
     id: int
+
+
+class AskMinutes(Message, frozen=True):
+    """By how much the series ``names`` grew in each minute between ``first`` and ``end`` (seconds since 1970). Answered
+    by :class:`MinutesSeen`."""
+
+    id: int
+    names: list[str]
+    first: int
+    end: int
 
 
 class AskFlows(Message, frozen=True):
@@ -160,6 +171,13 @@ class TrafficSeen(Message, frozen=True):
     bytes: Mapping[str, tuple[int, int]]
 
 
+class MinutesSeen(Message, frozen=True):
+    """What :class:`lazulite.telemetry.meter.Meter` says."""
+
+    id: int
+    minutes: Minutes
+
+
 class FlowsSeen(Message, frozen=True):
     """Records of flows as JSON, and the number of the last one."""
 
@@ -188,9 +206,9 @@ class Observed(Message, frozen=True):
     """What whoever works for an entry (a capture, a monitor, a log, a store) says of it, by the entry's name: JSON."""
 
 
-Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts | AskTraffic | AskFlows
+Question: TypeAlias = Run | Enter | Status | Inspect | AskPorts | AskTraffic | AskMinutes | AskFlows
 Request: TypeAlias = Load | Change | Question
-Answer: TypeAlias = Output | Entered | Report | Inspected | PortsHeld | TrafficSeen | FlowsSeen | Failed
+Answer: TypeAlias = Output | Entered | Report | Inspected | PortsHeld | TrafficSeen | MinutesSeen | FlowsSeen | Failed
 Reply: TypeAlias = Applied | LoadWanted | Answer | Observed
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=wire.text)

@@ -13,9 +13,11 @@ from pathlib import Path
 from lazulite.agent.flow_logs import FlowLogs
 from lazulite.agent.health import Health
 from lazulite.agent.loop import Follower, Loop
+from lazulite.agent.metering import Metering
 from lazulite.agent.protocol import (
     SOCKET,
     AskFlows,
+    AskMinutes,
     AskPorts,
     AskTraffic,
     Change,
@@ -25,6 +27,7 @@ from lazulite.agent.protocol import (
     Inspect,
     Inspected,
     Load,
+    MinutesSeen,
     Output,
     PortsHeld,
     Question,
@@ -102,8 +105,9 @@ class Server:
         outbox: Outbox,
         followers: Sequence[Follower] = (),
         flows: FlowLogs | None = None,
+        metering: Metering | None = None,
     ) -> None:
-        self._flows = flows
+        self._flows, self._metering = flows, metering
         self._driver, self._loop, self._workloads, self._health = driver, loop, workloads, health
         self._outbox, self._followers = outbox, followers
         self._tasks: set[asyncio.Task[None]] = set()
@@ -150,6 +154,13 @@ class Server:
             if self._flows is None:
                 return Failed(message.id, "nothing records flows here")
             return await self._flows.answer(message)
+        return await self._counted(message)
+
+    async def _counted(self, message: Question) -> Reply:
+        if isinstance(message, AskMinutes):
+            if self._metering is None:
+                return Failed(message.id, "nothing is metered here")
+            return MinutesSeen(message.id, await self._metering.minutes(message.names, message.first, message.end))
         if isinstance(message, AskTraffic):
             return TrafficSeen(message.id, await self._loop.in_driver(self._driver.traffic))
         if isinstance(message, AskPorts):

@@ -37,6 +37,8 @@ from lazulite.arm.in_process import InProcessTarget
 from lazulite.arm.lock_requests import LockRequests
 from lazulite.arm.locks import LOCK
 from lazulite.arm.message import Request, Response
+from lazulite.arm.metric_requests import PATHS as METRICS
+from lazulite.arm.metric_requests import MetricRequests
 from lazulite.arm.move_requests import VERBS as MOVES
 from lazulite.arm.move_requests import MoveRequests
 from lazulite.arm.operations import Operations
@@ -100,6 +102,7 @@ class Router:
         registrations = Registrations(backend)
         self._recorder = Recorder(backend, self.activity, self.operations, registrations)
         self._activity = ActivityRequests(backend, self.activity)
+        self.metrics = MetricRequests(backend)
         self._extensions: dict[str, LockRequests | TagRequests] = {
             LOCK.name.lower(): LockRequests(backend, writes),
             TAGS.lower(): TagRequests(backend, catalogue, writes),
@@ -304,6 +307,8 @@ class Router:
         if path[-2] == "operationresults" and path[namespace + 1 : namespace + 2] == ["locations"]:
             return await operation_requests.result(self.operations, request)
         last = max(i for i, p in enumerate(path[:-1]) if p == "providers") + 1
+        if path[last : last + 2] in METRICS:
+            return await self.metrics.answer(request, last)
         extension = self._extensions.get("/".join(path[last : last + 2]))
         if extension is not None:
             return extension.answer(request, last)

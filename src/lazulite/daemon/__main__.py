@@ -24,6 +24,7 @@ from lazulite.arm.scopes import subscriptions
 from lazulite.daemon.controller import Controller
 from lazulite.daemon.foresight import Foresight
 from lazulite.daemon.memory import MemoryParts
+from lazulite.daemon.metrics import Metrics
 from lazulite.daemon.network import Network
 from lazulite.daemon.parts import Parts
 from lazulite.daemon.places import Connection, Places, started_at
@@ -95,6 +96,7 @@ async def _run(asked: argparse.Namespace) -> None:
     api.router.surroundings.libraries += [uploads, Folders(dict(asked.templates))]
     api.router.surroundings.compare = Foresight(controller, api.router.sight).compare
     router = api.router
+    router.metrics.source = Metrics(network)
     surface = Surface(asked.lab, controller, parts, uploads, router.code, router.surroundings.rehearse, router.sight)
     router.mounts[PREFIX.strip("/")] = Mount(surface.answer, surface.narrows)
     files = pki.ensure(places.certificates, datetime.now(UTC), asked.bind)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from lazulite.agent.protocol import (
     Applied,
     AskFlows,
+    AskMinutes,
     AskPorts,
     AskTraffic,
     Change,
@@ -26,6 +27,7 @@ from lazulite.agent.protocol import (
     Inspected,
     Load,
     LoadWanted,
+    MinutesSeen,
     Observed,
     Output,
     PortsHeld,
@@ -47,12 +49,13 @@ from lazulite.drivers.driver import ModelDelta, Refusal
 from lazulite.drivers.linux import anchor
 from lazulite.drivers.linux.guests import GuestError, Init
 from lazulite.forwarding.model import Contents
+from lazulite.telemetry.meter import Minutes
 
 PATIENCE_S = 20.0
 """How long a new agent may take to listen."""
 _POLL_S = 0.01
 _KEPT_VARIABLES = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "LAZULITE_AZURITE")
-R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld, TrafficSeen, FlowsSeen)
+R = TypeVar("R", Output, Entered, Report, Inspected, PortsHeld, TrafficSeen, MinutesSeen, FlowsSeen)
 V = TypeVar("V")
 
 
@@ -147,6 +150,9 @@ class AgentLink:
 
     async def traffic(self) -> Mapping[str, tuple[int, int]]:
         return (await self._asked(AskTraffic(next(self._ids)), TrafficSeen)).bytes
+
+    async def minutes(self, names: list[str], first: int, end: int) -> Minutes:
+        return (await self._asked(AskMinutes(next(self._ids), names, first, end), MinutesSeen)).minutes
 
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return (await self._asked(AskPorts(next(self._ids)), PortsHeld)).held

@@ -19,6 +19,7 @@ from lazulite.engines.waf.explaining import Explained
 from lazulite.forwarding.model import Contents
 from lazulite.forwarding.requests import HttpRequest
 from lazulite.incremental import Delta
+from lazulite.telemetry.meter import Minutes
 
 NO_PACKETS = "this lab has no packets (it was started with --memory)"
 ASSUMED = "assumed"
@@ -69,6 +70,9 @@ class MemoryFabric:
 
     async def traffic(self) -> dict[str, tuple[int, int]]:
         return {}
+
+    async def minutes(self, names: list[str], first: int, end: int) -> Minutes:
+        return Minutes(first, {name: [] for name in names})
 
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         return []

@@ -16,6 +16,7 @@ from lazulite.forwarding.model import Contents, EntryKey, ForwardingModel, Pool,
 from lazulite.incremental import Delta
 from lazulite.resources.view import Snapshot
 from lazulite.services.service import Service
+from lazulite.telemetry.meter import Minutes
 
 V = TypeVar("V")
 _LOG = logging.getLogger(__name__)
@@ -61,6 +62,9 @@ class Fabric(Protocol):
 
     async def traffic(self) -> Mapping[str, tuple[int, int]]:
         """By port and host on the Internet, bytes it has sent and got since its link is there."""
+
+    async def minutes(self, names: list[str], first: int, end: int) -> Minutes:
+        """As :meth:`lazulite.telemetry.meter.Meter.minutes`: kept by the fabric, which outlives who asks."""
 
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         """VRF, public address, protocol, private address, and how many ports of the public one flows of it hold."""
@@ -210,6 +214,10 @@ class Network:
     async def traffic(self) -> Mapping[str, tuple[int, int]]:
         """As :meth:`Fabric.traffic`. Raises ``ConnectionError`` as :meth:`run` does."""
         return await self.asked(lambda fabric: fabric.traffic())
+
+    async def minutes(self, names: list[str], first: int, end: int) -> Minutes:
+        """As :meth:`Fabric.minutes`. Raises ``ConnectionError`` as :meth:`run` does."""
+        return await self.asked(lambda fabric: fabric.minutes(names, first, end))
 
     async def ports(self) -> list[tuple[str, str, str, str, int]]:
         """As :meth:`Fabric.ports`. Raises ``ConnectionError`` as :meth:`run` does."""

@@ -68,6 +68,9 @@ class Driver(Protocol):
         """By the name of each port and each host on the Internet that has a link: bytes it has sent, and bytes it got,
         since that link is there."""
 
+    def link_counts(self) -> Mapping[str, tuple[int, int, int, int]]:
+        """As :meth:`traffic`, and after the bytes the packets: sent, and got."""
+
     def port_use(self) -> list[PortUse]:
         """Ports in use of public addresses that several private ones share, asked for and told as of now."""
 

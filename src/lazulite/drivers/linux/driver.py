@@ -79,8 +79,11 @@ class LinuxDriver:
         return {origins.get(name, names.told(name)): value for name, value in found}
 
     def traffic(self) -> Mapping[str, tuple[int, int]]:
+        return {name: counted[:2] for name, counted in self.link_counts().items()}
+
+    def link_counts(self) -> Mapping[str, tuple[int, int, int, int]]:
         """As the routers' ends of the links count: one dump a namespace."""
-        found: dict[str, tuple[int, int]] = {}
+        found: dict[str, tuple[int, int, int, int]] = {}
         for namespace, ends in traffic.ends(self._realiser.model).items():
             if self._handles.exists(namespace):
                 found |= traffic.counted(self._handles.route(namespace), ends)

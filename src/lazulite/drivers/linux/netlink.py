@@ -375,14 +375,15 @@ class Socket:
                     raise OSError(code, os.strerror(code))
                 yield payload
 
-    def octets(self) -> dict[int, tuple[int, int]]:
-        """By interface index, bytes that came in and that went out: ``struct if_stats_msg``, and of what may follow it
-        the ``struct rtnl_link_stats64`` alone, whose third and fourth number these are."""
-        found = {}
+    def link_counts(self) -> dict[int, tuple[int, int, int, int]]:
+        """By interface index, bytes that came in and that went out, and packets: ``struct if_stats_msg``, and of what
+        may follow it the ``struct rtnl_link_stats64`` alone, which begins with the packets."""
+        found: dict[int, tuple[int, int, int, int]] = {}
         for payload in self.dump(GETSTATS):
             counted = attributes(payload, 12).get(_LINK_64)
             if counted is not None:
-                found[struct.unpack_from("I", payload, 4)[0]] = struct.unpack_from("QQ", counted, 16)
+                packets_in, packets_out, bytes_in, bytes_out = struct.unpack_from("4Q", counted)
+                found[struct.unpack_from("I", payload, 4)[0]] = bytes_in, bytes_out, packets_in, packets_out
         return found
 
     def ask(self, requests: Sequence[Message], at_once: int = 24) -> list[bytes | None]:

@@ -20,8 +20,9 @@ def ends(model: ForwardingModel) -> dict[str, dict[str, str]]:
     return found
 
 
-def counted(route: Socket, wanted: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Of the entries behind the interfaces *wanted*, bytes sent and got; what comes in here is what one sent."""
+def counted(route: Socket, wanted: Mapping[str, str]) -> dict[str, tuple[int, int, int, int]]:
+    """Of the entries behind the interfaces *wanted*, bytes sent and got, then packets; what comes in here is what one
+    sent."""
     indexes = route.interfaces()
-    known = ((wanted.get(indexes.get(index, "")), octets) for index, octets in route.octets().items())
-    return {name: octets for name, octets in known if name is not None}
+    known = ((wanted.get(indexes.get(index, "")), counts) for index, counts in route.link_counts().items())
+    return {name: counts for name, counts in known if name is not None}

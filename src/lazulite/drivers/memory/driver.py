@@ -42,6 +42,9 @@ class MemoryDriver:
     def traffic(self) -> Mapping[str, tuple[int, int]]:
         return {}
 
+    def link_counts(self) -> Mapping[str, tuple[int, int, int, int]]:
+        return {}
+
     def port_use(self) -> list[PortUse]:
         return []
 
