@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -29,6 +30,7 @@ from lazulite.engines.dns.tables import Set, soa
 from lazulite.forwarding.domain import encode
 from lazulite.testing import Lab, lab
 from tests.engines.named import Named, named
+from tests.lab.test_names import process
 from tests.ports import LOOPBACK, free_port
 
 TURNS, SECONDS = 3, 3
@@ -36,7 +38,7 @@ HOSTS = 1000
 ZONES, RECORDS = 1000, 1000
 PUTS = 100
 STATIC, DYNAMIC = Goal(0.6, at_least=True), Goal(0.4, at_least=True)
-RESTART_S, MEMORY_MB, PUT_MS = Goal(5, "ours"), Goal(400, "ours"), Goal(20, "ours")
+RESTART_S, MEMORY_MB, PUT_MS, DEATH_S = Goal(5, "ours"), Goal(400, "ours"), Goal(20, "ours"), Goal(1, "ours")
 INTERVAL_S, TIMEOUT_S = 10, 5
 _KNOT = """\
 server:
@@ -80,6 +82,7 @@ def naming() -> Iterator[Result]:
         yield from _questions()
     yield from _restart()
     yield from _change()
+    yield from _death()
     yield from _fail_over()
 
 
@@ -304,6 +307,39 @@ def _change() -> Iterator[Result]:
     )
 
 
+def _death() -> Iterator[Result]:
+    """From the moment the name server of a lab is killed until a client's question is answered by the next one."""
+    question = b"\1\1\1\0\0\1\0\0\0\0\0\0" + encode("www.bench.example") + b"\0\1\0\1"
+    seconds = []
+    with lab() as one:
+        one.put("Lazulite.Lab/clients/visitor", {"properties": {"country": "NL"}})
+        one.put("dnszones/bench.example", {"location": "global"})
+        one.client.put(one.id("dnszones/bench.example/A/www"), {"properties": {"TTL": 60, "ARecords": [_RECORD]}})
+        words = f"lazulite.engines.dns\0--directory\0{one.directory.resolve()}".encode()
+        for _ in range(TURNS):
+            engine = process(words)
+            began = time.monotonic()
+            os.kill(engine, signal.SIGKILL)
+            wanted = ip_address(_RECORD["ipv4Address"]).packed.hex()
+            ended = one.exec("visitor", ["python3", "-c", _ANSWERED, question.hex(), wanted], timeout=60)
+            assert process(words) not in (0, engine)
+            seconds.append(float(ended.stdout) - began)
+    yield alone("a dead name server is followed by one that answers", seconds, "s", DEATH_S, "in a lab")
+
+
+_RECORD = {"ipv4Address": "203.0.113.7"}
+_ANSWERED = """\
+import socket, sys, time
+query, wanted = bytes.fromhex(sys.argv[1]), bytes.fromhex(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.02)
+while True:
+    try:
+        s.sendto(query, ("198.19.255.10", 53))
+        if wanted in s.recv(4096): break
+    except OSError: time.sleep(0.005)
+print(time.monotonic())
+"""
 _SERVE = """\
 import http.server, os, time
 class Handler(http.server.BaseHTTPRequestHandler):

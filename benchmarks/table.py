@@ -23,6 +23,7 @@ from benchmarks.recording import recording
 from benchmarks.result import Result
 from benchmarks.starting import starting
 from benchmarks.tapping import tapping
+from benchmarks.tapping_many import tapping_many
 
 BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "creation": creation,
@@ -36,6 +37,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "management": management,
     "names": naming,
     "tap": tapping,
+    "tap-limits": tapping_many,
     "capture": capture,
     "flow-log": recording,
     "gateway": gateway,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +17,7 @@ import pytest
 from lazulite.cli.dig import ask
 from lazulite.testing import Lab, lab
 from tests import waiting
+from tests.reliability.processes import agent
 
 PATIENCE_S = 90
 SUFFIX = "trafficmanager.net"
@@ -255,6 +258,28 @@ def test_names_fail_over_while_the_controller_is_dead(one: Lab) -> None:
         one.start_controller()
     answer(one, "one", 200)
     until(lambda: said(one, "us", "alone", "A")[1] == [first])
+
+
+def test_who_failed_stays_down_while_the_agent_dies_and_another_one_begins(one: Lab) -> None:
+    first, second = address(one, "one"), address(one, "two")
+    monitored(one, "heir")
+    until(lambda: state(one, "heir") == ("Online", {"one": "Online", "two": "Online"}))
+    answer(one, "one", 500)
+    until(lambda: said(one, "us", "heir", "A")[1] == [second])
+    dead = agent(one.directory)
+    assert dead is not None
+    os.kill(dead, signal.SIGKILL)
+    named = set()
+
+    def replaced() -> bool:
+        named.update(said(one, "us", "heir", "A")[1])
+        expected = {"one": "Degraded", "two": "Online"}
+        return agent(one.directory) not in (None, dead) and state(one, "heir")[1] == expected
+
+    until(replaced)
+    assert named == {second}
+    answer(one, "one", 200)
+    until(lambda: said(one, "us", "heir", "A")[1] == [first])
 
 
 def found(command: list[str]) -> str:
