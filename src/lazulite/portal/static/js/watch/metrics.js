@@ -4,14 +4,21 @@ import { get } from '../api.js';
 import { resourcePath, useLab, useLive } from '../lab.js';
 import { Health, Problem, Table, Tabs, Tag, rate } from '../parts.js';
 import { Chart } from './chart.js';
-import { columns } from './columns.js';
+import { columns, largest, seen } from './columns.js';
+import { BACK_S, history, joined, subscriptionsOf } from './history.js';
 import { usePolled } from './hooks.js';
 import { holderOf, pageOf, percent, rated, shortId, size } from './words.js';
 
 const TABS = ['Throughput', 'Rule hits', 'Health probes', 'SNAT ports'];
 const VIEWS = { Throughput, 'Rule hits': Rules, 'Health probes': Probes, 'SNAT ports': Ports };
+/** Moments of its own that the page keeps; of what is older the lab has the minutes. */
 const KEPT = 300;
 const DRAWN = 6;
+const MINUTE_MS = 60_000;
+const PASSED = ['Network In Total', 'Network Out Total'];
+const TYPES = { machine: 'Microsoft.Compute/virtualMachines', client: 'Lazulite.Lab/clients' };
+const BALANCERS = 'Microsoft.Network/loadBalancers';
+const RULES = 'Microsoft.Network/networkSecurityGroups/securityRules';
 
 export default function Metrics() {
   const [tab, choose] = useState(TABS[0]);
@@ -20,27 +27,31 @@ export default function Metrics() {
 
 const linked = origin => html`<a href=${`#${resourcePath(pageOf(origin))}`}>${shortId(origin)}</a>`;
 
-/** Rates once a second while the page is open: the stream tells only what changes. */
+/** The last hour by the minute, then rates once a second: the stream tells only what changes. */
 function Throughput() {
   const { live } = useLab();
   useLive(now => now.structure);
   const [moments, setMoments] = useState([]);
+  const [back, chooser] = useBack();
   useEffect(() => {
     const look = () => {
-      const values = Object.fromEntries(machinesOf(live).map(n => [n.key, n.out + n.in]));
-      setMoments(now => [...now.slice(1 - KEPT), { at: Date.now() / 1000, values }]);
+      if (document.hidden || live.state !== 'open') return;
+      const values = {};
+      for (const n of machinesOf(live)) values[idOf(n)] = (values[idOf(n)] ?? 0) + n.out + n.in;
+      setMoments(now => seen(now, Date.now() / 1000, values, KEPT));
     };
     look();
     const timer = setInterval(look, 1000);
     return () => clearInterval(timer);
   }, [live]);
   const rows = machinesOf(live);
-  const sums = new Map(rows.map(n => [n.key, moments.reduce((sum, m) => sum + (m.values[n.key] ?? 0), 0)]));
-  const drawn = [...rows].sort((a, b) => sums.get(b.key) - sums.get(a.key)).slice(0, DRAWN);
-  const data = columns(moments, drawn.map(n => n.key));
-  return html`<div class="card"><${Chart} label="Throughput" names=${drawn.map(n => n.name)} data=${data} unit=${rate} least=${1000}/>
-      ${rows.length > DRAWN && html`<p class="quiet">The ${DRAWN} busiest machines since this page was opened.</p>`}</div>
-    <${Table} label="machines" rows=${rows} keyOf=${n => n.key} empty="No machines." columns=${[
+  const all = joined(useHistory(Object.entries(TYPES).map(([kind, type]) => ({ type, names: PASSED, ids: rows.filter(n => n.kind === kind && n.id).map(n => n.id) }))), moments, back);
+  const names = new Map(rows.map(n => [idOf(n), n.name]));
+  const busy = largest(all, rows.length + DRAWN).filter(id => names.has(id));
+  const drawn = [...new Set([...busy, ...names.keys()])].slice(0, DRAWN);
+  return html`<div class="card"><${Chart} label="Throughput" names=${drawn.map(id => names.get(id))} data=${columns(all, drawn)} unit=${rate} least=${1000} span=${back}/>
+      <p class="quiet">${chooser} By the minute until this page was opened, then by the second${names.size > DRAWN ? `; the ${DRAWN} busiest machines` : ''}.</p></div>
+    <${Table} label="machines" rows=${rows} keyOf=${n => n.key} empty=${live.structure ? 'No machines.' : 'Asking…'} columns=${[
       { name: 'Machine', of: n => n.name, show: n => (n.id ? html`<a href=${`#${resourcePath(n.id)}`}>${n.name}</a>` : n.name) },
       { name: 'Health', of: n => n.health, show: n => html`<${Health} of=${n.health}/>` },
       { name: 'Out', of: n => n.out, number: true, show: n => rate(n.out) },
@@ -48,6 +59,20 @@ function Throughput() {
     ]}/>`;
 }
 
+/** How many seconds a chart goes back, and what chooses them. */
+function useBack() {
+  const [back, choose] = useState(BACK_S);
+  return [back, html`<label>Time <select value=${back} onChange=${event => choose(Number(event.target.value))}>
+    <option value=${BACK_S}>last hour</option><option value=${KEPT}>last five minutes</option></select></label>`];
+}
+
+/** Moments of the last hour of `kinds`, as `history` takes them, anew each minute; none until they are there. */
+function useHistory(kinds) {
+  const kept = usePolled(signal => history(kinds, signal), MINUTE_MS, [kinds.map(kind => subscriptionsOf(kind.ids).join()).join('|')]);
+  return kept.value ?? [];
+}
+
+const idOf = node => (node.id || node.key).toLowerCase();
 const machinesOf = live => [...live.nodes.values()].filter(n => n.kind === 'machine' || n.kind === 'client');
 
 function Rules() {
@@ -56,11 +81,19 @@ function Rules() {
     const { value } = await get('/lazulite/counters', { signal });
     const at = performance.now() / 1000;
     const rows = rated(value, last.current?.value ?? [], last.current ? at - last.current.at : 0);
-    last.current = { at, value };
-    return rows;
+    const rates = rows.filter(row => row.origin.includes('/securityRules/')).map(row => [row.origin.toLowerCase(), row.rate]);
+    const moments = last.current ? seen(last.current.moments, Date.now() / 1000, Object.fromEntries(rates), KEPT) : [];
+    last.current = { at, value, moments };
+    return { rows, moments };
   }, 2000);
+  const { rows = [], moments = [] } = found.value ?? {};
+  const [back, chooser] = useBack();
+  const names = new Map(rows.filter(row => row.origin.includes('/securityRules/')).map(row => [row.origin.toLowerCase(), row.origin]));
+  const all = joined(useHistory([{ type: RULES, names: ['Packets'], ids: [...names.values()] }]), moments, back);
+  const drawn = largest(all, names.size + DRAWN).filter(id => names.has(id)).slice(0, DRAWN);
   return html`${found.error && html`<${Problem} error=${found.error}/>`}
-    <${Table} label="rule hits" rows=${found.value ?? []} keyOf=${row => row.origin} empty=${found.value ? 'Nothing has been counted yet.' : 'Asking…'} columns=${[
+    <div class="card"><${Chart} label="Packets of rules" names=${drawn.map(id => shortId(names.get(id)))} data=${columns(all, drawn)} unit=${n => `${n.toFixed(1)} /s`} span=${back}/><p class="quiet">${chooser} Packets that rules of security groups decided about.</p></div>
+    <${Table} label="rule hits" rows=${rows} keyOf=${row => row.origin} empty=${found.value ? 'Nothing has been counted yet.' : 'Asking…'} columns=${[
       { name: 'Rule', of: row => shortId(row.origin), show: row => linked(row.origin) },
       { name: 'Packets', of: row => row.packets, number: true },
       { name: 'Bytes', of: row => row.bytes, number: true, show: row => size(row.bytes) },
@@ -70,7 +103,11 @@ function Rules() {
 
 function Probes() {
   const found = usePolled(signal => get('/lazulite/probes', { signal }).then(answer => answer.value), 2000);
+  const ids = [...new Set((found.value ?? []).map(row => holderOf(row.origin)))].filter(id => id.includes('/'));
+  const kept = useHistory([{ type: BALANCERS, names: ['DipAvailability'], ids }]);
+  const drawn = [...new Set(kept.flatMap(moment => Object.keys(moment.values)))].slice(0, DRAWN);
   return html`${found.error && html`<${Problem} error=${found.error}/>`}
+    ${drawn.length > 0 && html`<div class="card"><${Chart} label="Probes that went well" names=${drawn.map(shortId)} data=${columns(kept, drawn)} unit=${n => `${Math.round(n)} %`} least=${100} span=${BACK_S} height=${150}/></div>`}
     <${Table} label="health probes" rows=${found.value ?? []} keyOf=${row => `${row.pool} ${row.origin} ${row.address}`} empty=${found.value ? 'No pool is probed.' : 'Asking…'} columns=${[
       { name: 'Pool', of: row => row.pool },
       { name: 'Member', of: row => shortId(row.origin), show: row => (holderOf(row.origin) ? linked(row.origin) : row.origin) },
