@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 
 from lazulite.testing import Lab
 from lazulite.testing import lab as fresh_lab
+from tests.portal.slow import slow_down
 from tests.portal.watch import Watch
 
 DEMO = Path(str(files("lazulite.cli.demo") / "hub-and-spoke.json"))
@@ -65,6 +66,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     assert program, "there is no chromium: script/setup portal installs it"
     arguments = ["--no-sandbox"] if os.getuid() == 0 else []  # its sandbox is no use for root, and refuses to start
     one = playwright.chromium.launch(executable_path=program, args=arguments)
+    slow_down(one)
     yield one
     one.close()
 
@@ -122,6 +124,12 @@ def memory_page(memory_lab: Lab, open_page: Open) -> Page:
 def shot() -> Shot:
     """``shot(page, "map-light")`` keeps a picture in ``tests/portal/shots``."""
     return picture
+
+
+def loaded(page: Page) -> None:
+    """Waits until the page has read whatever it shows: its heading alone is there before."""
+    expect(page.locator("main h1").first).to_be_attached()
+    expect(page.locator("main p.quiet").filter(has_text=re.compile("…$"))).to_have_count(0)
 
 
 def picture(page: Page, name: str) -> None:

@@ -101,6 +101,20 @@ test('what is typed goes in order, one request at a time, and again where nobody
   assert.deepEqual(sent, ['a', 'bc']);
 });
 
+test('the newest size is the last that a terminal hears of', async () => {
+  const sent = [];
+  const send = async (_, size) => {
+    sent.push(size.rows);
+    await new Promise(done => setTimeout(done, 20));
+  };
+  const typing = new Typing('/t', assert.fail, send);
+  typing.size(1, 80);
+  typing.size(2, 80);
+  await typing.size(3, 80);
+  while (sent.length < 2) await new Promise(done => setTimeout(done, 5));
+  assert.deepEqual(sent, [1, 3]);
+});
+
 test('what is refused is told and not sent again; what is muted is not sent', async () => {
   const heard = [];
   const typing = new Typing('/t', error => heard.push(error.message), async () => { throw new Error('ended'); });

@@ -1,5 +1,5 @@
 // What every view is given: the live picture, where we are, and how to say something.
-import { createContext, useContext, useEffect, useState } from './html.js';
+import { createContext, useContext, useEffect, useRef, useState } from './html.js';
 
 /** {live, subscriptions, subscription, navigate(path), say(text, kind)}; `kind` is info, good or bad. */
 export const LabContext = createContext(null);
@@ -16,20 +16,61 @@ export function useLive(of = live => live.moment) {
   return live;
 }
 
-/** {value, error, loading, again()} of an asynchronous `load(signal)`, anew whenever `needs` change. */
-export function useLoad(load, needs) {
-  const [found, set] = useState({ loading: true });
-  const [turn, again] = useState(0);
-  useEffect(() => {
+const same = (some, others) => some.length === others.length && some.every((one, at) => Object.is(one, others[at]));
+
+/**
+ * {value, error, loading, again(known)} of an asynchronous `load(signal)`. What was found about something else is not
+ * shown: it goes when `about` changes. With every `moment` it is asked anew, one question at a time, and what was found
+ * stays until the answer. `again(known)` asks anew too; `known`, where given, is newer than any answer under way.
+ */
+export function useLoad(load, about, moment = []) {
+  const [found, set] = useState({ about, loading: true });
+  const [turn, next] = useState(0);
+  const at = useRef({ seen: 0 }).current;
+  at.load = load;
+  const ask = () => {
     const stop = new AbortController();
-    set(now => ({ ...now, loading: true }));
-    load(stop.signal).then(
-      value => stop.signal.aborted || set({ value, loading: false }),
-      error => stop.signal.aborted || set({ error, loading: false }),
-    );
-    return () => stop.abort();
-  }, [...needs, turn]);
-  return { ...found, again: () => again(n => n + 1) };
+    at.stop = stop;
+    at.late = false;
+    set(now => ({ ...(same(now.about, about) ? now : { about }), loading: true }));
+    const end = more => {
+      if (stop.signal.aborted) return;
+      at.stop = null;
+      set({ about, loading: at.late, ...more });
+      if (at.late) ask();
+    };
+    at.load(stop.signal).then(value => end({ value }), error => end({ error }));
+  };
+  const leave = () => {
+    at.stop?.abort();
+    at.stop = null;
+  };
+  useEffect(() => {
+    ask();
+    return leave;
+  }, about);
+  useEffect(() => {
+    if (!at.seen++) return;
+    if (at.stop) at.late = true;
+    else ask();
+  }, [...moment, turn]);
+  const again = known => {
+    if (known !== undefined) {
+      leave();
+      set({ about, value: known, loading: true });
+    }
+    next(n => n + 1);
+  };
+  return { ...(same(found.about, about) ? found : { about, loading: true }), again };
+}
+
+/** Whether who asks is still on the page: an answer that comes later leads nobody away from where they are by then. */
+export function useHere() {
+  const here = useRef(true);
+  useEffect(() => () => {
+    here.current = false;
+  }, []);
+  return here;
 }
 
 /** `#/a/b?x=1` as {path: ['a', 'b'], query: URLSearchParams}. */

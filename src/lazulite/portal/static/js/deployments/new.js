@@ -1,6 +1,6 @@
 // A new deployment: its template, its parameters as a form, the plan, and the deployment itself.
 import { html, useMemo, useState } from '../html.js';
-import { ask, post } from '../api.js';
+import { ask, get, post } from '../api.js';
 import { useLab } from '../lab.js';
 import { Button, Field, Problem } from '../parts.js';
 import { useGroups } from '../resources/choices.js';
@@ -42,6 +42,17 @@ async function content(files, start, text, template) {
   return { templateLink: { uri: `${sent.body.address}${start.file}` } };
 }
 
+/** Whether a group is there now: the list of them may be older. */
+const exists = async path => {
+  try {
+    await get(path);
+    return true;
+  } catch (error) {
+    if (error.status === 404) return false;
+    throw error;
+  }
+};
+
 export function New({ first, group, close }) {
   const { subscription, say } = useLab();
   const start = useMemo(() => sorted(first.files), [first]);
@@ -58,7 +69,7 @@ export function New({ first, group, close }) {
   const document = useMemo(() => (text.trim() ? read(text) : {}), [text]);
   const fields = document.value ? parametersOf(document.value) : [];
   const properties = { mode: order.mode, template: document.value, parameters: chosen(fields, typed) };
-  const known = groups.value?.some(each => each.name.toLowerCase() === order.group.toLowerCase());
+  const missing = groups.value && !groups.value.some(each => each.name.toLowerCase() === order.group.toLowerCase());
   const scope = `${subscription}/resourceGroups/${order.group}`;
   const path = `${scope}/providers/Microsoft.Resources/deployments/${order.name}`;
   const act = async (busy, work) => {
@@ -76,12 +87,12 @@ export function New({ first, group, close }) {
   });
   const plan = () =>
     act('plan', async () => {
-      const request = planOf({ subscription, ...order, known, properties: await whole() });
+      const request = planOf({ subscription, ...order, known: await exists(scope), properties: await whole() });
       return { plan: (await post(request.path, request.body)).properties };
     });
   const deploy = () =>
     act('deploy', async () => {
-      if (!known) await ask('PUT', scope, { location: order.location });
+      if (!(await exists(scope))) await ask('PUT', scope, { location: order.location });
       await ask('PUT', path, { properties: await whole() });
       groups.again();
       say(`Deploying ${order.name} to ${order.group}.`, 'info');
@@ -91,7 +102,7 @@ export function New({ first, group, close }) {
   return html`<section class="card new" aria-label="New deployment"><header class="inline"><h2>New deployment</h2>
     <${Button} onClick=${close}>Close<//></header>
     <form noValidate class="form wideform" aria-label="Deployment" onSubmit=${e => e.preventDefault()}>
-      <${Place} order=${order} set=${setOrder} groups=${groups.value ?? []} known=${known}/>
+      <${Place} order=${order} set=${setOrder} groups=${groups.value ?? []} missing=${missing}/>
       <${Source} text=${text} set=${setText} error=${document.error} closed=${Boolean(document.value)}/>
       ${
         fields.length > 0 &&
@@ -128,13 +139,13 @@ function Running({ id, turn }) {
   return html`<${Progress} of=${useDeployment(id, turn)}/>`;
 }
 
-function Place({ order, set, groups, known }) {
+function Place({ order, set, groups, missing }) {
   const change = name => event => set(now => ({ ...now, [name]: event.target.value.trim() }));
-  return html`<div class="fields two"><${Field} label="Resource group" hint=${known ? undefined : 'It will be made.'}>
+  return html`<div class="fields two"><${Field} label="Resource group" hint=${missing ? 'It will be made.' : undefined}>
     <input type="text" list="groups-known" value=${order.group} onInput=${change('group')}/><//>
     <datalist id="groups-known">${groups.map(group => html`<option key=${group.id} value=${group.name}/>`)}</datalist>
     ${
-      !known &&
+      missing &&
       html`<${Field} label="Location of the group"><input type="text" value=${order.location}
       onInput=${change('location')}/><//>`
     }

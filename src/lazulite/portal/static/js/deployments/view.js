@@ -18,7 +18,7 @@ function All({ group }) {
   const { subscription } = useLab();
   const [dropped, drop] = useState(null);
   const stored = useRevision();
-  const found = useLoad(signal => deployments(subscription, signal), [subscription, stored]);
+  const found = useLoad(signal => deployments(subscription, signal), [subscription], [stored]);
   const rows = (found.value ?? []).filter(row => !group || row.group === group);
   const take = async files =>
     drop({ files: await Promise.all([...files].map(async file => ({ name: file.name, text: await file.text() }))) });

@@ -1,5 +1,5 @@
 // The map itself: draws what meets the view, and says which box was picked.
-import { html, useEffect, useMemo, useRef, useState } from '../html.js';
+import { html, useLayoutEffect, useMemo, useRef, useState } from '../html.js';
 import { Chip, Frame, Region, Tile, tile } from './boxes.js';
 import { Camera, folds, level, meets, swell } from './camera.js';
 import { way } from './alleys.js';
@@ -16,12 +16,12 @@ export function Canvas({ map, nodes, chosen, matching, layers, trace, pick, clea
   const [seen, setSeen] = useState(null);
   const [reached, setReached] = useState(null);
   const latest = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => { // before anybody can click
     const camera = new Camera(svg.current, root.current, setSeen);
     held.current = { camera, svg: svg.current, drawAll: () => setSeen({ k: 1, window: { x: -1e6, y: -1e6, w: 2e6, h: 2e6 } }) };
     return camera.start();
   }, []);
-  useEffect(() => held.current.camera.extent(map.w, map.h), [map]);
+  useLayoutEffect(() => held.current.camera.extent(map.w, map.h), [map]);
   const choose = (key, event) => {
     setReached(key);
     if (event.target.closest('[data-tile]')) held.current.camera.visit(map.boxes.get(key));

@@ -11,7 +11,7 @@ const ports = list => list.map(text => (text.split('-')[0] === text.split('-')[1
 
 /** Effective security rules of an interface, group by group. */
 export function Rules({ nic, revision }) {
-  const found = useLoad(signal => ask(nic, 'effectiveNetworkSecurityGroups', signal), [nic, revision]);
+  const found = useLoad(signal => ask(nic, 'effectiveNetworkSecurityGroups', signal), [nic], [revision]);
   if (found.error) return html`<${Problem} error=${found.error}/>`;
   if (!found.value) return html`<${Loading}/>`;
   const groups = rows(found.value);
@@ -34,7 +34,7 @@ function Group({ group }) {
 
 /** Effective routes of an interface, the longest prefixes first. */
 export function Routes({ nic, revision }) {
-  const found = useLoad(signal => ask(nic, 'effectiveRouteTable', signal), [nic, revision]);
+  const found = useLoad(signal => ask(nic, 'effectiveRouteTable', signal), [nic], [revision]);
   if (found.error) return html`<${Problem} error=${found.error}/>`;
   if (!found.value) return html`<${Loading}/>`;
   const bits = row => Math.max(...row.addressPrefix.map(p => Number(p.split('/')[1])));

@@ -1,5 +1,5 @@
 // The two ends of a packet: as addresses of the page, and as a form for those who do not click.
-import { html, useEffect, useState } from '../html.js';
+import { html, useState } from '../html.js';
 import { get } from '../api.js';
 import { Button } from '../parts.js';
 import { endOf } from './tree.js';
@@ -29,10 +29,12 @@ export async function served(node, { protocol, port }) {
   return { protocol: rules[0].protocol.toLowerCase(), port: rules[0].frontendPort };
 }
 
-/** From, To, protocol and port; `go(question)` on submit. */
+/** From, To, protocol and port; `go(question)` on submit. What is typed is of the question that it was typed over. */
 export function Ends({ question, nodes, go }) {
-  const [now, set] = useState(question);
-  useEffect(() => set(question), [question.from, question.to, question.protocol, question.port]);
+  const of = address(question);
+  const [typed, type] = useState({});
+  const now = typed.of === of ? typed.now : question;
+  const set = next => type({ of, now: next });
   const known = [...nodes.values()];
   const names = [...new Set(known.map(n => endOf(n, known)).filter(Boolean))];
   const put = name => event => set({ ...now, [name]: event.target.value });

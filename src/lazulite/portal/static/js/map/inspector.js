@@ -37,7 +37,7 @@ export function Overview({ node, nodes, joints, history, moment, acts, revision 
 const Inside = ({ node, acts }) => html`<button type="button" class="linklike" onClick=${() => acts.visit(node.key)}>${node.name}</button>`;
 
 function Interface({ nic, revision }) {
-  const { value } = useLoad(signal => get(nic, { signal }), [nic, revision]);
+  const { value } = useLoad(signal => get(nic, { signal }), [nic], [revision]);
   const subnet = value?.properties.ipConfigurations?.[0]?.properties.subnet?.id;
   return html`<dt>Interface</dt><dd>${link(value?.id ?? nic)}</dd>${rows(value?.properties)}
     ${(value?.properties.ipConfigurations ?? []).map(c => rows(c.properties))}
@@ -45,7 +45,7 @@ function Interface({ nic, revision }) {
 }
 
 function References({ id, of, revision }) {
-  const { value } = useLoad(signal => get(id, { signal }), [id, revision]);
+  const { value } = useLoad(signal => get(id, { signal }), [id], [revision]);
   return rows(value?.properties, of);
 }
 

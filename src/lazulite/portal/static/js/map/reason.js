@@ -9,7 +9,7 @@ const belongs = (origin, node) => [node.id, node.key].some(id => id && origin.to
 /** Sentences, and what of this box the machine below refused. */
 export function Reason({ node, nodes, joints, revision }) {
   const ill = node.health === 'down' || node.health === 'degraded';
-  const { value } = useLoad(signal => (ill ? get('/lazulite/status', { signal }) : Promise.resolve(null)), [node.key, node.health, revision]);
+  const { value } = useLoad(signal => (ill ? get('/lazulite/status', { signal }) : Promise.resolve(null)), [node.key, ill], [node.health, revision]);
   if (!ill) return null;
   const refused = (value?.refusals ?? []).filter(r => belongs(r.origin, node)).map(r => r.message);
   const said = [...refused, ...grounds(node, nodes, joints)];

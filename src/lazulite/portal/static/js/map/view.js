@@ -1,5 +1,5 @@
 // The topology: a live map of the network, a trace between any two of its ends, and what each box is.
-import { html, useEffect, useMemo, useRef, useState } from '../html.js';
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js';
 import { useLab, useLive, useLoad } from '../lab.js';
 import { Empty, Loading, Tabs } from '../parts.js';
 import { Canvas } from './canvas.js';
@@ -32,16 +32,20 @@ export default function Topology({ route }) {
   const nodes = live.nodes;
   const question = useMemo(() => asked(route.query), [route]);
   const traced = Boolean(question.from && question.to);
-  const found = useLoad(signal => (traced ? askTrace(question, signal) : Promise.resolve(null)), [address(question), live.revision.stored]);
-  useEffect(() => { if (traced) setAt(now => ({ ...now, tab: 'Trace' })); }, [address(question)]);
-  useEffect(() => sought(route.query.get('select'), nodes, setAt), [route.query.get('select'), live.structure > 0]);
+  const found = useLoad(signal => (traced ? askTrace(question, signal) : Promise.resolve(null)), [address(question)], [live.revision.stored]);
+  useLayoutEffect(() => { if (traced) setAt(now => ({ ...now, tab: 'Trace' })); }, [address(question)]);
+  useLayoutEffect(() => sought(route.query.get('select'), nodes, setAt), [route.query.get('select'), live.structure > 0]);
   const matching = useMemo(() => matches(search, nodes), [search, live.structure]);
   const node = nodes.get(at.key);
   const chosen = useMemo(() => new Set([at.key, ...(traced ? [question.from, question.to].map(end => nodeOf(end, [...nodes.values()])?.key) : [])].filter(Boolean)), [at.key, question, live.structure]);
 
+  const asking = useRef(0);
+  useEffect(() => () => { asking.current++; }, [route]);
   const trace = async (from, to) => {
     setMode('');
-    navigate(address({ ...question, ...await served(to, question), from, to: end(to) }));
+    const mine = ++asking.current;
+    const better = await served(to, question);
+    if (mine === asking.current) navigate(address({ ...question, ...better, from, to: end(to) })); // nobody asked something else, or left
   };
   const end = of => endOf(of, [...nodes.values()]);
   const visit = key => {

@@ -38,7 +38,7 @@ export function Log({ id = '', group = '' }) {
         `${scope}/providers/Microsoft.Insights/eventtypes/management/values?$filter=${encodeURIComponent(since(hours) + within)}`,
         { signal },
       ),
-    [scope, hours, within, applied],
+    [scope, hours, within], [applied],
   );
   const events = concluded((found.value ?? []).filter(event => below(event.resourceId, id)));
   const rows = events.filter(

@@ -1,6 +1,6 @@
 // What stands below a resource and is a resource of its own: tables with add, edit and delete.
 import { html, useState } from '../html.js';
-import { list, put } from '../api.js';
+import { get, list, put } from '../api.js';
 import { parseId, resourcePath, useLab, useLoad } from '../lab.js';
 import { Button, Dialog, Field, Loading, Problem, Table, Tag } from '../parts.js';
 import { errorsOf, Fields, Refusal } from './form.js';
@@ -101,7 +101,8 @@ export function ChildTable({ child, document, again }) {
   const stored = useRevision();
   const listed = useLoad(
     signal => (child.from ? list(child.from, { signal }) : Promise.resolve(null)),
-    [child.from, stored],
+    [child.from],
+    [stored],
   );
   const schema = useLoad(
     () => (child.type && !child.records ? schemaOf(child.type) : Promise.resolve(null)),
@@ -110,15 +111,13 @@ export function ChildTable({ child, document, again }) {
   const [editing, edit] = useState(null);
   const [deleting, drop] = useState(null);
   const rows = child.from ? (listed.value ?? []) : child.rows;
-  const renew = () => {
-    again();
+  const done = async text => {
+    const known = await get(document.id).catch(() => undefined); // the next edit is of what is there now
+    again(known);
     listed.again();
-  };
-  const done = text => {
     say(text, 'good');
-    edit(null);
-    drop(null);
-    renew();
+    edit(now => (now === editing ? null : now)); // another one may be open by now
+    drop(now => (now === deleting ? null : now));
   };
   const what = child.records ? 'Record set' : oneOf(child.title);
   return html`<section class="card" aria-label=${child.title}><header class="inline"><h2>${child.title}</h2>
@@ -130,8 +129,8 @@ export function ChildTable({ child, document, again }) {
       }</header>
     <${Problem} error=${listed.error ?? schema.error}/>${child.from && !listed.value && listed.loading && html`<${Loading}/>`}
     <${Table} label=${child.title} rows=${rows} keyOf=${row => row.id ?? row.name}
-      columns=${[...columns(child, schema.value), ...(child.own ? [actions(child, edit, drop)] : [])]}
-      filter=${rows.length > 8} empty="None yet."/>
+      columns=${[...columns(child, schema.value), ...(child.own ? [actions(child, schema.value, edit, drop)] : [])]}
+      filter=${rows.length > 8} empty=${child.from && !listed.value ? '' : 'None yet.'}/>
     ${
       editing &&
       html`<${Edit} child=${child} what=${what} document=${document} root=${schema.value} row=${editing}
@@ -179,7 +178,8 @@ const RECORDS = [
   { name: 'Records', of: row => records(row.properties) || brief(row.properties.targetResource) },
 ];
 
-const actions = (child, edit, drop) => ({
+/** A form needs its schema first. */
+const actions = (child, root, edit, drop) => ({
   name: 'Actions',
   of: () => '',
   show: row => html`<span class="row-actions">${
@@ -187,7 +187,7 @@ const actions = (child, edit, drop) => ({
       ? html`<a class="button"
     aria-label=${`Edit ${row.name}`} href=${`#${resourcePath(row.id)}?tab=Properties`}>Edit</a>`
       : html`<${Button}
-    aria-label=${`Edit ${row.name}`} onClick=${() => edit(row)}>Edit<//>`
+    aria-label=${`Edit ${row.name}`} disabled=${!root} onClick=${() => edit(row)}>Edit<//>`
   }
     <${Button} aria-label=${`Delete ${row.name}`} onClick=${() => drop(row)}>Delete<//></span>`,
 });
@@ -205,13 +205,13 @@ function Edit({ child, what, document, root, row, done, close }) {
     say({ busy: true });
     try {
       await put(path, draft, { headers: fresh || child.from ? {} : { 'if-match': etag } });
-      done(`${name} is saved.`);
+      await done(`${name} is saved.`);
     } catch (error) {
       say({ error });
     }
   };
   const errors = errorsOf(state.error);
-  const stale = !fresh && !child.from && etag !== document.etag;
+  const stale = !fresh && !child.from && !state.busy && etag !== document.etag; // while it is saved, that is its own
   return html`<${Dialog} title=${fresh ? `Add ${within(what)}` : `Edit ${name}`} close=${close} wide>
     <form noValidate class="form wideform" aria-label=${fresh ? `Add ${within(what)}` : `Edit ${name}`}
       onSubmit=${e => {

@@ -1,10 +1,11 @@
 // One resource, whole: what it is, what it has to do with others, and how it is changed.
 import { html, useEffect, useState } from '../html.js';
 import { get } from '../api.js';
-import { parseId, resourcePath, useLab, useLoad } from '../lab.js';
+import { parseId, resourcePath, useHere, useLab, useLoad } from '../lab.js';
 import { Button, Empty, Loading, Problem, Tabs, Tag } from '../parts.js';
 import { Log } from './activity.js';
 import { childTabs, ChildTable } from './children.js';
+import { Conflict } from './conflict.js';
 import { useDocument, useDraft } from './document.js';
 import { Editor, ShowRequest } from './editor.js';
 import { Effective, hasEffective } from './effective.js';
@@ -28,13 +29,14 @@ function Page({ id, first }) {
   const { type, name } = parseId(id);
   const found = useDocument(id);
   const revision = useRevision();
-  const schema = useLoad(() => schemaOf(type), [type, revision]);
-  const nested = useLoad(typesKnown, [revision]);
+  const schema = useLoad(() => schemaOf(type), [type], [revision]);
+  const nested = useLoad(typesKnown, [], [revision]);
   const [tab, choose] = useState(first);
+  const [leaving, leave] = useState(false);
   useEffect(() => {
     document.title = `${name} · Lazulite`;
   }, [name]);
-  if (found.gone) return html`<div class="page"><${Gone} id=${id} known=${found.value}/></div>`;
+  if (found.gone && !leaving) return html`<div class="page"><${Gone} id=${id} known=${found.value}/></div>`;
   const error = found.error ?? schema.error;
   if (error && !found.value)
     return html`<div class="page"><h1>${name}</h1><${Problem} error=${error}/><p><a
@@ -55,7 +57,7 @@ function Page({ id, first }) {
   const chosen = tabs.includes(tab) ? tab : 'Overview';
   const child = children.find(each => each.title === chosen);
   const props = { document: found.value, root: schema.value, again: found.again };
-  return html`<div class="page details"><${Header} document=${found.value} type=${type} own=${own}/>
+  return html`<div class="page details"><${Header} document=${found.value} type=${type} own=${own} leave=${leave}/>
     <${Tabs} tabs=${tabs} chosen=${chosen} choose=${choose} label=${`Parts of ${name}`}/>
     <div role="tabpanel" aria-label=${chosen} class="tabpanel">
       ${chosen === 'Overview' && html`<${Overview} ...${props}/>`}
@@ -89,10 +91,11 @@ const Gone = ({ id, known }) => {
       href=${`#/activity?group=${encodeURIComponent(group)}`}>what happened in ${group}</a>.<//>`;
 };
 
-function Header({ document, type, own }) {
+function Header({ document, type, own, leave }) {
   const { navigate, say } = useLab();
+  const here = useHere();
   const [deleting, set] = useState(false);
-  const status = useLoad(signal => get('/lazulite/status', { signal }), [useRevision('applied')]);
+  const status = useLoad(signal => get('/lazulite/status', { signal }), [], [useRevision('applied')]);
   const { group, name } = parseId(document.id);
   const refusal = refusalOf(document.id, status.value?.refusals ?? []);
   const state = document.properties?.provisioningState ?? '';
@@ -100,7 +103,7 @@ function Header({ document, type, own }) {
   const whole = sameId(owner, document.id);
   const done = () => {
     say(`${name} is deleted.`, 'good');
-    navigate(whole ? '/resources' : resourcePath(owner));
+    if (here.current) navigate(whole ? '/resources' : resourcePath(owner));
   };
   return html`<header><div><p class="crumbs"><a href="#/resources">Resources</a> › <a
     href=${`#/resources/${type.split('/').slice(0, 2).join('/')}`}>${oneOf(type.split('/').slice(0, 2).join('/'))}</a>
@@ -127,7 +130,7 @@ function Header({ document, type, own }) {
     ${refusal && html`<div class="problem wide" role="alert"><b>The machine refused it.</b> ${refusal}</div>`}
     ${
       deleting &&
-      html`<${DeleteDialog} ids=${[document.id]} name=${name} done=${done}
+      html`<${DeleteDialog} ids=${[document.id]} name=${name} going=${leave} done=${done}
       close=${() => set(false)}/>`
     }</header>`;
 }
@@ -135,13 +138,10 @@ function Header({ document, type, own }) {
 /** The common edits. Lists whose members have a table of their own are left out. */
 function Properties({ document, root, again }) {
   const { say } = useLab();
-  const draft = useDraft(document, root);
+  const draft = useDraft(document, root, again);
   const inner = root.properties.properties;
   const submit = async insist => {
-    if (await draft.save(insist)) {
-      say('Saved.', 'good');
-      again();
-    }
+    if (await draft.save(insist)) say('Saved.', 'good');
   };
   const skip = [...root.children, 'provisioningState'];
   return html`<form noValidate class="form" aria-label="Properties" onSubmit=${e => {
@@ -156,55 +156,38 @@ function Properties({ document, root, again }) {
     <${ShowRequest} method="PUT" path=${document.id} body=${draft.draft}/></form>`;
 }
 
-/** Somebody else was quicker: one's own edit would undo theirs. */
-export function Conflict({ draft, insist }) {
-  const refused = draft.error?.status === 412;
-  if (!draft.stale && !refused) return null;
-  return html`<div class="problem warn" role="alert">
-    <b>Somebody else changed this resource meanwhile.</b> Saving is refused until you decide.
-    <div class="actions"><${Button}
-      onClick=${draft.reset}>Show theirs, drop mine<//>${
-        insist &&
-        html`<${Button} danger
-      onClick=${insist}>Overwrite theirs<//>`
-      }</div></div>`;
-}
-
 function Json({ document, root, again }) {
   const { say } = useLab();
-  const draft = useDraft(document, root);
+  const draft = useDraft(document, root, again);
   const written = JSON.stringify(draft.draft, null, 2);
   const [typed, type] = useState(null);
-  useEffect(() => {
-    if (!draft.dirty) type(null);
-  }, [draft.dirty, document.etag]);
   const text = typed ?? written;
   const found = outline(text);
   const edit = next => {
     type(next);
-    const read = outline(next);
-    if (!read.error) draft.replace(read.value);
+    draft.replace(outline(next).value); // text that is no JSON yet is an edit all the same
   };
   const submit = async insist => {
     if (found.error) return;
+    const sent = typed;
     if (await draft.save(insist)) {
-      type(null);
+      type(now => (now === sent ? null : now));
       say('Saved.', 'good');
-      again();
     }
+  };
+  const drop = () => {
+    type(null);
+    draft.reset();
   };
   return html`<form noValidate class="json" aria-label="JSON" onSubmit=${e => {
     e.preventDefault();
     submit(false);
   }}>
-    <${Conflict} draft=${draft} insist=${() => submit(true)}/>
+    <${Conflict} draft=${{ ...draft, reset: drop }} insist=${() => submit(true)}/>
     ${draft.error && draft.error.rows.every(row => !row.target) && html`<${Problem} error=${draft.error}/>`}
     <${Editor} text=${text} change=${edit} root=${root} label="JSON of the resource"
       violations=${draft.error?.rows.filter(row => row.target) ?? []}/>
     <div class="actions"><${Button} primary type="submit" busy=${draft.busy}
       disabled=${typed === null || Boolean(found.error)}>Save<//>
-      <${Button} disabled=${typed === null} onClick=${() => {
-        type(null);
-        draft.reset();
-      }}>Discard<//></div></form>`;
+      <${Button} disabled=${typed === null} onClick=${drop}>Discard<//></div></form>`;
 }

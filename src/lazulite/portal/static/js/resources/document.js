@@ -1,16 +1,16 @@
 // One resource that is looked at or edited: the newest of it, what was typed, and whether somebody else was quicker.
-import { useEffect, useState } from '../html.js';
+import { useEffect, useLayoutEffect, useState } from '../html.js';
 import { get, put } from '../api.js';
 import { useLoad } from '../lab.js';
 import { withAt } from './json.js';
 import { useRevision } from './revision.js';
 import { sendable } from './schema.js';
 
-/** {value, error, loading, gone, again()} of a resource, anew with every revision of the lab. */
+/** {value, error, loading, gone, again(known)} of a resource, anew with every revision of the lab. */
 export function useDocument(id) {
   const stored = useRevision();
-  const found = useLoad(signal => get(id, { signal }).then(value => ({ id, value })), [id, stored]);
-  const here = found.value?.id === id ? found.value.value : undefined;
+  const found = useLoad(signal => get(id, { signal }), [id], [stored]);
+  const here = found.value;
   const [last, remember] = useState({});
   useEffect(() => {
     if (here) remember({ id, value: here });
@@ -26,24 +26,41 @@ export function useDocument(id) {
 }
 
 /**
- * What is typed over a document: {draft, change(path, value), replace(draft), dirty, stale, reset(), save()}. It follows
- * the document until something is typed; then `stale` tells that the document is another one by now. A save says which
- * version it is of, and the lab refuses it when that is not the newest; `save(true)` insists.
+ * What is typed over `of(document)`: {etag, value, edits, stale, change(next), settle(written, edits), reset()}. It follows
+ * the document until something is typed; then `stale` tells that the document is another one by now. What was typed after
+ * the `edits` that were written stays, over what was written.
  */
-export function useDraft(document, root) {
-  const fresh = () => ({ etag: document.etag, draft: sendable(root, root, document), dirty: false });
-  const [held, set] = useState(fresh);
+export function useTypedOver(document, of) {
+  const fresh = (from = document) => ({ etag: from.etag, value: of(from), edits: 0 });
+  const [held, set] = useState(() => fresh());
   const moved = held.etag !== document.etag;
-  useEffect(() => {
-    if (moved && !held.dirty) set(fresh());
-  }, [moved, held.dirty]);
+  useLayoutEffect(() => {
+    if (moved) set(now => (now.edits ? now : fresh()));
+  }, [moved, held.edits, document.etag]);
+  return {
+    ...held,
+    stale: moved && held.edits > 0,
+    change: next => set(now => ({ ...now, value: next(now.value), edits: now.edits + 1 })),
+    settle: (written, edits) => set(now => (now.edits === edits ? fresh(written) : { ...now, etag: written.etag })),
+    reset: () => set(fresh()),
+  };
+}
+
+/**
+ * A document as it would be sent: {draft, change(path, value), replace(draft), dirty, stale, reset(), save()}. A save says
+ * which version it is of, and the lab refuses it when that is not the newest; `save(true)` insists. `took(written)` hears
+ * of what the lab wrote at once: nothing older is shown again.
+ */
+export function useDraft(document, root, took) {
+  const held = useTypedOver(document, from => sendable(root, root, from));
   const [state, say] = useState({});
   const save = async insist => {
     say({ busy: true });
     try {
       const headers = insist || !held.etag ? {} : { 'if-match': held.etag };
-      const written = await put(document.id, held.draft, { headers });
-      set({ etag: written.etag, draft: sendable(root, root, written), dirty: false });
+      const written = await put(document.id, held.value, { headers });
+      took(written);
+      held.settle(written, held.edits);
       say({});
       return written;
     } catch (error) {
@@ -52,16 +69,16 @@ export function useDraft(document, root) {
     }
   };
   return {
-    draft: held.draft,
-    dirty: held.dirty,
-    stale: moved && held.dirty,
+    draft: held.value,
+    dirty: held.edits > 0,
+    stale: held.stale && !state.busy, // while it is saved, what is new may be one's own
     ...state,
     save,
-    change: (path, value) => set(now => ({ ...now, dirty: true, draft: withAt(now.draft, path, value) })),
-    replace: draft => set(now => ({ ...now, dirty: true, draft })),
+    change: (path, value) => held.change(now => withAt(now, path, value)),
+    replace: draft => held.change(now => (draft === undefined ? now : draft)),
     reset: () => {
       say({});
-      set(fresh());
+      held.reset();
     },
   };
 }

@@ -34,7 +34,7 @@ export function Effective({ document }) {
 
 function Answer({ nic, verb, title, columns, rows }) {
   const applied = useRevision('applied');
-  const found = useLoad(signal => write('POST', `${nic}/${verb}`, {}, { signal }), [nic, verb, applied]);
+  const found = useLoad(signal => write('POST', `${nic}/${verb}`, {}, { signal }), [nic, verb], [applied]);
   return html`<section class="card" aria-label=${title}><h2>${title}</h2><${Problem} error=${found.error}/>
     ${!found.value && found.loading && html`<${Loading}/>`}
     ${

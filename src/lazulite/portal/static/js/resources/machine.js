@@ -23,7 +23,7 @@ export const powerOf = view =>
 export function MachineActions({ document }) {
   const { say } = useLab();
   const stored = useRevision();
-  const view = useLoad(signal => get(`${document.id}/instanceView`, { signal }), [document.id, document.etag, stored]);
+  const view = useLoad(signal => get(`${document.id}/instanceView`, { signal }), [document.id], [document.etag, stored]);
   const [busy, set] = useState('');
   const [error, fail] = useState(null);
   const power = powerOf(view.value);

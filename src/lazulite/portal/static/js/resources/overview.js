@@ -60,7 +60,8 @@ function References({ id, etag }) {
   const stored = useRevision();
   const found = useLoad(
     signal => get(`/lazulite/references?id=${encodeURIComponent(id)}`, { signal }),
-    [id, etag, stored],
+    [id],
+    [etag, stored],
   );
   if (found.error) return html`<${Problem} error=${found.error}/>`;
   if (!found.value) return html`<${Loading}/>`;

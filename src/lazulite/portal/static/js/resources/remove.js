@@ -8,8 +8,11 @@ import { shortId } from './words.js';
 
 const MANY = 12;
 
-/** Delete `ids`, called `name`; with `careful` its name has to be typed. `done()` follows the delete. */
-export function DeleteDialog({ ids, name, careful = false, done, close }) {
+/**
+ * Delete `ids`, called `name`; with `careful` its name has to be typed. `done()` follows the delete; `going(whether)` hears
+ * that it has begun, and that it came to nothing.
+ */
+export function DeleteDialog({ ids, name, careful = false, going = () => {}, done, close }) {
   const found = useLoad(signal => post('/lazulite/foresee', { deletes: ids }, { signal }), [ids.join()]);
   const [typed, type] = useState('');
   const [busy, setBusy] = useState(false);
@@ -17,10 +20,12 @@ export function DeleteDialog({ ids, name, careful = false, done, close }) {
   const go = async () => {
     setBusy(true);
     setError(null);
+    going(true);
     try {
       for (const id of ids) await remove(id);
       done();
     } catch (problem) {
+      going(false);
       setError(problem);
       setBusy(false);
     }

@@ -3,28 +3,41 @@ import { html, useState } from '../html.js';
 import { ask, get, list, put, remove } from '../api.js';
 import { useLab, useLoad } from '../lab.js';
 import { Button, Field, Problem, Table } from '../parts.js';
+import { Conflict } from './conflict.js';
+import { useTypedOver } from './document.js';
+
+const tagged = document => Object.entries(document.tags ?? {}).map(([name, value]) => ({ name, value }));
 
 export function Tags({ document, again }) {
   const { say } = useLab();
-  const [rows, set] = useState(() => Object.entries(document.tags ?? {}).map(([name, value]) => ({ name, value })));
-  const [error, fail] = useState(null);
+  const held = useTypedOver(document, tagged);
+  const [{ error, busy }, tell] = useState({});
+  const rows = held.value;
+  const set = held.change;
   const change = (at, part) => set(now => now.map((row, index) => (index === at ? { ...row, ...part } : row)));
-  const save = async () => {
-    fail(null);
+  const save = async insist => {
+    tell({ busy: true });
     try {
       const tags = Object.fromEntries(rows.filter(row => row.name).map(row => [row.name, row.value]));
-      await ask('PATCH', document.id, { tags }, { headers: { 'if-match': document.etag } });
-      await get(document.id);
+      const headers = insist || !held.etag ? {} : { 'if-match': held.etag };
+      await ask('PATCH', document.id, { tags }, { headers });
+      const written = await get(document.id);
+      again(written);
+      held.settle(written, held.edits);
+      tell({});
       say('Tags saved.', 'good');
-      again();
     } catch (problem) {
-      fail(problem);
+      tell({ error: problem });
     }
+  };
+  const drop = () => {
+    tell({});
+    held.reset();
   };
   return html`<form noValidate class="form card" aria-label="Tags" onSubmit=${e => {
     e.preventDefault();
-    save();
-  }}><${Problem} error=${error}/>
+    save(false);
+  }}><${Conflict} draft=${{ stale: held.stale && !busy, error, reset: drop }} insist=${() => save(true)}/><${Problem} error=${error}/>
     ${rows.length === 0 && html`<p class="quiet">No tags.</p>`}
     ${rows.map(
       (row, at) => html`<div class="pair" key=${at}><input aria-label=${`Name of tag ${at + 1}`} placeholder="Name"
@@ -35,7 +48,7 @@ export function Tags({ document, again }) {
         onClick=${() => set(now => now.filter((_, index) => index !== at))}>✕<//></div>`,
     )}
     <div class="actions"><${Button} onClick=${() => set(now => [...now, { name: '', value: '' }])}>Add tag<//>
-      <${Button} primary type="submit">Save tags<//></div></form>`;
+      <${Button} primary type="submit" busy=${busy}>Save tags<//></div></form>`;
 }
 
 export function Locks({ id }) {
@@ -72,7 +85,7 @@ export function Locks({ id }) {
     },
   ];
   return html`<div class="card"><${Problem} error=${error ?? found.error}/><${Table} label="Locks"
-    rows=${found.value ?? []} columns=${columns} keyOf=${row => row.id} filter=${false} empty="No lock."/>
+    rows=${found.value ?? []} columns=${columns} keyOf=${row => row.id} filter=${false} empty=${found.value ? 'No lock.' : ''}/>
     <form noValidate class="row" aria-label="Add a lock" onSubmit=${e => {
       e.preventDefault();
       add();

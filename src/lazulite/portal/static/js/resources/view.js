@@ -1,5 +1,5 @@
 // Every resource: a tree by type and by group, and a table with filters.
-import { html, useEffect, useState } from '../html.js';
+import { html, useState } from '../html.js';
 import { get, list } from '../api.js';
 import { parseId, resourcePath, useLab, useLoad } from '../lab.js';
 import { Button, Empty, Loading, Problem, Table, Tag } from '../parts.js';
@@ -24,26 +24,28 @@ export const KINDS = [
 export default function Resources({ route }) {
   const { subscriptions, subscription } = useLab();
   const [chosen, choose] = useState(subscription);
-  const revision = useRevision();
-  const found = useLoad(signal => everything(chosen, signal), [chosen, revision]);
+  const listed = useLoad(signal => everything(chosen, signal), [chosen], [useRevision()]);
+  const status = useLoad(signal => get('/lazulite/status', { signal }), [], [useRevision('applied')]);
   const [filters, setFilters] = useState({});
   const type = route.path[1] ? route.path.slice(1).join('/') : '';
   const set = (name, value) => setFilters(now => ({ ...now, [name]: value }));
-  if (found.error) return html`<div class="page"><h1>Resources</h1><${Problem} error=${found.error}/></div>`;
-  if (!found.value) return html`<div class="page"><h1>Resources</h1><${Loading}/></div>`;
-  const rows = found.value.filter(row => matches(row, { ...filters, type }));
+  const error = listed.error ?? status.error;
+  if (error) return html`<div class="page"><h1>Resources</h1><${Problem} error=${error}/></div>`;
+  if (!listed.value || !status.value) return html`<div class="page"><h1>Resources</h1><${Loading}/></div>`;
+  const every = refused(listed.value, status.value.refusals);
+  const rows = every.filter(row => matches(row, { ...filters, type }));
   return html`<div class="page resources"><header><h1>${type ? titleOf(type) : 'Resources'}</h1>
       <div class="tools">${
         subscriptions.length > 1 &&
         html`<select aria-label="Subscription" value=${chosen} onChange=${e => choose(e.target.value)}>
         ${subscriptions.map(s => html`<option key=${s.id} value=${s.id}>${s.displayName}</option>`)}</select>`
       }<${Create}/></div></header>
-    <div class="split"><${Tree} rows=${found.value} type=${type}
+    <div class="split"><${Tree} rows=${every} type=${type}
       group=${filters.group ?? ''} group_=${name => set('group', name)}/>
-      <section aria-label="Resources" class="card"><${Filters} rows=${found.value} filters=${filters} set=${set}/>
-        <${Chosen} group=${filters.group} subscription=${chosen} again=${found.again}/>
+      <section aria-label="Resources" class="card"><${Filters} rows=${every} filters=${filters} set=${set}/>
+        <${Chosen} group=${filters.group} subscription=${chosen} again=${listed.again}/>
         ${
-          found.value.length === 0
+          every.length === 0
             ? html`<${Empty} title="Nothing here yet">Create a network, or drop a template on <a
               href="#/deployments">Deployments</a>.<//>`
             : html`<${Table} label="Resources" rows=${rows} columns=${COLUMNS} keyOf=${row => row.id}
@@ -51,14 +53,16 @@ export default function Resources({ route }) {
         }</section></div></div>`;
 }
 
-/** All resources, with what the machine refused of them. */
 async function everything(subscription, signal) {
-  const [rows, status] = await Promise.all([
-    list(`${subscription}/resources?$expand=provisioningState,changedTime`, { signal }),
-    get('/lazulite/status', { signal }),
-  ]);
-  const refused = status.refusals.map(refusal => ({ ...refusal, key: refusal.origin.toLowerCase() }));
-  return rows.map(row => ({ ...row, group: parseId(row.id).group, refusal: refusalOf(row.id, refused) }));
+  const rows = await list(`${subscription}/resources?$expand=provisioningState,changedTime`, { signal });
+  return rows.map(row => ({ ...row, group: parseId(row.id).group }));
+}
+
+/** Resources with what the machine refused of them. */
+function refused(rows, refusals) {
+  if (!refusals.length) return rows;
+  const keyed = refusals.map(refusal => ({ ...refusal, key: refusal.origin.toLowerCase() }));
+  return rows.map(row => ({ ...row, refusal: refusalOf(row.id, keyed) }));
 }
 
 /** What the machine refused of a resource or of what stands below it. */
@@ -142,21 +146,20 @@ const counted = (rows, of) => [...Map.groupBy(rows, of)].map(([name, held]) => [
 /** The group that is chosen can be deleted whole. */
 function Chosen({ group, subscription, again }) {
   const { say } = useLab();
-  const [deleting, set] = useState(false);
-  useEffect(() => set(false), [group]);
+  const [doomed, set] = useState('');
   if (!group) return null;
   const done = () => {
-    set(false);
+    set('');
     say(`The group ${group} is deleted.`, 'good');
     again();
   };
   return html`<p class="chosen"><b>${group}</b> <a
     href=${`#/deployments?group=${encodeURIComponent(group)}`}>Deployments</a> <${Button} danger
-    onClick=${() => set(true)}>Delete group<//></p>
+    onClick=${() => set(group)}>Delete group<//></p>
     ${
-      deleting &&
+      doomed === group &&
       html`<${DeleteDialog} ids=${[`${subscription}/resourceGroups/${group}`]} name=${group} careful
-      done=${done} close=${() => set(false)}/>`
+      done=${done} close=${() => set('')}/>`
     }`;
 }
 

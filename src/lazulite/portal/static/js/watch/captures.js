@@ -18,7 +18,7 @@ export default function Captures({ route }) {
   return html`<div class="page"><header><h1>Packet captures</h1></header>
     <${Start} chosen=${(route.query.get('names') ?? '').split(',').filter(Boolean)} started=${found.again}/>
     ${found.error && html`<${Problem} error=${found.error}/>`}
-    <${Table} label="captures" filter=${false} rows=${rows} keyOf=${row => row.id} empty="No captures yet." columns=${[
+    <${Table} label="captures" filter=${false} rows=${rows} keyOf=${row => row.id} empty=${found.value ? 'No captures yet.' : 'Asking…'} columns=${[
       { name: 'Began', of: row => row.began, show: row => html`<span class="mono">${clock(row.began)}</span>` },
       { name: 'At', of: row => row.names.join(', ') },
       { name: 'Filter', of: row => row.filter, show: row => (row.filter ? html`<code>${row.filter}</code>` : html`<span class="quiet">everything</span>`) },

@@ -38,7 +38,8 @@ export function usePolled(load, every, needs = []) {
     if (!visible) return undefined;
     const stop = new AbortController();
     let timer;
-    const ask = () => load(stop.signal).then(value => set({ value }), error => set(now => ({ value: now.value, error })))
+    const told = (more, known) => stop.signal.aborted || set(now => ({ ...(known && { value: now.value }), ...more }));
+    const ask = () => load(stop.signal).then(value => told({ value }), error => told({ error }, true))
       .finally(() => { if (!stop.signal.aborted) timer = setTimeout(ask, every); });
     ask();
     return () => { stop.abort(); clearTimeout(timer); };

@@ -20,6 +20,7 @@ export class Typing {
   mute = false;
   #waiting = '';
   #sending = false;
+  #sized = null;
 
   constructor(place, failed, send = post) {
     this.place = place;
@@ -33,8 +34,20 @@ export class Typing {
     if (!this.#sending) this.#push();
   }
 
-  size(rows, columns) {
-    this.send(`${this.place}/size`, { rows, columns }).catch(error => this.failed(error));
+  /** The newest size at last, whichever answer comes first. */
+  async size(rows, columns) {
+    const busy = this.#sized !== null;
+    this.#sized = { rows, columns };
+    if (busy) return;
+    try {
+      for (let sent = null; sent !== this.#sized;) {
+        sent = this.#sized;
+        await this.send(`${this.place}/size`, sent);
+      }
+    } catch (error) {
+      this.failed(error);
+    }
+    this.#sized = null;
   }
 
   async #push() {

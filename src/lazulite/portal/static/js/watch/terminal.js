@@ -64,11 +64,12 @@ function again(lost) {
     if (streaming !== lost) return;
     try {
       await get(place);
+      if (streaming !== lost) return; // it went out of sight meanwhile
       streaming = null;
       start();
     } catch (error) {
       if (error instanceof ApiError) failed(error);
-      else again(lost);
+      else if (streaming === lost) again(lost);
     }
   }, AGAIN_MS);
 }

@@ -1,5 +1,5 @@
 // Terminals in machines, in tabs. Only the one that is to be seen streams; the others go on where they are.
-import { html, useEffect, useRef, useState } from '../html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../html.js';
 import { ask, get, post } from '../api.js';
 import { useLab } from '../lab.js';
 import { Button, Empty, Loading, Problem } from '../parts.js';
@@ -13,40 +13,49 @@ export default function Terminals({ route }) {
   const [tabs, setTabs] = useState(null);
   const [chosen, choose] = useState('');
   const [error, setError] = useState(null);
-  const opening = useRef(false);
+  const [opening, setOpening] = useState([]);
+  const at = useRef({ newest: '', closed: new Set() }).current;
+  at.tabs = tabs;
+  at.opening = opening;
   const open = async name => {
-    if (opening.current) return;
-    opening.current = true;
+    if (at.opening.includes(name)) return;
+    at.newest = name;
+    setOpening(now => [...now, name]);
     try {
       const made = await post('/lazulite/terminals', { name });
-      setTabs(now => [...(now ?? []), titled(made, now ?? [])]);
-      choose(made.id);
+      setTabs(now => (now?.some(t => t.id === made.id) ? now : [...(now ?? []), titled(made, now ?? [])])); // the list may have had it
+      if (at.newest === name) choose(made.id);
       setError(null);
     } catch (refused) {
       setError(refused);
-    } finally {
-      opening.current = false;
     }
+    setOpening(now => now.filter(other => other !== name));
   };
   useEffect(() => {
+    const before = new Set((tabs ?? []).map(t => t.id));
+    let wanted = true;
     get('/lazulite/terminals').then(({ value }) => {
-      const found = value.filter(t => t.state === 'running').reduce((all, t) => [...all, titled(t, all)], []);
-      setTabs(found);
+      if (!wanted) return;
+      const found = value.filter(t => t.state === 'running' && !at.closed.has(t.id));
+      const since = (at.tabs ?? []).filter(t => !before.has(t.id) && !found.some(f => f.id === t.id)); // opened while it was asked
+      setTabs([...found, ...since].reduce((all, t) => [...all, titled(t, all)], []));
       const there = found.find(t => t.name.toLowerCase() === wish.split('/').at(-1).toLowerCase());
-      if (there || !wish) choose((there ?? found[0])?.id ?? '');
+      if (there || !wish) choose(now => since.find(t => t.id === now)?.id ?? (there ?? found[0])?.id ?? '');
       else open(wish);
-    }, setError);
+    }, error => wanted && setError(error));
+    return () => { wanted = false; };
   }, [wish]);
   const close = async tab => {
+    at.closed.add(tab.id);
     await ask('DELETE', `/lazulite/terminals/${tab.id}`).catch(() => {}); // what has ended already is closed as well
-    const left = tabs.filter(t => t !== tab);
+    const left = at.tabs.filter(t => t.id !== tab.id);
     setTabs(left);
-    if (chosen === tab.id) choose(left.at(-1)?.id ?? '');
+    choose(now => (now === tab.id ? left.at(-1)?.id ?? '' : now));
   };
   return html`<div class="page full terminals"><header><h1>Terminals</h1><div class="tools"><${Opener} wish=${wish} machines=${machines.value ?? []} open=${open}/></div></header>
     ${(error ?? machines.error) && html`<${Problem} error=${error ?? machines.error}/>`}
-    ${!tabs && !error && html`<${Loading}/>`}
-    ${tabs?.length === 0 && html`<${Empty} title="No terminal is open">Choose a machine above. A shell is the machine's root, and ends when nobody has looked at it for ten minutes.<//>`}
+    ${!error && (!tabs || (opening.length > 0 && !tabs.length)) && html`<${Loading}/>`}
+    ${tabs?.length === 0 && !opening.length && html`<${Empty} title="No terminal is open">Choose a machine above. A shell is the machine's root, and ends when nobody has looked at it for ten minutes.<//>`}
     ${tabs?.length > 0 && html`<${Tabbed} tabs=${tabs} chosen=${chosen} choose=${choose} close=${close}/>`}</div>`;
 }
 
@@ -71,9 +80,10 @@ function Tabbed({ tabs, chosen, choose, close }) {
   const { say } = useLab();
   const frames = useRef(new Map());
   const visible = useVisible();
-  const show = () => frames.current.forEach((frame, id) => frame?.contentWindow?.postMessage({ shown: visible && id === chosen }, location.origin));
-  useEffect(show, [chosen, visible, tabs.length]);
-  useEffect(() => {
+  const current = tabs.find(t => t.id === chosen) ?? tabs[0];
+  const show = () => frames.current.forEach((frame, id) => frame?.contentWindow?.postMessage({ shown: visible && id === current.id }, location.origin));
+  useEffect(show, [current.id, visible, tabs.length]);
+  useLayoutEffect(() => { // before a frame can say that it is ready
     const hear = event => {
       const told = event.data;
       if (event.origin !== location.origin || ![...frames.current.values()].some(f => f?.contentWindow === event.source)) return;
@@ -83,8 +93,7 @@ function Tabbed({ tabs, chosen, choose, close }) {
     };
     addEventListener('message', hear);
     return () => removeEventListener('message', hear);
-  }, [chosen, visible]);
-  const current = tabs.find(t => t.id === chosen) ?? tabs[0];
+  }, [current.id, visible]);
   const told = states[current.id] ?? { state: 'starting' };
   const move = event => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

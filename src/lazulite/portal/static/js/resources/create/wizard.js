@@ -1,7 +1,7 @@
 // What all wizards share: their state, their errors at the fields, the request shown, and how it is sent.
 import { html, useEffect, useRef, useState } from '../../html.js';
 import { ask, list, put } from '../../api.js';
-import { resourcePath, useLab, useLoad } from '../../lab.js';
+import { resourcePath, useHere, useLab, useLoad } from '../../lab.js';
 import { Button, Field } from '../../parts.js';
 import { leaves, Progress, useDeployment } from '../../deployments/progress.js';
 import { useGroups } from '../choices.js';
@@ -89,6 +89,7 @@ export async function ensureGroup(subscription, group, location) {
 /** A wizard that ends in one PUT. `request()` is {path, body}; without a group of its own `group` is empty. */
 export function Frame({ wizard, request, group = '', location = '', ready = true, children, after, condition }) {
   const { subscription, navigate, say } = useLab();
+  const here = useHere();
   const [busy, set] = useState(false);
   const sent = request();
   const go = async () => {
@@ -98,7 +99,7 @@ export function Frame({ wizard, request, group = '', location = '', ready = true
       if (group) await ensureGroup(subscription, group, location);
       const made = await put(sent.path, sent.body, condition ? { headers: condition } : {});
       say(`${made?.name ?? 'It'} is there.`, 'good');
-      navigate(after ?? resourcePath(made?.id ?? sent.path));
+      if (here.current) navigate(after ?? resourcePath(made?.id ?? sent.path));
     } catch (error) {
       wizard.fail(error);
       set(false);
