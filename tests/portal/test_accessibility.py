@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lazulite.testing import Lab
-from tests.portal.conftest import GROUP, Open
+from tests.portal.conftest import GROUP, Open, loaded
 
 AXE = Path(__file__).parents[2] / ".venv/js/node_modules/axe-core/axe.min.js"
 SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000001"
@@ -56,7 +56,7 @@ def test_nothing_is_in_the_way_of_assistive_technology(
     memory_lab: Lab, open_page: Open, route: str, scheme: str
 ) -> None:
     page = open_page(memory_lab, route, scheme=scheme)
-    expect(page.locator("main h1").first).to_be_visible()
+    loaded(page)
     expect(page.locator("main [aria-busy=true]")).to_have_count(0)
     assert complaints(page) == []
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 from lazulite.portal import app
 from lazulite.testing import Lab
 from lazulite.testing import lab as fresh_lab
-from tests.portal.conftest import GROUP, Open, sign_in
+from tests.portal.conftest import GROUP, Open, loaded, sign_in
 from tests.portal.watch import Watch
 
 MARKUP = "<img src=x onerror=alert(1)>'\"><script>alert(2)</script>{{7*7}}<svg/onload=alert(3)>"
@@ -320,11 +320,12 @@ def test_markup_in_names_tags_and_descriptions_is_text(memory_lab: Lab, open_pag
         "#/resources/Microsoft.Network/routeTables",
     ):
         page.evaluate("where => { location.hash = where; }", route)
-        expect(page.locator("main")).not_to_be_empty()
+        expect(page.locator(f"main.view-{route.split('/')[1]}")).to_be_visible()
+        loaded(page)
         harmless(page)
     for path in spoiled[:-1]:
         page.evaluate("id => { location.hash = '#/resource/' + encodeURIComponent(id); }", path)
-        expect(page.locator("main").get_by_text("spoiled").first).to_be_visible()
+        expect(page.get_by_role("tabpanel").get_by_text("spoiled").first).to_be_visible()
         harmless(page)
 
 
@@ -341,7 +342,7 @@ def test_markup_in_names_tags_and_descriptions_is_text(memory_lab: Lab, open_pag
 )
 def test_markup_in_the_address_is_text(memory_lab: Lab, open_page: Open, watch: Watch, route: str) -> None:
     page = open_page(memory_lab, route)
-    expect(page.locator("main")).not_to_be_empty()
+    loaded(page)
     harmless(page)
 
 

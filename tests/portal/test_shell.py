@@ -20,13 +20,20 @@ def test_a_page_that_was_opened_with_a_code_is_signed_in_and_says_which_lab_it_i
     shot(page, f"shell-{scheme}")
 
 
+def follows(lab: Lab, page: Page) -> int:
+    """The revision that a lab is at by now, once the page says so."""
+    revision: int = lab.status()["revision"]["stored"]
+    expect(page.get_by_text(f"revision {revision} · enforced")).to_be_visible()
+    return revision
+
+
 def test_the_revision_follows_a_write(memory_lab: Lab, memory_page: Page) -> None:
-    revision = memory_lab.status()["revision"]["stored"]
-    expect(memory_page.get_by_text(f"revision {revision} · enforced")).to_be_visible()
+    seen = [follows(memory_lab, memory_page)]
     memory_lab.put("routeTables/follows", {"properties": {}})
-    expect(memory_page.get_by_text(f"revision {revision + 1} · enforced")).to_be_visible()
+    seen.append(follows(memory_lab, memory_page))
     memory_lab.delete("routeTables/follows")
-    expect(memory_page.get_by_text(f"revision {revision + 2} · enforced")).to_be_visible()
+    seen.append(follows(memory_lab, memory_page))
+    assert len(set(seen)) == 3
 
 
 def test_who_has_no_code_is_told_how_to_sign_in(memory_lab: Lab, browser: Browser, watch: Watch) -> None:

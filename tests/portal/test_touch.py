@@ -104,7 +104,7 @@ def test_the_map_follows_who_drags_it(
 ) -> None:
     web = box(memory_page, "web, machine")
     expect(web).to_be_visible()
-    (x, y), (u, v) = middle(web), place(memory_page)
+    (x, y), (u, v) = settled(web), place(memory_page)
     drag(memory_page, (u, v), (u + 90, v - 60))
     until(lambda: middle(web), lambda at: near(at, (x + 90, y - 60)))
     inspector = memory_page.get_by_role("complementary", name="Inspector")
@@ -117,7 +117,7 @@ def test_the_map_follows_who_drags_it(
 def test_two_fingers_zoom_what_lies_between_them(memory_page: Page, factor: float) -> None:
     web = box(memory_page, "web, machine")
     expect(web).to_be_visible()
-    x, y = middle(web)
+    x, y = settled(web)
     before = apart(memory_page, "web, machine", "db, machine")
     with hand(memory_page) as one:
         one.down(1, (x - 60, y))
@@ -135,7 +135,7 @@ def test_two_fingers_zoom_what_lies_between_them(memory_page: Page, factor: floa
 def test_when_one_of_two_fingers_leaves_the_other_drags_on(memory_page: Page) -> None:
     web = box(memory_page, "web, machine")
     expect(web).to_be_visible()
-    x, y = middle(web)
+    x, y = settled(web)
     with hand(memory_page) as one:
         one.down(1, (x - 50, y))
         one.down(2, (x + 50, y))
@@ -162,7 +162,7 @@ def test_a_tap_chooses_and_a_tap_beside_lets_go(memory_page: Page) -> None:
     web = box(memory_page, "web, machine")
     expect(web).to_be_visible()
     inspector = memory_page.get_by_role("complementary", name="Inspector")
-    for place, heading in ((middle(web), "web"), (ground(memory_page), "Network")):
+    for place, heading in ((settled(web), "web"), (ground(memory_page), "Network")):
         with hand(memory_page) as one:
             one.down(1, place)
         expect(inspector.get_by_role("heading", name=heading, exact=True)).to_be_visible()
