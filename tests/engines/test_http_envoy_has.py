@@ -68,10 +68,11 @@ def everything(port: int) -> World:
         backends,
         {c.name: c for c in certificates},
         {n: servers for n in backends},
-        {"plain": [Server("gone", ip_address("127.0.0.9"))]},
+        {"plain": [Server("gone", ip_address("127.0.0.9"))], "sticky": [Server("left", ip_address("127.0.0.7"))]},
         {(n, "n.test"): [ip_address("127.0.0.8")] for n in backends},
         {("gw", "http://p/"): "<p>mine</p>"},
         {"strict": WafPolicy("strict", "strict")},
+        {"sticky": [Server("ended", ip_address("127.0.0.6"))]},
     )
 
 

@@ -219,13 +219,23 @@ def test_it_listens_and_asks_in_the_namespace_of_its_guest() -> None:
 def test_only_servers_that_are_up_are_asked_and_those_that_leave_finish() -> None:
     up, leaving = Server("up", ip_address("10.0.1.4")), Server("leaving", ip_address("10.0.1.5"))
     backend = HttpBackend("b", "b", "gw", 80, (up,), available="b")
-    of = World({}, {"b": backend}, {}, {"b": [up]}, {"b": [leaving]}, {})
+    ending = Server("ending", ip_address("10.0.1.6"))
+    of = World({}, {"b": backend}, {}, {"b": [up]}, {"b": [leaving]}, {}, ending={"b": [ending]})
     (found,) = resources(file_of("servers", "b"), of)
     rows = found["endpoints"][0]["lb_endpoints"]
     assert [(r["endpoint"]["address"]["socket_address"]["address"], r["health_status"]) for r in rows] == [
         ("10.0.1.4", "HEALTHY"),
         ("10.0.1.5", "DRAINING"),
+        ("10.0.1.6", "UNHEALTHY"),
     ]
+
+
+@pytest.mark.parametrize(("cookie", "asked"), [("", []), ("kept", ["HEALTHY", "DRAINING"])])
+def test_only_who_has_a_cookie_is_led_to_a_server_that_leaves(cookie: str, asked: list[str]) -> None:
+    """Source: facts/application-gateway.md, "Affinity"."""
+    of = World({}, {"b": HttpBackend("b", "b", "gw", 80, affinity=cookie)}, {}, {}, {}, {})
+    cluster = next(c for c in resources(render.CLUSTERS, of) if c["name"] == "b")
+    assert cluster["common_lb_config"].get("override_host_status", {}).get("statuses", []) == asked
 
 
 def test_a_server_known_by_name_has_the_addresses_that_were_found() -> None:

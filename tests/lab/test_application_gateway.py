@@ -255,6 +255,37 @@ def test_affinity_keeps_a_client_with_its_server(served: Lab) -> None:
     assert "ApplicationGatewayAffinity" in served.exec("visitor", ["cat", "/tmp/jar"]).stdout
 
 
+def test_a_cookie_leads_to_a_server_that_leaves_until_it_is_drained(served: Lab) -> None:
+    """Who has none is not led there. Source: facts/application-gateway.md, "Affinity"."""
+
+    def settings(**draining: Any) -> dict[str, Any]:
+        more = {"cookieBasedAffinity": "Enabled", "connectionDraining": draining, "probe": part(served, "probes", "x")}
+        return _child("s", port=8080, protocol="Http", **more)
+
+    def asked(*words: str) -> set[str]:
+        return {told(served, "visitor", *words, f"http://{front(served)}/")["server"] for _ in range(4)}
+
+    def write(*machines: str, seconds: int) -> None:
+        members = [{"ipAddress": address(served, name)} for name in machines]
+        kept = settings(enabled=True, drainTimeoutInSec=seconds)
+        gateway(
+            served, backendHttpSettingsCollection=[kept], backendAddressPools=[_child("b", backendAddresses=members)]
+        )
+
+    write("one", seconds=3600)
+    until(lambda: healthy(served), lambda found: [*found.values()] == ["Up"])
+    served.exec("visitor", ["rm", "-f", "/tmp/kept"])
+    assert asked("-c", "/tmp/kept", "-b", "/tmp/kept") == {"one"}
+    write("two", seconds=3600)
+    until(lambda: healthy(served), lambda found: found == {address(served, "two"): "Up"})
+    assert asked("-b", "/tmp/kept") == {"one"}
+    assert asked() == {"two"}
+    write("one", seconds=1)
+    until(lambda: healthy(served), lambda found: found == {address(served, "one"): "Up"})
+    write("two", seconds=1)
+    until(lambda: asked("-b", "/tmp/kept") == {"two"}, despite=(AssertionError,))
+
+
 def envoy(here: Lab) -> int:
     return int(Path(here.directory, "http", "envoy.pid").read_text())
 

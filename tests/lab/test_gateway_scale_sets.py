@@ -44,11 +44,12 @@ _ASKING = """
 import collections, http.client, json, sys, threading
 answers, over = collections.Counter(), threading.Event()
 def ask():
-    to = http.client.HTTPConnection(sys.argv[1], 80, timeout=60)
+    to, kept = http.client.HTTPConnection(sys.argv[1], 80, timeout=60), {}
     while not over.is_set():
         try:
-            to.request("GET", "/")
+            to.request("GET", "/", headers=kept)
             answer = to.getresponse()
+            kept = {"Cookie": said.partition(";")[0]} if (said := answer.getheader("Set-Cookie")) else kept
             body = answer.read().decode()
             answers[body if answer.status == 200 else f"{answer.status} {body}"] += 1
         except OSError as error:
@@ -62,7 +63,8 @@ for _ in sys.stdin:
     print(json.dumps(told), flush=True)
 over.set()
 """
-"""Six that ask all the time, each over one connection; tells for each line how often who has answered by now."""
+"""Six that ask all the time, each over one connection and with the cookie that it was given last; tells for each line
+how often who has answered by now."""
 
 
 class Clients:
@@ -158,6 +160,22 @@ def test_scaling_out_and_in_fails_no_request(fleet: Lab) -> None:
             until(lambda: list(healthy(fleet).values()), lambda found, n=capacity: found == ["Up"] * n)
             asking.asked()  # what was under way
             assert len(asking.asked()) == capacity, asking.answers
+        assert not [a for a in asking.answers if not a.startswith("web")], asking.answers
+
+
+def test_a_cookie_leads_to_no_instance_that_goes(fleet: Lab) -> None:
+    """Nor does one of those who are kept lose a request by it."""
+    probe = _child("x", protocol="Http", host="probe.test", path="/", interval=1, timeout=20, unhealthyThreshold=1)
+    kept = _child(
+        "s", port=8080, protocol="Http", cookieBasedAffinity="Enabled", probe=part(fleet, "probes", probe["name"])
+    )
+    gateway(fleet, backendAddressPools=[_child("b")], probes=[probe], backendHttpSettingsCollection=[kept])
+    until(lambda: list(healthy(fleet).values()), lambda found: found == ["Up", "Up"])
+    with clients(fleet) as asking:
+        assert asking.asked().keys() == names(2)
+        scaled(fleet, 1)
+        asking.asked()  # what was under way
+        assert asking.asked().keys() == names(1)
         assert not [a for a in asking.answers if not a.startswith("web")], asking.answers
 
 

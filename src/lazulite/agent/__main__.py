@@ -91,7 +91,8 @@ async def serve(directory: Path, make_driver: type[Driver], make_members: Callab
         followers.append(metering)
         engines: list[Engine] = [names, stores, doorways, gateways] if real else []
         loop = Loop(driver, workloads, health, thread, outbox.tell, engines, followers)
-        stores.wake, flows.lend = loop.wake, loop.lend
+        stores.wake = gateways.wake = loop.wake
+        flows.lend = loop.lend
         serving = Server(driver, loop, workloads, health, outbox, followers, flows if real else None, metering)
         server = await asyncio.start_unix_server(serving.attend, sock=listen(directory))
         following = asyncio.create_task(loop.run())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,14 @@ class Gateways:
     def __init__(self, directory: Path) -> None:
         self._held: dict[type[Any], dict[str, Any]] = {kind: {} for kind in KINDS}
         self._leaving: dict[str, dict[Server, asyncio.TimerHandle]] = {}
+        self._ending: dict[str, set[Server]] = {}
+        """Of those the servers whose machines are about to end."""
         self._found: dict[tuple[str, str], Sequence[IPAddress]] = {}
         self._looking: asyncio.Task[None] | None = None
-        self._serving: set[asyncio.Task[list[Refusal]]] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._refused: list[Refusal] = []
+        self.wake: Callable[[], None] = lambda: None
+        """Called when something else is refused with no revision."""
         self.pages = Pages(self._again)
         self.access = AccessLog(directory / DIRECTORY)
         self.engine = Envoy(directory, lambda d: render.Place(d, _space, self._source))
@@ -59,19 +63,28 @@ class Gateways:
 
     async def release(self, delta: ModelDelta) -> None:
         """Ask no server any more whose machine is about to end, and wait until it has answered what it was asked."""
+        self._ending = dict(self._gone_with_machines(delta))
+        for name, gone in self._ending.items():
+            old = self._backends[name]
+            rest = replace(old, servers=tuple(s for s in old.servers if s not in gone))
+            self._leave(old, rest)
+            self._held[HttpBackend][name] = rest
+        if self._ending:
+            await self._serve()
+            await self.engine.finished({s.address for gone in self._ending.values() for s in gone if s.address})
+        for name, gone in self._ending.items():
+            for server in gone:
+                self._leaving[name].pop(server).cancel()
+        self._ending = {}
+
+    def _gone_with_machines(self, delta: ModelDelta) -> Iterator[tuple[str, set[Server]]]:
+        """By backend, servers that are in it no more and whose interfaces are gone."""
         ending = {a for p in delta.removed.values() if isinstance(p, Port) for a in p.addresses}
-        going: set[IPAddress] = set()
         for new in (e for e in delta.changed.values() if isinstance(e, HttpBackend)):
             old = self._backends.get(new.name)
             gone = {s for s in old.servers if s.address in ending} - {*new.servers} if old is not None else set()
-            if old is not None and gone:
-                rest = replace(old, servers=tuple(s for s in old.servers if s not in gone))
-                self._leave(old, rest)
-                self._held[HttpBackend][new.name] = rest
-                going |= {s.address for s in gone if s.address is not None}
-        if going:
-            await self._serve()
-            await self.engine.finished(going)
+            if gone:
+                yield new.name, gone
 
     async def load(self, entries: Iterable[Any]) -> list[Refusal]:
         self._held = {kind: {} for kind in KINDS}
@@ -110,6 +123,9 @@ class Gateways:
 
     def _leave(self, old: Any, new: Any) -> None:
         """Have servers that are in a backend no more finish what they have."""
+        if isinstance(old, HttpBackend) and new is None:
+            for timer in self._leaving.pop(old.name, {}).values():
+                timer.cancel()
         if not isinstance(old, HttpBackend) or not isinstance(new, HttpBackend):
             return
         loop, leaving = asyncio.get_running_loop(), self._leaving.setdefault(old.name, {})
@@ -124,7 +140,13 @@ class Gateways:
 
     def _again(self) -> None:
         """Serve what has changed with no revision: names and those who leave."""
-        task = asyncio.create_task(self._serve())
+
+        async def serve() -> None:
+            before = self._refused
+            if await self._serve() != before:
+                self.wake()
+
+        task = asyncio.create_task(serve())
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
 
@@ -160,10 +182,11 @@ class Gateways:
             self._backends,
             self._held[Certificate],
             {n: list(self._asked(b)) for n, b in self._backends.items()},
-            {n: list(s) for n, s in self._leaving.items()},
+            {n: [s for s in some if s not in self._ending.get(n, ())] for n, some in self._leaving.items()},
             self._found,
             dict(self.pages.texts),
             self._held[WafPolicy],
+            {n: sorted(s, key=lambda server: server.name) for n, s in self._ending.items()},
         )
 
     def _asked(self, backend: HttpBackend) -> Sequence[Server]:

@@ -28,6 +28,7 @@ _CODES = {
     "APPEND_IF_EXISTS_OR_ADD": 0,
     "OVERWRITE_IF_EXISTS_OR_ADD": 2,
     "HEALTHY": 1,
+    "UNHEALTHY": 2,
     "DRAINING": 3,
     "EDS": 3,
     "V3": 2,
@@ -59,7 +60,8 @@ ConfigSource ads=3:struct resource_api_version=6:number
 CircuitBreakers thresholds=1:Thresholds
 Thresholds max_connections=2:wrapped max_pending_requests=3:wrapped max_requests=4:wrapped
 BindConfig source_address=1:SocketAddress
-CommonLbConfig healthy_panic_threshold=1:Percent
+CommonLbConfig healthy_panic_threshold=1:Percent override_host_status=8:HealthStatusSet
+HealthStatusSet statuses=1:number
 Percent value=1:double
 Pipe path=1
 RouteConfiguration name=1 virtual_hosts=2:VirtualHost ignore_port_in_host_matching=14:number

@@ -31,8 +31,9 @@ _VERSIONS = {"1.0": "TLSv1_0", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1
 
 
 class World(msgspec.Struct, frozen=True):
-    """All that is to be served. ``up`` has, by backend, the names of its servers that can be asked, ``leaving`` those
-    that may only finish; ``found`` the addresses of those known by name."""
+    """All that is to be served. ``up`` has, by backend, its servers that can be asked, ``leaving`` those that may only
+    finish and are asked by clients of their own, ``ending`` those that may only finish; ``found`` the addresses of
+    those known by name."""
 
     proxies: Mapping[str, HttpProxy]
     backends: Mapping[str, HttpBackend]
@@ -44,6 +45,7 @@ class World(msgspec.Struct, frozen=True):
     pages: Mapping[tuple[str, str], str] = {}
     """Texts of pages by guest and URL."""
     policies: Mapping[str, WafPolicy] = {}
+    ending: Mapping[str, Sequence[Server]] = {}
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -221,15 +223,20 @@ def _cluster(backend: HttpBackend, place: Place) -> Json:
         "type": "EDS",
         "connect_timeout": f"{CONNECT_S}s",
         "eds_cluster_config": {"eds_config": _STREAMED},
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}} | (_KEPT if backend.affinity else {}),
         "upstream_bind_config": {"source_address": source | {"network_namespace_filepath": place.space(backend.guest)}},
     }
     return found | secrets.upstream(backend, lambda name: _secret_at(place, name))
 
 
+_KEPT: Json = {"override_host_status": {"statuses": ["HEALTHY", "DRAINING"]}}
+"""Whom a cookie leads to a server that leaves is led there still. Source: facts/application-gateway.md, "Affinity"."""
+
+
 def _servers(backend: HttpBackend, world: World) -> Json:
     rows = [r for s in world.up.get(backend.name, ()) for r in _endpoints(backend, s, world, "HEALTHY")]
     rows += [r for s in world.leaving.get(backend.name, ()) for r in _endpoints(backend, s, world, "DRAINING")]
+    rows += [r for s in world.ending.get(backend.name, ()) for r in _endpoints(backend, s, world, "UNHEALTHY")]
     return {"@type": wording.ENDPOINTS, "cluster_name": backend.name, "endpoints": [{"lb_endpoints": rows}]}
 
 
