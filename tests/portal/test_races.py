@@ -94,6 +94,24 @@ def test_what_is_typed_while_it_is_saved_stays(memory_lab: Lab, open_page: Open,
     expect(page.get_by_role("alert").filter(has_text=OTHERS)).to_have_count(0)
 
 
+def test_what_is_discarded_while_it_is_saved_is_shown_as_it_was_saved(
+    memory_lab: Lab, open_page: Open, make: Make
+) -> None:
+    net = make("virtualNetworks/discarded", network())
+    page = open_page(memory_lab, at(net, "Properties"))
+    page.get_by_label(TIMEOUT).fill("10")
+    reading = Held(page, "virtualNetworks/discarded")
+    writing = Held(page, "virtualNetworks/discarded", "PUT")
+    page.get_by_role("button", name="Save").click()
+    writing.has()
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_label(TIMEOUT)).to_have_value("")
+    writing.arrive()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.get_by_label(TIMEOUT)).to_have_value("10")
+    reading.arrive()
+
+
 def test_text_that_is_no_json_yet_is_not_lost_to_what_others_write(
     memory_lab: Lab, open_page: Open, make: Make
 ) -> None:

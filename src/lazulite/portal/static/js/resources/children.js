@@ -112,9 +112,11 @@ export function ChildTable({ child, document, again }) {
   const [deleting, drop] = useState(null);
   const rows = child.from ? (listed.value ?? []) : child.rows;
   const done = async text => {
-    const known = await get(document.id).catch(() => undefined); // the next edit is of what is there now
+    const nothing = () => undefined;
+    const reading = [get(document.id), child.from && list(child.from)].map(one => Promise.resolve(one).catch(nothing));
+    const [known, rows] = await Promise.all(reading); // the next edit is of what is there now
     again(known);
-    listed.again();
+    listed.again(rows || undefined);
     say(text, 'good');
     edit(now => (now === editing ? null : now)); // another one may be open by now
     drop(now => (now === deleting ? null : now));

@@ -26,22 +26,22 @@ export function useDocument(id) {
 }
 
 /**
- * What is typed over `of(document)`: {etag, value, edits, stale, change(next), settle(written, edits), reset()}. It follows
- * the document until something is typed; then `stale` tells that the document is another one by now. What was typed after
- * the `edits` that were written stays, over what was written.
+ * What is typed over `of(document)`: {etag, value, dirty, edit, stale, change(next), settle(written, edit), reset()}. It
+ * follows the document until something is typed; then `stale` tells that the document is another one by now. What was
+ * typed after the `edit` that was written stays, over what was written.
  */
 export function useTypedOver(document, of) {
-  const fresh = (from = document) => ({ etag: from.etag, value: of(from), edits: 0 });
+  const fresh = (from = document) => ({ etag: from.etag, value: of(from), dirty: false, edit: {} });
   const [held, set] = useState(() => fresh());
   const moved = held.etag !== document.etag;
   useLayoutEffect(() => {
-    if (moved) set(now => (now.edits ? now : fresh()));
-  }, [moved, held.edits, document.etag]);
+    if (moved) set(now => (now.dirty ? now : fresh()));
+  }, [moved, held.dirty, document.etag]);
   return {
     ...held,
-    stale: moved && held.edits > 0,
-    change: next => set(now => ({ ...now, value: next(now.value), edits: now.edits + 1 })),
-    settle: (written, edits) => set(now => (now.edits === edits ? fresh(written) : { ...now, etag: written.etag })),
+    stale: moved && held.dirty,
+    change: next => set(now => ({ ...now, value: next(now.value), dirty: true, edit: {} })),
+    settle: (written, edit) => set(now => (now.edit === edit || !now.dirty ? fresh(written) : { ...now, etag: written.etag })),
     reset: () => set(fresh()),
   };
 }
@@ -60,7 +60,7 @@ export function useDraft(document, root, took) {
       const headers = insist || !held.etag ? {} : { 'if-match': held.etag };
       const written = await put(document.id, held.value, { headers });
       took(written);
-      held.settle(written, held.edits);
+      held.settle(written, held.edit);
       say({});
       return written;
     } catch (error) {
@@ -70,7 +70,7 @@ export function useDraft(document, root, took) {
   };
   return {
     draft: held.value,
-    dirty: held.edits > 0,
+    dirty: held.dirty,
     stale: held.stale && !state.busy, // while it is saved, what is new may be one's own
     ...state,
     save,

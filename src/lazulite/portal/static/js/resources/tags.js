@@ -23,7 +23,7 @@ export function Tags({ document, again }) {
       await ask('PATCH', document.id, { tags }, { headers });
       const written = await get(document.id);
       again(written);
-      held.settle(written, held.edits);
+      held.settle(written, held.edit);
       tell({});
       say('Tags saved.', 'good');
     } catch (problem) {
