@@ -111,18 +111,19 @@ def test_lines_are_made_while_there_is_no_agent_and_the_next_finds_who_makes_the
 
 
 def test_who_is_killed_is_followed_by_another_and_each_line_is_there_once(place: Path) -> None:
-    """Also by one who has much to do."""
+    """Also by one who has much to do; not so much that it would wait for others to leave it a processor."""
 
     async def told() -> None:
         async with kept(place):
             for turn in range(3):
-                tell(place, 1000 * turn, 1000)
-                await until_async(lambda turn=turn: len(shown(place)) > 1000 * turn)
+                tell(place, 200 * turn, 200)
+                await until_async(lambda turn=turn: len(shown(place)) > 200 * turn)
                 old = maker(place)
                 os.kill(old, signal.SIGKILL)
                 await until_async(lambda old=old: maker(place) != old)
-            tell(place, 3000)
-            await made(place, 3001)
+            tell(place, 600)
+            assert sum(p.stat().st_size for p in place.glob(f"{lines.RAW}*")) < LITTLE
+            await made(place, 601)
 
     asyncio.run(told())
 

@@ -73,7 +73,7 @@ class Gateways:
             await self._serve()
             await self.engine.finished({s.address for gone in self._ending.values() for s in gone if s.address})
         for name, gone in self._ending.items():
-            for server in gone:
+            for server in gone & self._leaving[name].keys():  # another's time may have been over meanwhile
                 self._leaving[name].pop(server).cancel()
         self._ending = {}
 
