@@ -81,11 +81,14 @@ class Stage:
         """*stops*: whoever started it asks for its end at once, so that it takes what is there."""
         self._open += rings
         if stops:
-            os.write(self._ended, b".")
+            self.end()
         sources = [Source(f"nic{n}", "", "") for n, _ in enumerate(rings)]
         wanted = Spec(sources, [], **limits)
         recording = Recording(wanted, rings, output or self.output, self.told.append, self._answer)
         return recording.run(self._stop)
+
+    def end(self) -> None:
+        os.write(self._ended, b".")
 
     def _answer(self, flows: list[Asked]) -> list[str]:
         self.asked += flows
@@ -135,6 +138,11 @@ def test_packets_of_several_interfaces_are_in_the_order_of_their_times(stage: St
 
 def test_a_count_ends_it(stage: Stage) -> None:
     done = stage.run(Given([packet(n) for n in range(5)]), stops=False, packets=3)
+    assert (done.reason, done.packets, len(stage.records())) == ("CountReached", 3, 3)
+
+
+def test_the_packet_that_makes_up_the_count_ends_it_though_none_comes_after_it(stage: Stage) -> None:
+    done = stage.run(Given([packet(n) for n in range(3)]), stops=False, packets=3, seconds=60)
     assert (done.reason, done.packets, len(stage.records())) == ("CountReached", 3, 3)
 
 
@@ -211,7 +219,21 @@ def test_frames_tell_files_from_packets(stage: Stage) -> None:
     assert frames == [(b"N", 24, 0), (b"M", LINE, 1), (b"N", 24, 0), (b"M", LINE, 1)]
 
 
+class Twice(list[spec.Counts]):
+    """Ends a recording with the second count."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self._stage = stage
+
+    def append(self, told: spec.Counts) -> None:
+        super().append(told)
+        if len(self) == 2:
+            self._stage.end()
+
+
 def test_counts_are_told_while_it_goes_on(stage: Stage) -> None:
-    stage.run(Given([packet(1)]), stops=False, seconds=1.2)
+    stage.told = Twice(stage)
+    stage.run(Given([packet(1)]), stops=False, seconds=60)
     assert len(stage.told) >= 2
     assert stage.told[-1] == spec.Counts(1, 24 + LINE, 3)

@@ -143,10 +143,8 @@ class Recording:
             self._flush(batch)
 
     def _add(self, batch: list[bytes], packet: Packet, record: bytes) -> None:
-        """Raises :class:`_EndError` where the record is one too many."""
+        """Raises :class:`_EndError` where the record is too large for what is left, or the last one."""
         wanted, size = self._wanted, len(record)
-        if wanted.packets and sum(self._packets) >= wanted.packets:
-            raise _EndError(spec.COUNT)
         if wanted.bytes and self._bytes + size > wanted.bytes:
             raise _EndError(spec.SPACE)
         if wanted.file_bytes and self._file + size > wanted.file_bytes:
@@ -156,6 +154,8 @@ class Recording:
         self._bytes += size
         self._file += size
         self._packets[packet.source] += 1
+        if wanted.packets and sum(self._packets) >= wanted.packets:
+            raise _EndError(spec.COUNT)
 
     def _flush(self, batch: list[bytes]) -> None:
         if batch:
