@@ -36,7 +36,7 @@ class Recorder:
         self.calls.append(text)
         self.threads.add(threading.get_ident())
         self.entered.set()
-        assert self.hold.wait(10)
+        assert self.hold.wait(60)
         if text in self.failures:
             self.failures.remove(text)
             raise RuntimeError(f"{text} broke")

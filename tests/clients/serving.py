@@ -69,7 +69,7 @@ address, port = sys.argv[1], int(sys.argv[2])
 answers = []
 while not select.select([sys.stdin], [], [], 0.01)[0]:
     with socket.socket() as s:
-        s.settimeout(5)
+        s.settimeout(20)
         try:
             s.connect((address, port))
             answers.append(s.recv(2048).decode())
@@ -134,7 +134,7 @@ def visiting(lab: Lab, source: str, address: str, port: int) -> Iterator[Visits]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield visits
-            visits.answers = json.loads(process.communicate(timeout=30)[0])
+            visits.answers = json.loads(process.communicate(timeout=60)[0])
         finally:
             process.kill()
 

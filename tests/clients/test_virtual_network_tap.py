@@ -96,7 +96,7 @@ def configuration(lab: Lab, group: str, nic: str) -> str:
 
 def ping(lab: Lab, source: str, destination: str) -> Callable[[], None]:
     def send() -> None:
-        assert lab.exec(source, ["ping", "-c", "1", "-W", "5", destination]).returncode == 0
+        assert lab.exec(source, ["ping", "-c", "1", "-W", "20", destination]).returncode == 0
 
     return send
 

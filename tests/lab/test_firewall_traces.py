@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +20,8 @@ from tests.lab.test_web_application_firewall import (
     guarded,
     here,  # noqa: F401
     policy,
+    tells,
+    told,
 )
 from tests.waiting import until
 
@@ -137,19 +138,16 @@ def test_methods_agree(shop: Lab, method: str) -> None:
 def test_to_ask_is_not_logged_and_not_counted(shop: Lab) -> None:
     once = {**FLOOD, "name": "once", "rateLimitThreshold": 1}  # under a name that nothing was counted for
     policy(shop, "waf", once)
-    url, log = f"http://{front(shop)}/login", shop.directory / "http" / "firewall.log"
-
-    def lines() -> int:
-        return len(log.read_text().splitlines()) if Path(log).exists() else 0
-
+    path = "/login/asked"
+    url = f"http://{front(shop)}{path}"
     try:
-        before = lines()
         for _ in range(3):
             assert asking.ask(shop.client, "visitor", url, front(shop))["http"]["status"] == 0
         bot = asking.wish("GET", ["User-Agent: '; drop table users --"])
         assert asking.ask(shop.client, "visitor", f"{url}{ATTACK}", front(shop), bot)["http"]["status"] == 403
-        assert lines() == before
         assert [asking.send(shop.client, "visitor", url, front(shop))["status"] for _ in range(2)] == [200, 403]
+        tells(shop, path, ("once", "Blocked"))  # the log is in order: whatever came before is there
+        assert {row for row in told(shop, path) if row[1] == "Blocked"} == {("once", "Blocked")}
     finally:
         policy(shop, "waf", BOTS, OFFICE, LOGGED, OLD, FLOOD)
 
@@ -159,8 +157,8 @@ def test_the_command_names_policy_mode_and_rule(shop: Lab) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "firewall waf: prevention: blocked with 403 (Blocked by rule bots)  (waf)" in done.stdout
     assert "the real request: 403, as the model says" in done.stdout
-    told = json.loads(traced(shop, "visitor", f"http://{front(shop)}/", "--json").stdout)
-    assert told["http"]["policy"].endswith("/waf")
+    shown = json.loads(traced(shop, "visitor", f"http://{front(shop)}/", "--json").stdout)
+    assert shown["http"]["policy"].endswith("/waf")
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,13 @@ def test_an_allowed_one_begins_and_ends_with_what_passed(demo: Lab) -> None:
 
 
 def test_the_summary_has_who_talked_to_which_service(demo: Lab) -> None:
-    found = json.loads(lazulite(demo, "flows", "--vm", "db", "--summary", "--json").stdout)["value"]
-    assert {(r["DestPort_d"], r["FlowStatus_s"]) for r in found} >= {(22, "D"), (5432, "A")}
+    def talked() -> set[tuple[int, str]]:
+        for port in (22, 5432):
+            probe(demo, "web", "db", tcp=port)
+        found = json.loads(lazulite(demo, "flows", "--vm", "db", "--summary", "--json").stdout)["value"]
+        return {(r["DestPort_d"], r["FlowStatus_s"]) for r in found}
+
+    until(talked, lambda found: found >= {(22, "D"), (5432, "A")})
 
 
 LOG = (

@@ -15,6 +15,7 @@ from tests.reliability.conversation import Conversations
 from tests.reliability.network import build
 from tests.reliability.processes import agent
 from tests.reliability.writer import RULES, Writer
+from tests.waiting import LIMIT_S
 
 pytestmark = pytest.mark.packets
 ROUNDS = int(os.environ.get("LAZULITE_CRASHES", "6"))
@@ -88,6 +89,8 @@ def test_what_was_acknowledged_is_there_and_the_network_follows_it(demo: Lab) ->
             assert demo.status()["refusals"] == []
             talk.hear(10)
     target = address_of(demo, "visitor", "web")
-    found = probe_many(demo, "visitor", [Probe(target, "tcp", port, 0.5) for port in RULES])
-    assert [v.passes for v in found] == [demo.trace("visitor", "web", port)["passes"] for port in RULES]
+    modelled = [demo.trace("visitor", "web", port)["passes"] for port in RULES]
+    probes = [Probe(target, "tcp", p, LIMIT_S if passes else 1.0) for p, passes in zip(RULES, modelled, strict=True)]
+    found = probe_many(demo, "visitor", probes)
+    assert [v.passes for v in found] == modelled
     assert [v.passes for v in found] == [(writer.known[rule] or {}).get("access") == "Allow" for rule in RULES.values()]
