@@ -46,10 +46,10 @@ class Held:
         """What is asked from now on is answered at once."""
         self._holds = False
 
-    def arrive(self) -> None:
+    def arrive(self, *, newest_first: bool = False) -> None:
         """Those on their way come, and none is held any more."""
         self.let_pass()
-        for route, answer in self._waiting:
+        for route, answer in reversed(self._waiting) if newest_first else self._waiting:
             route.fulfill(response=answer)
 
 
@@ -231,6 +231,20 @@ def test_a_verdict_is_of_the_question_that_stands_above_it(memory_lab: Lab, open
     asking.arrive()  # the answer to the question before
     expect(page.get_by_role("heading", name="visitor → web")).to_be_visible()
     expect(verdict(page)).to_contain_text("nsg-web/allow-http")
+
+
+def test_the_packet_that_was_sent_last_is_told_of_whichever_comes_back_first(lab: Lab, open_page: Open) -> None:
+    page = open_page(lab, "#/topology?from=web&to=db&port=5432")
+    sending = Held(page, "/lazulite/probe", "POST")
+    for number, end in ((1, "web"), (2, "nva")):
+        go(page, f"#/topology?from={end}&to=db&port=5432")
+        expect(page.get_by_role("heading", name=f"{end} → db")).to_be_visible()
+        page.get_by_role("button", name="Send the real packet").click()
+        sending.has(number)
+    sending.arrive(newest_first=True)
+    told = page.get_by_role("status").filter(has_text="Real packet")
+    expect(told).to_contain_text("does not pass")
+    expect(told).to_contain_text("Both agree")
 
 
 def test_who_asked_something_else_meanwhile_is_not_led_back(memory_lab: Lab, open_page: Open, make: Make) -> None:

@@ -61,11 +61,12 @@ function RealPacket({ question, passes, by }) {
   const key = JSON.stringify([body(question), passes, by]);
   const mine = sent.key === key ? sent : {};
   const send = async () => {
+    const told = more => set(now => (now.key === key ? { key, ...more } : now)); // another one may be on its way by then
     set({ key, busy: true });
     try {
-      set({ key, answer: await post('/lazulite/probe', body(question)) });
+      told({ answer: await post('/lazulite/probe', body(question)) });
     } catch (error) {
-      set({ key, error });
+      told({ error });
     }
   };
   const { answer } = mine;

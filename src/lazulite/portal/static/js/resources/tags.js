@@ -70,7 +70,7 @@ export function Locks({ id }) {
   const add = () =>
     act(async () => {
       await put(`${scope}/${encodeURIComponent(name)}`, { properties: { level } });
-      type('');
+      type(now => (now === name ? '' : now));
       say('Locked.', 'good');
     });
   const columns = [

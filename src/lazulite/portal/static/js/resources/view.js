@@ -149,7 +149,7 @@ function Chosen({ group, subscription, again }) {
   const [doomed, set] = useState('');
   if (!group) return null;
   const done = () => {
-    set('');
+    set(now => (now === group ? '' : now));
     say(`The group ${group} is deleted.`, 'good');
     again();
   };

@@ -18,7 +18,7 @@ export default function Monitors() {
   const [making, setMaking] = useState(false);
   const history = useRef(new Map());
   const found = usePolled(signal => all(subscription, history.current, signal), EVERY_MS, [subscription]);
-  const made = () => { setMaking(false); found.again(); };
+  const made = open => { if (open) setMaking(false); found.again(); };
   return html`<div class="page"><header><h1>Connection monitors</h1><div class="tools"><${Button} primary onClick=${() => setMaking(true)}>New monitor<//></div></header>
     ${found.error && html`<${Problem} error=${found.error}/>`}
     ${found.value?.length === 0 && html`<${Empty} title="No connection monitors">A monitor measures from a machine, again and again, whether an address answers and how fast.<//>`}

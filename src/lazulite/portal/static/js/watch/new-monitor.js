@@ -1,7 +1,7 @@
 // A monitor of one test: from a machine to an address or another machine. Brings the agent it needs along.
 import { html, useState } from '../html.js';
 import { ApiError, get, list, put } from '../api.js';
-import { useLab } from '../lab.js';
+import { useHere, useLab } from '../lab.js';
 import { Button, Field, Problem } from '../parts.js';
 import { spoken, useMachines } from './hooks.js';
 import { document } from './monitor-document.js';
@@ -12,6 +12,7 @@ const AGENT = { publisher: 'Microsoft.Azure.NetworkWatcher', type: 'NetworkWatch
 
 export function NewMonitor({ made }) {
   const { subscription, say } = useLab();
+  const here = useHere();
   const machines = useMachines();
   const all = machines.value ?? [];
   const sources = all.filter(m => m.kind === 'vm');
@@ -25,7 +26,7 @@ export function NewMonitor({ made }) {
     try {
       await save(subscription, form, source, all.find(m => m.kind === 'vm' && spoken(m, all) === form.target));
       say(`${form.name} measures.`, 'good');
-      made();
+      made(here.current);
     } catch (error) {
       setAt({ error });
     }
