@@ -210,11 +210,9 @@ def _nginx(made: Lab) -> str:
     rules.write_text(seclang.managed(_POLICY))
     to = f"{beside._address(made, 'server')}:{beside._SERVER}"
     kept = 'proxy_http_version 1.1; proxy_set_header Connection "";'
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = " ".join(f"{kind}_temp_path {made.directory}/nginx-{kind};" for kind in kinds)
     return (
-        f"load_module {_module()};\ndaemon off; master_process off; pid /tmp/nginx.pid; error_log /dev/null;\n"
-        f"events {{}}\nhttp {{ access_log off; keepalive_requests 100000000; {temporary}\n"
+        f"load_module {_module()};\n{beside.NGINX}"
+        f"events {{}}\nhttp {{ access_log off; keepalive_requests 100000000; {beside._temporary(made)}\n"
         f"upstream s {{ server {to}; keepalive 64; }}\n"
         f"server {{ listen {_PORT}; location / {{ modsecurity on; modsecurity_rules_file {rules};\n"
         f"{kept} proxy_pass http://s; }} }} }}\n"

@@ -1,5 +1,5 @@
 """Application gateways: what a request costs beside plain proxies, how soon clients see a change, what that breaks, and
-how large two hundred sites are. Needs ``wrk`` and ``haproxy``."""
+how large two hundred sites are. Needs ``wrk`` and ``haproxy``; nginx is measured beside them where there is one."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ PATIENCE_S = 60.0
 _SERVER, _PLAIN, _ECHO = 8080, 8090, 8070
 _LEAST, _MOST = Goal(0.9, at_least=True), Goal(1 / 0.9)
 _GATEWAY = "an application gateway"
+NGINX = "daemon off; master_process off; pid /tmp/nginx.pid; error_log /dev/null;\n"
 _INSIDE = Path(__file__).with_name("inside_requests.py").read_text()
 
 
@@ -74,7 +75,7 @@ def _requests(made: Lab) -> Iterator[Result]:
             if name == _GATEWAY:
                 _until(lambda: not _unlogged(made), "the access log is not made")
                 logged.append((_spent_us(maker) - before) / found[name][-1].asked)
-    note = f"{CLIENTS} clients, 1 kB, one worker each"
+    note = f"{CLIENTS} clients, 1 kB, one worker each" + ("" if "nginx" in proxies else "; there is no nginx at hand")
     for name in list(proxies)[1:]:
         goals = (_LEAST, _MOST) if name == "Envoy" else (None, None)
         peer = f"{name} with one route"
@@ -314,10 +315,16 @@ def _nginx(made: Lab) -> str:
     to = f"{_address(made, 'server')}:{_SERVER}"
     kept = 'proxy_http_version 1.1; proxy_set_header Connection "";'
     return (
-        "daemon off; master_process off; pid /tmp/nginx.pid; error_log /dev/null; events {}\n"
-        f"http {{ access_log off; keepalive_requests 100000000; upstream s {{ server {to}; keepalive 64; }}\n"
+        f"{NGINX}events {{}}\nhttp {{ access_log off; keepalive_requests 100000000; {_temporary(made)}\n"
+        f"upstream s {{ server {to}; keepalive 64; }}\n"
         f"server {{ listen {_PLAIN + 1}; location / {{ {kept} proxy_pass http://s; }} }} }}\n"
     )
+
+
+def _temporary(made: Lab) -> str:
+    """Places that nginx wants to have and may not write to where it would."""
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return " ".join(f"{kind}_temp_path {made.directory}/nginx-{kind};" for kind in kinds)
 
 
 def _processes(word: str, module: str = "") -> list[int]:

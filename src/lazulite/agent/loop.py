@@ -63,7 +63,7 @@ class Engine(Protocol):
     refuses by then."""
 
     async def release(self, delta: ModelDelta) -> None:
-        """Stop listening where *delta* takes the namespace away."""
+        """Stop listening where *delta* takes the namespace away, and asking whoever ends with it."""
 
     async def follow(self, delta: ModelDelta) -> list[Refusal]:
         """Serve what is in *delta*, whose network is there by now."""
