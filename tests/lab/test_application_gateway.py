@@ -252,7 +252,7 @@ def test_affinity_keeps_a_client_with_its_server(served: Lab) -> None:
     well(served)
     jar = ["-c", "/tmp/jar", "-b", "/tmp/jar"]
     assert len({told(served, "visitor", *jar, f"http://{front(served)}/")["server"] for _ in range(6)}) == 1
-    assert "ApplicationGatewayAffinity" in served.exec("visitor", ["cat", "/tmp/jar"]).stdout
+    assert "ApplicationGatewayAffinity\t" in served.exec("visitor", ["cat", "/tmp/jar"]).stdout
 
 
 def test_a_cookie_leads_to_a_server_that_leaves_until_it_is_drained(served: Lab) -> None:

@@ -11,7 +11,19 @@ from typing import Any
 
 import msgspec
 
-from lazulite.engines.http import access, answers, chains, feed, firewall, headers, hosts, rewriting, secrets, wording
+from lazulite.engines.http import (
+    access,
+    affinity,
+    answers,
+    chains,
+    feed,
+    firewall,
+    headers,
+    hosts,
+    rewriting,
+    secrets,
+    wording,
+)
 from lazulite.engines.http.feed import CLUSTERS, LISTENERS
 from lazulite.engines.http.files import file_of, resource, text
 from lazulite.engines.http.routes import virtual_hosts
@@ -193,7 +205,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
             headers.forwarded(),
             headers.keeping(),
             rewriting.filtered(),
-            wording.sticky(),
+            *affinity.filters(sites, world.backends),
             router,
         ],
         http_protocol_options={"accept_http_10": True},

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from lazulite.engines.http import headers, hosts, rewriting
-from lazulite.engines.http.wording import STICKY, Json, cookie
+from lazulite.engines.http import affinity, headers, hosts, rewriting
+from lazulite.engines.http.wording import Json
 from lazulite.forwarding.model import HttpBackend, HttpRule, Redirect, Site
 
 _REDIRECTS = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT"}
@@ -104,8 +104,8 @@ def _forwarded(rule: HttpRule, backend: HttpBackend) -> Json:
         route["host_rewrite_literal"] = backend.host
     if backend.prefix:
         route |= _prefixed(rule, backend.prefix)
-    kept = {"typed_per_filter_config": {STICKY: cookie(backend.affinity)}} if backend.affinity else {}
-    return {"route": route} | kept
+    kept = affinity.settings(backend)
+    return {"route": route} | ({"typed_per_filter_config": kept} if kept else {})
 
 
 def _prefixed(rule: HttpRule, prefix: str) -> Json:
