@@ -43,8 +43,8 @@ def portal() -> Iterator[Result]:
     with furnished(100) as one:
         with chromium() as browser:
             if browser is not None:
-                yield from _first_map(one, browser)
-        yield from _tabs(one)
+                yield from first_map(one, browser, "100 VMs")
+        yield from tabs(one)
         yield from _lateness(one)
     with chromium() as browser:
         for count, goal in ((500, Goal(30, "ours", at_least=True)), (2_000, None)):
@@ -56,11 +56,11 @@ def portal() -> Iterator[Result]:
 
 
 @contextmanager
-def furnished(count: int) -> Iterator[Lab]:
-    """A lab without packets: *count* machines in networks around a hub."""
-    with lab(memory=True) as one:
+def furnished(count: int, *, memory: bool = True) -> Iterator[Lab]:
+    """A lab, without packets unless asked for: *count* machines in networks around a hub."""
+    with lab(memory=memory) as one:
         _network(one, "hub", 0, 0)
-        for number in range(count // (5 * _PER_SUBNET)):
+        for number in range(-(-count // (5 * _PER_SUBNET))):
             _network(one, f"spoke{number}", number + 1, 5)
             _peer(one, "hub", f"spoke{number}")
         for number in range(count):
@@ -114,9 +114,12 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def _opened(one: Lab, browser: Any) -> tuple[Any, float, int]:
-    """A page of its own, signed in; seconds until the map shows a machine, and bytes over the network until then."""
+def opened(one: Lab, browser: Any, script: str = "") -> tuple[Any, float, int]:
+    """A page of its own, signed in; seconds until the map shows a machine, and bytes over the network until then.
+    *script* runs before the page's own."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    if script:
+        page.add_init_script(script)
     protocol = page.context.new_cdp_session(page)
     protocol.send("Network.enable")
     received: list[int] = []
@@ -128,19 +131,20 @@ def _opened(one: Lab, browser: Any) -> tuple[Any, float, int]:
     return page, time.perf_counter() - began, sum(received)
 
 
-def _first_map(one: Lab, browser: Any) -> Iterator[Result]:
+def first_map(one: Lab, browser: Any, what: str, note: str = "") -> Iterator[Result]:
+    """Of a lab with *what* is in it."""
     times, sizes = [], []
     for _ in range(TURNS):
-        page, took, size = _opened(one, browser)
+        page, took, size = opened(one, browser)
         times.append(took)
         sizes.append(size / 1000)
         page.context.close()
-    yield alone("first map at 100 VMs, nothing cached", times, "s", Goal(1, "ours"))
+    yield alone(f"first map at {what}, nothing cached", times, "s", Goal(1, "ours"), note)
     yield alone("bytes over the network for it", sizes, "kB", Goal(300, "ours"))
 
 
 def _frames(one: Lab, browser: Any) -> list[float]:
-    page, _, _ = _opened(one, browser)
+    page, _, _ = opened(one, browser)
     found = []
     for _ in range(3):
         times = page.evaluate(_MEASURE)
@@ -192,20 +196,20 @@ def _listening(loop: asyncio.Runner, one: Lab, count: int) -> Iterator[list[List
     loop.run(end())
 
 
-def _tabs(one: Lab) -> Iterator[Result]:
+def tabs(one: Lab, of: str = "") -> Iterator[Result]:
     """What tabs cost the controller that show one change a second."""
     pid = one.connection.pid
     with asyncio.Runner() as loop:
         idle = _cpu(loop, one, pid)
         for count, what in ((TABS, f"{TABS} tabs"), (CLIENTS, f"{CLIENTS} stream clients")):
-            before = _memory_kb(pid)
+            before = memory_kb(pid)
             with _listening(loop, one, count):
-                grown = max(0, _memory_kb(pid) - before) / 1024 / count
+                grown = max(0, memory_kb(pid) - before) / 1024 / count
                 busy = max(0.0, _cpu(loop, one, pid) - idle) / count
             goals = Goal(0.1, "ours"), Goal(0.2, "ours")
             note = f"over {idle:.2f} % without any"
-            yield alone(f"controller per tab at 1 Hz, {what}", [busy], "% of a core", goals[0], note)
-            yield alone(f"controller memory per tab, {what}", [grown], "MB", goals[1])
+            yield alone(f"controller per tab{of} at 1 Hz, {what}", [busy], "% of a core", goals[0], note)
+            yield alone(f"controller memory per tab{of}, {what}", [grown], "MB", goals[1])
 
 
 def _cpu(loop: asyncio.Runner, one: Lab, pid: int) -> float:
@@ -217,9 +221,9 @@ def _cpu(loop: asyncio.Runner, one: Lab, pid: int) -> float:
             _change(one, number)
             await asyncio.sleep(max(0.0, 1 - (time.perf_counter() - began)))
 
-    before, began = _ticks(pid), time.perf_counter()
+    before, began = ticks(pid), time.perf_counter()
     loop.run(changing())
-    return 100 * (_ticks(pid) - before) / _TICKS / (time.perf_counter() - began)
+    return 100 * (ticks(pid) - before) / _TICKS / (time.perf_counter() - began)
 
 
 def _change(one: Lab, number: int) -> None:
@@ -249,11 +253,11 @@ def _lateness(one: Lab) -> Iterator[Result]:
     yield alone(f"p99 of a frame's way to {CLIENTS} clients", tails, "ms", Goal(50, "ours"))
 
 
-def _ticks(pid: int) -> int:
+def ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
 
 
-def _memory_kb(pid: int) -> int:
+def memory_kb(pid: int) -> int:
     rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(row.split()[1]) for row in rows if row.startswith("Pss:"))

@@ -48,13 +48,13 @@ def _memory(one: Lab) -> Iterator[Result]:
     found = anchor.find(one.directory)
     if found is None:
         raise RuntimeError("the lab has no anchor")
-    parts = {"controller": [one.connection.pid], "agent": _agents(one.directory), "anchor": [found.launcher, found.pid]}
+    parts = {"controller": [one.connection.pid], "agent": agents(one.directory), "anchor": [found.launcher, found.pid]}
     total = sum(_pss_mb(pid) for pids in parts.values() for pid in pids)
     remark = ", ".join(f"{name} {sum(map(_pss_mb, pids)):.0f}" for name, pids in parts.items())
     yield alone("idle memory of the control plane", [total], "MB", Goal(150, "ours"), remark)
 
 
-def _agents(directory: Path) -> list[int]:
+def agents(directory: Path) -> list[int]:
     """Processes that run the agent of a lab."""
     wanted = ["lazulite.agent", str(directory)]
     found = []

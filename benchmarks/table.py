@@ -19,6 +19,8 @@ from benchmarks.management import management
 from benchmarks.naming import naming
 from benchmarks.paths import paths
 from benchmarks.portal import portal
+from benchmarks.portal_memory import portal_memory
+from benchmarks.portal_real import portal_real
 from benchmarks.recording import recording
 from benchmarks.result import Result
 from benchmarks.starting import starting
@@ -44,6 +46,8 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Result]]] = {
     "firewall": firewall,
     "change": change,
     "portal": portal,
+    "portal-memory": portal_memory,
+    "portal-real": portal_real,
     "starting": starting,
     "differential": differential,
 }
