@@ -10,7 +10,7 @@ from typing import Any
 from lazulite.forwarding.model import ForwardingModel
 from lazulite.resources.model import Resource
 from lazulite.services.service import Service
-from tests.build import VERSION, Lab, ref
+from tests.build import VERSION, Lab, ref, resource_id
 
 PER_SUBNET = 250
 """Machines a subnet: a /24 holds 251."""
@@ -23,7 +23,7 @@ class Bulk(Lab):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: dict[str, Resource[Any]] = {}
+        self._waiting: dict[str, Resource[Any] | None] = {}
 
     def _store(
         self, service: Service, new: Resource[Any], old: Resource[Any] | None, version: str = VERSION
@@ -31,6 +31,9 @@ class Bulk(Lab):
         assigned = service.assign(new, old, self.view, self.configuration)
         self._waiting[assigned.id.key] = assigned
         return assigned
+
+    def delete(self, kind: str, name: str) -> None:
+        self._waiting[resource_id(kind, name).key] = None
 
     def flush(self) -> set[Any]:
         """Store what waits; what the change touches."""

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 
 from lazulite.analysis import Disposition, Index
 from lazulite.analysis.tracing import copy as copied
-from lazulite.drivers.linux import names, namespaces
+from lazulite.drivers.linux import names, namespaces, netlink
 from lazulite.forwarding.model import (
     Action,
     BalancingRule,
@@ -34,6 +35,7 @@ from lazulite.forwarding.model import (
     ProbeProtocol,
     Rule,
 )
+from lazulite.incremental import Delta
 from lazulite.values import Direction, Flow, PortRange, Protocol
 from tests.drivers.worlds import access_list
 from tests.packets.copies import (
@@ -317,6 +319,25 @@ def test_several_interfaces_are_copied_to_one_tap_and_others_to_another(net: Net
     ping(net, "/one/vm3", HERE)
     assert sorted(c.src for c in there.until(6)) == [HERE] * 4 + [THERE] * 2
     assert {c.src for c in second.until(2)} == {"10.0.0.7"}
+
+
+def test_another_tap_for_one_interface_looks_at_no_other_interface(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router may have ten thousand tunnels: what a change costs is not by how many there are."""
+    net.become([*machines(5), tap(), tap("10.0.0.8", name="other", identifier=2), source(0), source(1)])
+    dumped: list[int] = []
+    dump = netlink.Socket.dump
+
+    def counting(self: netlink.Socket, kind: int, family: int = 0) -> Iterator[bytes]:
+        dumped.append(kind)
+        return dump(self, kind, family)
+
+    moved = source(0, name="other")
+    with monkeypatch.context() as patched:
+        patched.setattr(netlink.Socket, "dump", counting)
+        assert net.driver.apply(Delta({moved.key: moved})) == []
+    assert dumped == []
+    net.entries[moved.key] = moved
+    assert net.driver.differences() == []
 
 
 def test_taps_that_point_at_each_other_copy_no_copy(net: Net) -> None:

@@ -24,7 +24,7 @@ def readable(keys: Iterable[Key]) -> list[Key]:
     """Those of *keys* to read this way: kinds that the kernel lets one ask for one of, and few of the kind."""
     kinds: dict[str, list[Key]] = defaultdict(list)
     for what in keys:
-        if what[1] in ("Veth", "Neighbour", "Chain", "Declared") or _in_main(what) or _by_key(what):
+        if what[1] in ("Veth", "Vxlan", "Neighbour", "Chain", "Declared") or _in_main(what) or _by_key(what):
             kinds[what[1]].append(what)
     return [what for part in kinds.values() if len(part) <= FEW for what in part]
 
@@ -57,7 +57,7 @@ def _request(route: netlink.Socket, what: Key) -> netlink.Message | None:
     """``None`` for what is not routing, or hangs on an interface that does not exist."""
     first, _, second = what[2].partition("|")
     match what[1]:
-        case "Veth":
+        case "Veth" | "Vxlan":
             return netlink.get_link(first)
         case "Neighbour" if route.has(first):
             return netlink.get_neighbour(route.index(first), second)
