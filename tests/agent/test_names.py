@@ -158,7 +158,11 @@ class Kept:
         return [str(r) for rrset in found.answer for r in rrset]
 
     def server(self) -> int:
-        """The process that holds the lab's lock."""
+        """The process that holds the lab's lock, once there is one."""
+        return until(self.holder)
+
+    def holder(self) -> int:
+        """The same, or 0. Where others lock and let go meanwhile, the kernel's list may lack it for a moment."""
         lock = (self.directory / spec.LOCK).stat()
         wanted = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
@@ -249,7 +253,7 @@ def test_a_server_that_dies_comes_back_with_everything(kept: Kept) -> None:
     kept.run(kept.names.engine.tell_members("up", [], ["1"]))
     first = kept.server()
     os.kill(first, signal.SIGKILL)
-    kept.until(lambda: kept.server() not in (0, first) and kept.names.engine.running)
+    kept.until(lambda: kept.holder() not in (0, first) and kept.names.engine.running)
     assert (kept.answer("www"), kept.answer("new")) == (["10.0.0.1"], ["10.0.0.1"])
     assert kept.names.engine.members == {"up": ([], ["1"])}
 

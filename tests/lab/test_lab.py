@@ -79,9 +79,7 @@ def test_an_edit_after_a_restart_reaches_packets(demo: Lab) -> None:
 
 
 def test_an_agent_that_dies_is_replaced_and_changes_no_packet(demo: Lab) -> None:
-    running = agent(demo.directory)
-    assert running is not None
-    os.kill(running, 9)
+    os.kill(agent(demo.directory), 9)
     demo.put("routeTables/after", {"properties": {}})
     assert probe(demo, "web", "db", tcp=5432).passes
     assert all(p["state"] == "running" for p in demo.status()["parts"])

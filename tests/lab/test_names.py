@@ -281,7 +281,6 @@ def test_a_dead_name_server_is_replaced_with_all_it_knew(one: Lab) -> None:
 
 def test_names_outlive_the_agent_and_the_next_one_finds_the_server(one: Lab) -> None:
     before, running = engine(one), agent(one.directory)
-    assert running is not None
     os.kill(running, signal.SIGKILL)
     record(one, PUBLIC, "A", "later", ARecords=[{"ipv4Address": "203.0.113.10"}])
     assert said(one, "visitor", f"later.{PUBLIC}") == ("NOERROR", ["203.0.113.10"])

@@ -6,12 +6,19 @@ import os
 from pathlib import Path
 
 from lazulite.drivers.linux import anchor
+from tests.waiting import until
 
 KINDS = ("net", "mnt", "pid")
 
 
-def agent(directory: Path) -> int | None:
-    """The agent of the lab in *directory*: who holds its lock (one that finds it held ends at once)."""
+def agent(directory: Path) -> int:
+    """The agent of the lab in *directory*, once there is one."""
+    return until(lambda: holder(directory) or 0)
+
+
+def holder(directory: Path) -> int | None:
+    """Who holds the agent's lock (one that finds it held ends at once). Where others lock and let go meanwhile, the
+    kernel's list may lack it for a moment."""
     lock = (directory / "agent.lock").stat()
     wanted = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
     rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]

@@ -40,9 +40,7 @@ def talk(demo: Lab) -> Iterator[Conversations]:
 
 
 def kill_agent(one: Lab) -> None:
-    running = agent(one.directory)
-    assert running is not None
-    os.kill(running, signal.SIGKILL)
+    os.kill(agent(one.directory), signal.SIGKILL)
 
 
 def test_a_controller_that_dies_and_comes_back_costs_no_packet(demo: Lab, talk: Conversations) -> None:
