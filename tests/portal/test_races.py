@@ -74,8 +74,9 @@ def test_what_was_saved_is_shown_before_it_was_read_again_and_typing_goes_on_fro
     page.get_by_label(TIMEOUT).fill("12")
     expect(page.get_by_role("alert").filter(has_text=OTHERS)).to_have_count(0)
     reading.arrive()
-    page.get_by_role("button", name="Save").click()
-    until(lambda: memory_lab.get(net)["properties"]["flowTimeoutInMinutes"] == 12)
+    with page.expect_response(lambda answer: answer.request.method == "PUT"):
+        page.get_by_role("button", name="Save").click()
+    assert memory_lab.get(net)["properties"]["flowTimeoutInMinutes"] == 12
 
 
 def test_what_is_typed_while_it_is_saved_stays(memory_lab: Lab, open_page: Open, make: Make) -> None:
@@ -89,8 +90,9 @@ def test_what_is_typed_while_it_is_saved_stays(memory_lab: Lab, open_page: Open,
     writing.arrive()
     expect(page.get_by_text("Saved.")).to_be_visible()
     expect(page.get_by_label(TIMEOUT)).to_have_value("15")
-    page.get_by_role("button", name="Save").click()
-    until(lambda: memory_lab.get(net)["properties"]["flowTimeoutInMinutes"] == 15)
+    with page.expect_response(lambda answer: answer.request.method == "PUT"):
+        page.get_by_role("button", name="Save").click()
+    assert memory_lab.get(net)["properties"]["flowTimeoutInMinutes"] == 15
     expect(page.get_by_role("alert").filter(has_text=OTHERS)).to_have_count(0)
 
 
