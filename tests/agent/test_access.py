@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 
@@ -262,9 +263,17 @@ def test_envoy_s_file_is_begun_anew_before_it_is_too_large(place: Path) -> None:
     asyncio.run(told())
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, it is not long."""
+    monkeypatch.setattr(process, "LONG_S", float("inf"))
+
+
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     ("behind", "busy", "quiet", "group"),
     [
+        pytest.param(0, True, True, "19", id="nothing at once"),
         pytest.param(1, True, True, "19", id="a little at once"),
         pytest.param(LITTLE, True, True, "19", id="a little more too"),
         pytest.param(LITTLE + 1, False, True, "19", id="much while others leave some of the processors"),
@@ -282,6 +291,7 @@ def test_how_much_is_behind_decides_what_it_may_cost_others(
     monkeypatch.setattr(process.os, "getsid", lambda pid: os.getpid())
     processors.write_text("cpu  1000 0 100 5000 10 0 0 0 0 0\ncpu0 1 2 3\n")
     effort = Effort()
+    assert effort.grants(behind) is busy
     processors.write_text("cpu  1900 0 190 5002 10 0 5 0 0 0\n")
     assert effort.grants(behind) is busy
     processors.write_text("cpu  1950 0 200 5502 10 0 5 0 0 0\n")
@@ -291,24 +301,63 @@ def test_how_much_is_behind_decides_what_it_may_cost_others(
     assert said.read_text() == ("0" if group else "")
 
 
+@pytest.mark.usefixtures("patient")
+def test_the_quiet_before_it_was_behind_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests begin after a pause: they are what it would be in the way of."""
+    processors = tmp_path / "stat"
+    monkeypatch.setattr(process, "PROCESSORS", processors)
+    monkeypatch.setattr(process, "GROUP", tmp_path / "group")
+    rows = iter([(0, 0), (100, 5000), (100, 5100), (200, 5101), (250, 5200)])
+
+    def look(behind: int) -> bool:
+        processors.write_text("cpu  {} 0 0 {} 0 0 0 0\n".format(*next(rows)))
+        return effort.grants(behind)
+
+    effort = Effort()
+    assert look(0)
+    assert not look(LITTLE + 1)
+    assert look(LITTLE + 1)
+    assert not look(LITTLE + 1)
+    assert look(LITTLE + 1)
+    processors.write_text("cpu  250 0 0 9000 0 0 0 0\n")
+    assert effort.grants(0)
+    assert not effort.grants(LITTLE + 1)
+
+
+@pytest.mark.usefixtures("patient")
 def test_what_this_process_uses_itself_counts_as_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     used = iter((1.0, 1.9))
     monkeypatch.setattr(process, "PROCESSORS", tmp_path / "stat")
     monkeypatch.setattr(process.time, "process_time", lambda: next(used))
     (tmp_path / "stat").write_text("cpu  1000 0 0 0 0 0 0 0\n")
     effort = Effort()
+    assert not effort.grants(LITTLE + 1)
     (tmp_path / "stat").write_text("cpu  1100 0 0 0 0 0 0 0\n")
     assert effort.grants(LITTLE + 1)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("text", [None, "", "cpu  1 2 x\n"], ids=["no file", "nothing", "no numbers"])
 def test_who_cannot_know_what_others_leave_does_not_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
 ) -> None:
     monkeypatch.setattr(process, "PROCESSORS", tmp_path / "stat")
+    monkeypatch.setattr(process, "LOOK_S", 0)
     if text is not None:
         (tmp_path / "stat").write_text(text)
-    assert Effort().grants(LITTLE + 1)
+    effort = Effort()
+    assert not effort.grants(LITTLE + 1)  # It looks,
+    assert effort.grants(LITTLE + 1)  # and sees nobody.
+
+
+def test_no_line_is_left_for_ever_where_others_never_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece is made, and then it is long again until the next."""
+    now = iter((0.0, process.LONG_S - 1, process.LONG_S, process.LONG_S, process.LONG_S + 1))
+    monkeypatch.setattr(process, "PROCESSORS", tmp_path / "stat")
+    (tmp_path / "stat").write_text("cpu  1000 0 0 0 0 0 0 0\n")
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: next(now), process_time=lambda: 0.0))
+    effort = Effort()
+    assert [effort.grants(MOST) for _ in range(3)] == [False, True, False]
 
 
 def test_a_session_of_others_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

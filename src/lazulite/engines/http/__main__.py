@@ -26,6 +26,8 @@ LOOK_S = 0.1
 """Seconds of processors from which on it is known how much of them is left."""
 QUIET = 0.2
 """Of the processors, what others have to leave."""
+LONG_S = 5.0
+"""After so long a piece is made, whatever others leave: some milliseconds, and no line is left for ever."""
 PROCESSORS = Path("/proc/stat")
 _TICKS_S = os.sysconf("SC_CLK_TCK")
 GROUP = Path("/proc/self/autogroup")
@@ -44,20 +46,29 @@ class Effort:
     """How much this process asks for."""
 
     def __init__(self) -> None:
-        self._since, self._quiet = _used(), True
+        self._since: _Used | None = None
+        self._quiet = False
+        self._granted = time.monotonic()
         self._group = 0
 
     def grants(self, behind: int) -> bool:
         """Whether the next piece is to be made now, with so many bytes left."""
         self._say(0 if behind > MOST else 19)
-        return not LITTLE < behind <= MOST or self._is_quiet()
+        if not LITTLE < behind <= MOST:
+            self._since = None
+        elif not self._is_quiet() and time.monotonic() - self._granted < LONG_S:
+            return False
+        self._granted = time.monotonic()
+        return True
 
     def _is_quiet(self) -> bool:
-        """Whether others have left some of the processors lately. Giving way while it runs would not be enough: a
-        turn of the processor is some milliseconds, whoever has it, and a request would wait for them."""
+        """Whether others have left some of the processors since much is behind: what was before tells nothing of the
+        requests that it is behind with. Giving way while it runs would not be enough: a turn of the processor is some
+        milliseconds, whoever has it, and a request would wait for them."""
         now, before = _used(), self._since
-        whole = now.all - before.all
-        if whole >= LOOK_S:
+        if before is None:
+            self._since, self._quiet = now, False
+        elif (whole := now.all - before.all) >= LOOK_S:
             self._since, self._quiet = now, now.left - before.left >= QUIET * whole
         return self._quiet
 
@@ -96,8 +107,8 @@ def follow(directory: Path, admin: Path, effort: Effort) -> None:
     follower = Follower(directory, lambda: conversion.reopened(admin))
     while directory.exists():
         follower.begin_another()
-        while (behind := follower.behind()) and (effort.grants(behind) or not follower.known.serving):
-            if not follower.take():
+        while effort.grants(behind := follower.behind()) or not follower.known.serving:
+            if not behind or not follower.take():
                 break
             follower.begin_another()
         if not follower.known.serving:
