@@ -31,7 +31,7 @@ def free() -> int:
 
 
 class Served:
-    """A gateway before a server that answers every request when it is whole."""
+    """A gateway before a server that answers every request when it is whole, with what it heard, in hexadecimal."""
 
     def __init__(self, envoy: Envoy, port: int, world: Callable[..., World]) -> None:
         self.envoy, self.port, self.world = envoy, port, world
@@ -59,7 +59,8 @@ async def _origin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
                 writer.write(piece)
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
         await reader.readexactly(int(length or 0))
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        said = b"X-Heard: " + head.hex().encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n" + said + b"\r\n\r\n")
         await writer.drain()
     writer.close()
 

@@ -16,7 +16,7 @@ from lazulite.engines.http import answers, headers, hosts, render, secrets
 from lazulite.engines.http.chains import site_of
 from lazulite.engines.http.files import file_of
 from lazulite.engines.http.render import Place, World
-from lazulite.engines.http.routes import virtual_hosts
+from lazulite.engines.http.routes import routed, virtual_hosts
 from lazulite.forwarding.model import (
     Certificate,
     ClientTls,
@@ -361,7 +361,7 @@ def connections(of: World) -> dict[str, Any]:
 
 def test_a_request_must_be_there_after_a_minute() -> None:
     """Source: facts/application-gateway.md, "Gateway-made status codes"."""
-    assert connections(world(site("s")))["request_headers_timeout"] == "60s"
+    assert connections(world(site("s")))["stream_idle_timeout"] == "60s"
 
 
 def test_the_pages_of_a_gateway_are_those_that_its_guest_found() -> None:
@@ -389,7 +389,54 @@ def test_servers_are_not_told_of_envoy() -> None:
 def test_a_request_passes_only_what_its_route_needs() -> None:
     """Filters for the firewall and for rewrites are off, where no route says otherwise."""
     served = connections(world(site("s", rules=(HttpRule("r", backend="b"),))))["http_filters"]
-    assert [f["name"] for f in served if not f.get("disabled")] == ["forwarded", "sticky", "router"]
+    assert [f["name"] for f in served if not f.get("disabled")] == ["router"]
+
+
+WRITTEN = HttpRule("w", "/w*", "b", rewrites=(Rewrite("w", request=(HeaderChange("X-Original-Host", "x"),)),))
+
+
+def works(table: dict[str, Any]) -> set[str]:
+    return set(table.get("typed_per_filter_config", {}))
+
+
+def test_servers_are_told_of_clients_once_by_a_filter_where_some_site_rewrites() -> None:
+    """A rewrite may lead to another site, whose own word would then come again."""
+    plain, written = site("s", "a.test"), site("t", "b.test", rules=(WRITTEN,))
+    filtered = headers.forwarded()["typed_config"]["mutations"]["request_mutations"]
+    by_filter, by_route = routed([plain, written], {}), routed([plain], {})
+    assert works(by_filter) == {"forwarded"}
+    assert not any("request_headers_to_add" in host for host in by_filter["virtual_hosts"])
+    assert "request_headers_to_remove" not in by_filter
+    assert works(by_route) == set()
+    (host,) = by_route["virtual_hosts"]
+    assert host["request_headers_to_add"] == [r["append"] for r in filtered if "append" in r]
+    assert by_route["request_headers_to_remove"] == [r["remove"] for r in filtered if "remove" in r]
+
+
+def test_what_a_number_is_made_of_is_removed_after_it() -> None:
+    """Envoy removes first and then adds, and has done with a site before it comes to the place."""
+    table = routed([site("s")], {})
+    assert "x-request-id" in table["request_headers_to_remove"]
+    assert not any("request_headers_to_remove" in host for host in table["virtual_hosts"])
+
+
+@pytest.mark.parametrize(
+    ("cookie", "found"),
+    [pytest.param("kept", {"others", "sticky"}, id="by a cookie"), pytest.param("", set(), id="by nothing")],
+)
+def test_the_filter_that_keeps_clients_works_for_a_place_where_some_route_keeps_them(
+    cookie: str, found: set[str]
+) -> None:
+    backends = {"b": HttpBackend("b", "b", "gw", 80, affinity=cookie), "c": HttpBackend("c", "c", "gw", 80)}
+    sites = [site("s", "a.test", rules=(HttpRule("r", backend="b"),)), site("t", rules=(HttpRule("r", backend="c"),))]
+    assert works(routed(sites, backends)) == found
+    assert works(routed([sites[1], site("u", rules=(HttpRule("r", backend="absent"),))], backends)) == set()
+
+
+def test_headers_that_are_looked_for_in_each_request_have_a_place_of_their_own() -> None:
+    quick = {row["inline_header_name"] for row in json.loads(render.bootstrap(PLACE))["inline_headers"]}
+    told = {name.lower() for name in re.findall(r"%REQ\((X-[A-Z-]+)\)", " ".join(headers.TOLD.values()))}
+    assert told == quick
 
 
 def test_a_site_with_rewrites_has_what_they_may_change_kept() -> None:

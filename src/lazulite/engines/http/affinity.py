@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from lazulite.engines.http.rewriting import lua
-from lazulite.engines.http.wording import STICKY, TYPES, Json, cookie, sticky, typed
+from lazulite.engines.http.wording import STICKY, TYPES, Json, cookie, enabled, sticky, typed
 from lazulite.forwarding.model import HttpBackend, Site
 
 OTHERS = "others"
@@ -18,11 +18,15 @@ OTHERS = "others"
 _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 
 
-def filters(sites: Iterable[Site], backends: Mapping[str, HttpBackend]) -> list[Json]:
-    """For all *sites* that one set of routes serves; who keeps nobody pays for one filter only."""
+def filters() -> list[Json]:
+    """Off, but where :func:`works` says otherwise."""
+    return [typed(OTHERS, _LUA, clear_route_cache=False) | {"disabled": True}, sticky()]
+
+
+def works(sites: Iterable[Site], backends: Mapping[str, HttpBackend]) -> Json:
+    """For all *sites* that one set of routes serves; who keeps nobody pays for nothing."""
     asked = (backends.get(rule.backend) for site in sites for rule in site.rules)
-    kept = any(b.affinity for b in asked if b is not None)
-    return [*([typed(OTHERS, _LUA, clear_route_cache=False)] if kept else []), sticky()]
+    return {OTHERS: enabled(), STICKY: enabled()} if any(b.affinity for b in asked if b is not None) else {}
 
 
 def settings(backend: HttpBackend) -> Json:

@@ -1,6 +1,8 @@
-"""Headers that a gateway gives to servers, as Envoy's filters, so that what changes headers comes after; pure.
+"""Headers that a gateway gives to servers; pure.
 
-Numbers of requests are made of what Envoy has at hand for each: to form them anew costs more than all else here.
+Where sites rewrite, a filter of Envoy's gives them, so that what changes headers comes after; elsewhere Envoy does when
+it passes a request on, which costs less. Numbers of requests are made of what Envoy has at hand for each: to form them
+anew costs more than all else here.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ TOLD = {
 }
 """What a server was told, if the request was passed on: what its number begins with, and what the client had asked
 for."""
-_SPACE, KEEPING = "lazulite", "keeping"
+_SPACE, KEEPING, FORWARDED = "lazulite", "keeping", "forwarded"
 KEPT = {
     "keptTrace": f"%DYNAMIC_METADATA({_SPACE}:Trace):8%",
     "keptHost": f"%DYNAMIC_METADATA({_SPACE}:Host)%",
@@ -40,11 +42,29 @@ _FORWARDED = (
 """What servers are told of the client. Source: facts/application-gateway.md, "Headers added to backend"."""
 OWN = ("x-envoy-external-address", "x-request-id")
 """Envoy's, which no server sees."""
+QUICK: list[Json] = [
+    {"inline_header_name": name, "inline_header_type": "REQUEST_HEADER"}
+    for name in ("x-original-host", "x-original-url", "x-appgw-trace-id")
+]
+"""Those that Envoy does not know by itself: it has a place for each of these. Else it would make a table of all headers
+of a request to find the first of them."""
 
 
 def forwarded() -> Json:
-    rows = [{"append": {"header": {"key": k, "value": v}, "append_action": how}} for k, v, how in _FORWARDED]
-    return typed("forwarded", _MUTATION, mutations={"request_mutations": [*rows, *({"remove": k} for k in OWN)]})
+    """The filter; off, but for the sites of a place where some rewrite."""
+    told = [{"append": row} for row in _given()]
+    removed = [{"remove": name} for name in OWN]
+    return typed(FORWARDED, _MUTATION, mutations={"request_mutations": [*told, *removed]}) | {"disabled": True}
+
+
+def _given() -> list[Json]:
+    return [{"header": {"key": k, "value": v}, "append_action": how} for k, v, how in _FORWARDED]
+
+
+def passed_on() -> tuple[Json, Json]:
+    """What each site of a place says, and what the place does: Envoy has done with sites before it comes to places, and
+    what is removed is needed until then."""
+    return {"request_headers_to_add": _given()}, {"request_headers_to_remove": list(OWN)}
 
 
 def keeping() -> Json:

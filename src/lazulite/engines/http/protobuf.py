@@ -64,8 +64,10 @@ CommonLbConfig healthy_panic_threshold=1:Percent override_host_status=8:HealthSt
 HealthStatusSet statuses=1:number
 Percent value=1:double
 Pipe path=1
-RouteConfiguration name=1 virtual_hosts=2:VirtualHost ignore_port_in_host_matching=14:number
-VirtualHost name=1 domains=2 routes=3:Route typed_per_filter_config=15:any-by-name
+RouteConfiguration name=1 virtual_hosts=2:VirtualHost request_headers_to_remove=8 \
+    ignore_port_in_host_matching=14:number typed_per_filter_config=16:any-by-name
+VirtualHost name=1 domains=2 routes=3:Route request_headers_to_add=7:HeaderValueOption \
+    typed_per_filter_config=15:any-by-name
 Route match=1:RouteMatch route=2:RouteAction redirect=3:RedirectAction direct_response=7:DirectResponseAction \
     response_headers_to_add=10:HeaderValueOption typed_per_filter_config=13:any-by-name name=14 metadata=4:Metadata
 Metadata filter_metadata=1:struct-by-name

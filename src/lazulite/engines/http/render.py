@@ -26,7 +26,7 @@ from lazulite.engines.http import (
 )
 from lazulite.engines.http.feed import CLUSTERS, LISTENERS
 from lazulite.engines.http.files import file_of, resource, text
-from lazulite.engines.http.routes import virtual_hosts
+from lazulite.engines.http.routes import routed
 from lazulite.engines.http.wording import Json, typed
 from lazulite.forwarding.model import Certificate, HttpBackend, HttpProxy, Server, ServerTls, Site, WafPolicy
 from lazulite.values import IPAddress
@@ -36,7 +36,8 @@ _FEED, AGAIN_S = "feed", ("0.1s", "0.5s")
 """The cluster of who tells what there is; after how long Envoy asks again when nobody does, at first and then."""
 CONNECT_S = 5
 HEADERS_S = 60
-"""How long a client may take for its request. Source: facts/application-gateway.md, "Gateway-made status codes"."""
+"""How long a client may take for its request. Source: facts/application-gateway.md, "Gateway-made status codes". Envoy
+counts it as time without progress, which a part of the headers is none of: a limit of its own needs a second clock."""
 URL_KIB = 32
 """Of URL and headers. Source: facts/application-gateway.md, "Limits"."""
 _VERSIONS = {"1.0": "TLSv1_0", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}
@@ -76,6 +77,7 @@ def bootstrap(place: Place) -> str:
             "node": {"id": "lazulite", "cluster": "lazulite"},
             "static_resources": {"clusters": [_feed(place)]},
             "stats_config": {"stats_matcher": {"reject_all": True}},
+            "inline_headers": headers.QUICK,
             "admin": {"address": {"pipe": {"path": f"{place.directory}/{ADMIN}", "mode": 0o600}}},
             "dynamic_resources": {
                 "lds_config": _STREAMED,
@@ -94,9 +96,8 @@ def files(world: World, place: Place) -> dict[str, str]:
         for door, sites in _doors(proxy).items():
             listeners.append(_listener(proxy, door, world, place))
             for name, some in _chains(proxy, door, sites):
-                table: Json = {"@type": wording.ROUTES, "name": name, "virtual_hosts": _hosts(proxy, some, world)}
-                table["ignore_port_in_host_matching"] = True
-                made[file_of("routes", name)] = resource(table)
+                table: Json = {"@type": wording.ROUTES, "name": name, "ignore_port_in_host_matching": True}
+                made[file_of("routes", name)] = resource(table | _routed(proxy, some, world))
     made |= secrets.files(world.proxies, world.backends, world.certificates)
     for name, backend in sorted(world.backends.items()):
         made[file_of("servers", name)] = resource(_servers(backend, world))
@@ -107,8 +108,8 @@ def files(world: World, place: Place) -> dict[str, str]:
     return made
 
 
-def _hosts(proxy: HttpProxy, sites: Sequence[Site], world: World) -> list[Json]:
-    return virtual_hosts(sites, world.backends, lambda site, rule: firewall.asked(proxy, site, rule, world.policies))
+def _routed(proxy: HttpProxy, sites: Sequence[Site], world: World) -> Json:
+    return routed(sites, world.backends, lambda site, rule: firewall.asked(proxy, site, rule, world.policies))
 
 
 def _doors(proxy: HttpProxy) -> dict[tuple[IPAddress, int], list[Site]]:
@@ -205,7 +206,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
             headers.forwarded(),
             headers.keeping(),
             rewriting.filtered(),
-            *affinity.filters(sites, world.backends),
+            *affinity.filters(),
             router,
         ],
         http_protocol_options={"accept_http_10": True},
@@ -215,8 +216,7 @@ def _connections(proxy: HttpProxy, routes: str, sites: Sequence[Site], world: Wo
         normalize_path=True,
         server_name=answers.SERVER,
         server_header_transformation="PASS_THROUGH",
-        request_headers_timeout=f"{HEADERS_S}s",
-        stream_idle_timeout="0s",
+        stream_idle_timeout=f"{HEADERS_S}s",
         max_request_headers_kb=2 * URL_KIB,
         local_reply_config=answers.mappers(sites, lambda url: world.pages.get((proxy.guest, url))),
         access_log=[access.log(proxy, place.directory, secure=bool(sites) and sites[0].tls is not None)],

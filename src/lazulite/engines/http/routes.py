@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from lazulite.engines.http import affinity, headers, hosts, rewriting
-from lazulite.engines.http.wording import Json
+from lazulite.engines.http.wording import Json, enabled
 from lazulite.forwarding.model import HttpBackend, HttpRule, Redirect, Site
 
 _REDIRECTS = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT"}
@@ -31,6 +31,23 @@ Filtered = Callable[[Site, HttpRule], Json]
 
 def _unfiltered(site: Site, rule: HttpRule) -> Json:
     return {}
+
+
+def routed(sites: Sequence[Site], backends: Mapping[str, HttpBackend], filtered: Filtered = _unfiltered) -> Json:
+    """What is said of the sites of one place, and of the place itself.
+
+    Filters that work for some site work for all: a rewrite may lead to another, where one that was off would stay off.
+    """
+    found = virtual_hosts(sites, backends, filtered)
+    works = affinity.works(sites, backends)
+    if any(rewriting.concerns(s) for s in sites):
+        return _place(found, works | {headers.FORWARDED: enabled()})
+    each, place = headers.passed_on()
+    return _place([host | each for host in found], works) | place
+
+
+def _place(found: list[Json], works: Json) -> Json:
+    return {"virtual_hosts": found} | ({"typed_per_filter_config": works} if works else {})
 
 
 def virtual_hosts(

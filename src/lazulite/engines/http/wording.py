@@ -36,9 +36,10 @@ def connections(**settings: Any) -> Json:
 
 
 def sticky() -> Json:
-    """The filter that keeps clients with their servers, where the route says so; one that was off for the route that
-    was chosen first would stay off for the one that a rewrite leads to."""
-    return typed(STICKY, _STICKY)
+    """The filter that keeps clients with their servers, where the route says so; off, but for the sites of a place
+    where some route does: one that was off for the route that was chosen first would stay off for the one that a
+    rewrite leads to."""
+    return typed(STICKY, _STICKY) | {"disabled": True}
 
 
 def cookie(name: str) -> Json:
