@@ -37,6 +37,9 @@ _TEN = "10 rules"
 _SEGMENTATION = (0x1F, 0x24)
 """``ETHTOOL_STSO``, ``ETHTOOL_SGSO``."""
 _ETHTOOL = 0x8946
+_PLACES = {"on one processor": 0, "on two processors": -1}
+"""Where the asking end runs when the answering one has the first processor. Left alone, the scheduler chooses by what
+else the machine does: on two, waking the other one costs more than any path; on one, all that a path costs shows."""
 
 
 class Way(NamedTuple):
@@ -64,6 +67,8 @@ def paths() -> Iterator[Result]:
         yield _row(
             "TCP throughput without GSO", "flood without", name, _RAW, sampled, Goal(0.85, at_least=True), program
         )
+        for place in _PLACES:
+            yield _row(f"UDP round trip {place}", f"udp {place}", name, _RAW, sampled, None, program)
     for rules in list(_RULES)[2:]:
         name, ten = f"within a VNet, {rules}", f"within a VNet, {_TEN}"
         yield _row("new connection", "connect", name, ten, sampled, Goal(1.1), program)
@@ -83,16 +88,40 @@ def sample() -> dict[str, dict[str, list[float]]]:
     with contextlib.ExitStack() as stack:
         ways = _ways(stack)
         program = probe_program()
+        figures: dict[str, dict[str, list[float]]] = {name: {} for name in ways}
+        with _served(ways, program):
+            for kind in ("udp", "tcp", "connect", "flood"):
+                _take_turns(figures, kind, kind, ways, program)
+            for way, server in ways.values():
+                for end in (way.source, server):
+                    _segment_in_software(end)
+            _take_turns(figures, "flood", "flood without", ways, program)
+        processors = sorted(os.sched_getaffinity(0))
+        with _held(processors[0]), _served(ways, program):
+            for place, number in _PLACES.items():
+                with _held(processors[number]):
+                    _take_turns(figures, "udp", f"udp {place}", ways, program)
+        return figures
+
+
+@contextlib.contextmanager
+def _served(ways: Mapping[str, tuple[Way, int]], program: list[str]) -> Iterator[None]:
+    """The other ends of all ways answer."""
+    with contextlib.ExitStack() as stack:
         for server in {server for _, server in ways.values()}:
             serve(stack, program, server)
-        figures: dict[str, dict[str, list[float]]] = {name: {} for name in ways}
-        for kind in ("udp", "tcp", "connect", "flood"):
-            _take_turns(figures, kind, kind, ways, program)
-        for way, server in ways.values():
-            for end in (way.source, server):
-                _segment_in_software(end)
-        _take_turns(figures, "flood", "flood without", ways, program)
-        return figures
+        yield
+
+
+@contextlib.contextmanager
+def _held(processor: int) -> Iterator[None]:
+    """What is started meanwhile stays on a processor."""
+    former = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, former)
 
 
 def _take_turns(
