@@ -137,7 +137,10 @@ def _unlogged(made: Lab) -> int:
     """Bytes of Envoy's access log that nobody has read yet, so that no proxy's turn pays for another's."""
     place = Path(made.directory, "http")
     files = place.glob(f"{RAW}*")
-    return sum(p.stat().st_size for p in files) - int((place / STANDING).read_text().split()[1])
+    try:
+        return sum(p.stat().st_size for p in files) - int((place / STANDING).read_text().split()[1])
+    except FileNotFoundError:  # One was read to its end meanwhile, or none has been looked at yet.
+        return 1
 
 
 def _spent_us(pid: int) -> float:
