@@ -15,7 +15,10 @@ FLOWS = 20
 """Records in a second."""
 _TAP = """(() => {
   const real = window.fetch;
+  const clock = Date.now;
   window.streams = {};
+  window.passed = 0;
+  Date.now = () => clock() + window.passed;
   window.fetch = async (path, options) => {
     const answer = await real(path, options);
     const name = String(path).split('?')[0].split('/').pop();
@@ -32,12 +35,14 @@ _TAP = """(() => {
     return new Response(body, {status: answer.status, headers: answer.headers});
   };
 })()"""
-"""Streams as they are, into which frames can be put."""
+"""Streams as they are, into which frames can be put, and a clock that can be put forward: what is kept for some minutes
+is to be seen going."""
 _STATES = """async count => {
   for (let second = 0; second < count; second++) {
     const nodes = {};
     const some = () => Math.floor(Math.random() * 1e6);
     for (const key of window.keys) nodes[key] = {out: some(), in: some()};
+    window.passed += 1000;
     window.streams.topology({type: 'state', time: second, nodes});
     if (second % 60 === 0) await new Promise(requestAnimationFrame);
   }
@@ -56,6 +61,7 @@ _FLOWS = """async ([count, rows]) => {
         state: 'B', packets: [0, 0], bytes: [0, 0],
       });
     }
+    window.passed += 1000;
     window.streams.flows({type: 'flows', rows: told, left: 0});
     if (second % 60 === 0) await new Promise(requestAnimationFrame);
   }
@@ -78,7 +84,7 @@ def _held(one: Any, browser: Any, count: int) -> Iterator[Result]:
         keys = [node["key"] for node in _nodes(one)]
         assert len(keys) >= count
         page.evaluate("keys => { window.keys = keys; }", keys)
-        page.evaluate(_STATES, 60)  # what is made once: rates on the map
+        page.evaluate(_STATES, 180)  # what is made once: rates on the map, and two minutes of them for charts
         first = _heap(protocol)
         loaded.append(first)
         page.evaluate(_STATES, SECONDS)
