@@ -11,6 +11,8 @@ covers = pytest.mark.covers
 
 WATCHER = "Microsoft.Network/networkWatchers"
 LOG, CAPTURE, MONITOR = f"{WATCHER}/flowLogs", f"{WATCHER}/packetCaptures", f"{WATCHER}/connectionMonitors"
+METRICS = "Microsoft.Insights/metrics"
+_INTERFACE = "{group}/providers/Microsoft.Network/networkInterfaces/oneVMNic"
 _PASSWORD = "--admin-username azureuser --admin-password Lazulite-1234 --authentication-type password"
 _MACHINE = "vm create -g {g} --image Ubuntu2204 --size Standard_B1s " + _PASSWORD
 _W, _N = "network watcher", "-l westeurope -n"
@@ -43,6 +45,25 @@ WATCH: Rows = [
         "--publisher Microsoft.Azure.NetworkWatcher --query provisioningState",
         "Succeeded",
         "the agent is an extension",
+    ),
+    (
+        covers(METRICS, "list", client="az"),
+        f"monitor metrics list --resource {_INTERFACE} --metrics BytesSentRate --interval PT5M --aggregation Total "
+        "--query '[interval, value[0].name.value, value[0].unit]'",
+        ["PT5M", "BytesSentRate", "Bytes"],
+        "what an interface sends is kept by the minute",
+    ),
+    (
+        covers(METRICS, "list-definitions", client="az"),
+        f"monitor metrics list-definitions --resource {_INTERFACE} --query '[].name.value'",
+        ["BytesReceivedRate", "BytesSentRate", "PacketsReceivedRate", "PacketsSentRate"],
+        "and what there is to ask is listed",
+    ),
+    (
+        covers(METRICS, "list", client="az"),
+        f"monitor metrics list --resource {_INTERFACE} --metrics Charm",
+        Fails(1, "Failed to find metric configuration"),
+        "what nobody measures is refused",
     ),
     (
         covers("Microsoft.Storage/storageAccounts", "create", client="az"),

@@ -1,7 +1,7 @@
 """What each az command of the table asks of the lab, as ``az_requests.json`` has it.
 
-``LAZULITE_RECORD=1`` writes the file anew; without it a command that asks something else fails its test. The
-documentation lists what is recorded (``docs/requests.py``).
+``LAZULITE_RECORD=1`` writes what was asked into the file; without it a command that asks something else fails its test.
+The documentation lists what is recorded (``docs/requests.py``).
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ class Record:
             assert found == self._kept.get(_key(story, command)), "LAZULITE_RECORD=1 records what it asks now"
 
     def only(self, rows: set[tuple[str, str]]) -> None:
-        """Assert that nothing is recorded of commands that are no longer there."""
-        if not self._writing:
-            assert set(self._kept) == {_key(*row) for row in rows}
+        """Assert that nothing is recorded of commands that are no longer there, or forget them."""
+        keys = {_key(*row) for row in rows}
+        if self._writing:
+            self._kept = {key: kept for key, kept in self._kept.items() if key in keys}
+        else:
+            assert set(self._kept) == keys
 
     def close(self) -> None:
         if self._writing:
-            FILE.write_text(json.dumps(self._found, indent=1) + "\n")
+            FILE.write_text(json.dumps(self._kept | self._found, indent=1) + "\n")
 
 
 def _key(story: str, command: str) -> str:

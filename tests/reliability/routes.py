@@ -114,6 +114,8 @@ def _protocol(group: str, subscription: str) -> Iterator[Route]:
     features = f"{subscription}/providers/Microsoft.Features"
     yield from (Route(f"{features}/{rest}") for rest in ("features", "providers/Microsoft.Network/features/x/register"))
     yield Route(f"{subscription}/providers/Microsoft.Insights/eventtypes/management/values")
+    for scope, last in ((subscription, ""), (resource, ""), (resource, "Definitions"), (resource, "Namespaces")):
+        yield Route(f"{scope}/providers/Microsoft.Insights/metric{last or 's'}")
     yield Route(f"{group}/exportTemplate", {"resources": ["*"]})
     yield Route("/" + "/".join(RESERVED), {"name": "a", "type": "b"})
     yield Route(f"{subscription}/resourceGroups/bbb", {"location": "westeurope"})

@@ -369,3 +369,13 @@ class TestDeployments:
         assert planted.settle(planted.put(self.URL, self.body(assignment)))["status"] == "Succeeded"
         found = planted.get(f"{GROUP}/{AUTHORIZATION}/roleAssignments/{guid('assigned')}").body
         assert found["properties"]["scope"] == GROUP
+
+
+def test_metrics_are_told_to_who_may_read_what_they_are_of(planted: Client) -> None:
+    metrics = "providers/Microsoft.Insights/metrics"
+    of_all = f"{S}/{metrics}?metricnamespace=Lazulite.Garden/beds"
+    assert someone(planted).get(f"{BED}/{metrics}").outcome == FORBIDDEN
+    for role, scope in (("Reader", GROUP), ("Monitoring Reader", BED)):
+        caller = someone(planted, (role, scope))
+        assert caller.get(f"{BED}/{metrics}").status != 403
+        assert caller.get(of_all).outcome == FORBIDDEN
