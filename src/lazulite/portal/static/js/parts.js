@@ -30,7 +30,8 @@ export const Problem = ({ error }) => error && html`<div class="problem" role="a
 </div>`;
 
 export const Loading = ({ what = 'Loading' }) => html`<p class="quiet" role="status">${what}…</p>`;
-export const Empty = ({ title, children }) => html`<div class="empty"><h2>${title}</h2><p>${children}</p></div>`;
+/** Nothing to see, and what to do about it; `whole`: on the whole page. */
+export const Empty = ({ title, whole, children }) => html`<div class="empty">${whole ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}<p>${children}</p></div>`;
 
 /** A labelled input with its own error below it. */
 export function Field({ label, error, hint, children }) {

@@ -97,7 +97,7 @@ function Panel({ at, setAt, node, nodes, question, traced, found, live, acts, go
         ${traced ? html`<${Story} ...${{ question, found, nodes }}/>` : html`<p class="quiet">Choose two ends to see how a packet fares between them: here, or on the map with a click on the first and Shift and a click on the second.</p>`}`}</div>`;
 }
 
-const Nothing = () => html`<${Empty} title="No network yet">Drop a template on <a href="#/deployments">Deployments</a>, <a href="#/create/network">create a network</a>,
+const Nothing = () => html`<${Empty} whole title="No network yet">Drop a template on <a href="#/deployments">Deployments</a>, <a href="#/create/network">create a network</a>,
   or run <code>lazulite demo</code>: it appears here as it is made.<//>`;
 
 /** A link may name a box to show, by name or by the id of its resource. */

@@ -85,7 +85,7 @@ function writtenAlone(type, known) {
 
 const Gone = ({ id, known }) => {
   const { group, name } = parseId(id);
-  return html`<${Empty} title=${known ? `${name} was deleted` : `${name} is not there`}>
+  return html`<${Empty} whole title=${known ? `${name} was deleted` : `${name} is not there`}>
     ${known ? 'Somebody deleted it while this page was open.' : 'It was deleted, or never made.'} <a
       href="#/resources">All resources</a> or <a
       href=${`#/activity?group=${encodeURIComponent(group)}`}>what happened in ${group}</a>.<//>`;

@@ -13,7 +13,7 @@ export default function Flows({ route }) {
   const known = useMachines();
   const unknown = known.value && machines.split(',').filter(name => name && !known.value.some(m => is(m, name)));
   if (known.error) return html`<div class="page"><${Problem} error=${known.error}/></div>`;
-  if (unknown?.length) return html`<div class="page"><${Empty} title=${`There is no machine called ${unknown.join(', ')}`}><a href="#/flows">Flows of all machines</a><//></div>`;
+  if (unknown?.length) return html`<div class="page"><${Empty} whole title=${`There is no machine called ${unknown.join(', ')}`}><a href="#/flows">Flows of all machines</a><//></div>`;
   return html`<${Following} key=${machines} machines=${machines} known=${known.value ?? []}/>`;
 }
 
