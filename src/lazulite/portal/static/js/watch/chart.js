@@ -16,7 +16,7 @@ export function Chart({ label, names, data, unit, least = 1, height = 220, span 
     const axis = { stroke: colour('--mute'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '11px sans-serif' };
     const series = names.map((name, i) => ({ label: name, stroke: colour(COLOURS[i % COLOURS.length]), width: 1.6, points: { show: u => u.data[0].length < 3 } }));
     const options = {
-      width: box.current.clientWidth || 600, height, legend: { show: false }, cursor: { show: false }, padding: [10, 12, 0, 4],
+      width: box.current.clientWidth || 600, height, legend: { show: false }, cursor: { show: false }, padding: [10, 20, 0, 4],
       scales: { x: { range: (_, low, high) => [Math.min(low, high - reach.current), high] }, y: { range: (_, __, high) => [0, Math.max(least, (high || 0) * 1.1)] } },
       axes: [{ ...axis, size: 28, incrs: STEPS_S, values: (_, ticks, __, ___, step) => ticks.map(t => timeOf(t, step)), space: 90 }, { ...axis, size: 74, values: (_, ticks) => ticks.map(unit) }],
       series: [{}, ...series],
