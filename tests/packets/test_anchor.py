@@ -133,6 +133,22 @@ def test_stopping_it_returns_when_it_is_gone(lab: anchor.Anchor) -> None:
     anchor.stop(lab)  # again: fine
 
 
+@pytest.mark.parametrize(
+    ("stat", "told"),
+    [
+        ("7 (a) b) Z 1 7 7 0", True),
+        ("7 (sh) S 1 7 7 0", False),
+        ("7 (sh) Z 6 7 7 0", False),
+        ("", False),
+    ],
+    ids=["an orphan nobody reaped", "a daemon", "another's child", "one that is gone by now"],
+)
+def test_a_container_without_an_init_is_told_of(tmp_path: Path, stat: str, told: bool) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "stat").write_text(stat)
+    assert ("docker run --init" in anchor._why(tmp_path)) is told
+
+
 def test_what_somebody_stopped_halfway_does_not_keep_it(lab_owner: Owner, lab: anchor.Anchor) -> None:
     """As Ctrl-Z does: a program in the lab, and with it the one outside that waits for its end."""
     command = [*lab_owner.prefix, *anchor.enter_command(lab), "sh", "-c", "echo in; kill -STOP $$"]

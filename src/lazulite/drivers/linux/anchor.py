@@ -225,7 +225,15 @@ def _await_exits(descriptors: list[int]) -> None:
     for descriptor in descriptors:
         left = max(0.0, deadline - time.monotonic())
         if not select.select([descriptor], [], [], left)[0]:
-            raise AnchorError(f"processes of the lab are still there after {PATIENCE_S:g} s")
+            raise AnchorError(f"processes of the lab are still there after {PATIENCE_S:g} s{_why()}")
+
+
+def _why(processes: Path = Path("/proc")) -> str:
+    """What may keep them: a process that ended stays until its parent takes notice, and orphans are process 1's."""
+    for stat in processes.glob("[0-9]*/stat"):
+        if _text(stat).rpartition(") ")[2].split()[:2] == ["Z", "1"]:
+            return ": process 1 takes no notice of those that ended; a container needs an init (docker run --init)"
+    return ""
 
 
 def _process_descriptor(pid: int) -> int | None:
