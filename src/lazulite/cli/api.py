@@ -56,29 +56,33 @@ class Client:
         more: Mapping[str, str] | None = None,
     ) -> Reply:
         """One request and its answer, whatever its status. *content* is sent as it is, in the place of *body*; *more*
-        are headers."""
+        are headers. Raises :class:`Failure` when there is no answer, or not all of one."""
         headers = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}
         headers |= more or {}
         content = content if body is None else json.dumps(body).encode()
-        target = _versioned(path)
         try:
-            self._http.request(method, target, content, headers)
-            response = self._http.getresponse()
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
-            self._http.close()  # the server closed a connection that stood idle
-            self._http.request(method, target, content, headers)
-            response = self._http.getresponse()
-        except OSError as error:
+            with self._asked(method, _versioned(path), content, headers) as response:
+                if response.length is None and not response.chunked:
+                    raise http.client.IncompleteRead(b"")  # the headers broke off: the lab says how long answers are
+                read = response.read()
+            found = json.loads(read) if read else None
+        except (OSError, http.client.HTTPException, ValueError) as error:
             self._http.close()
             raise Failure(
                 f"The lab does not answer at {self.connection.endpoint}: {error}.", "lazulite status"
             ) from error
-        content_read = response.read()
-        return Reply(
-            response.status,
-            {k.lower(): v for k, v in response.getheaders()},
-            json.loads(content_read) if content_read else None,
-        )
+        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, found)
+
+    def _asked(
+        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        try:
+            self._http.request(method, target, content, headers)
+            return self._http.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
+            self._http.close()  # the server closed a connection that stood idle
+            self._http.request(method, target, content, headers)
+            return self._http.getresponse()
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """The decoded body of a successful answer, once the operation it may have started is over."""
