@@ -21,9 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
         capture = config.pluginmanager.getplugin("capturemanager")
         if capture is not None:
             capture.stop_global_capturing()
-        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        from lazulite.drivers.linux import anchor
+
+        ranges = ["--map-auto"] if anchor.maps_ranges() else []
+        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user", *ranges]
         command = ["unshare", *user, "--net", "--mount", sys.executable, "-m", "pytest", *config.invocation_params.args]
-        os.execvpe(command[0], command, os.environ | {_SANDBOX: "1"})
+        path = os.environ["PATH"] + ":/usr/sbin:/sbin"  # tests call nft and tc, as only root finds them by itself
+        os.execvpe(command[0], command, os.environ | {_SANDBOX: "1", "PATH": path})
 
 
 @pytest.fixture(scope="session")

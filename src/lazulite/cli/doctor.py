@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import pwd
 import re
 import shutil
 import socket
@@ -142,7 +143,10 @@ def launcher() -> str:
 def _id_range() -> Check:
     if os.geteuid() == 0:
         return Check("id range", True, "root needs none", "", required=False)
-    user = os.environ.get("USER") or str(os.geteuid())
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = str(os.geteuid())
     ranges = Path("/etc/subuid").read_text().splitlines() if Path("/etc/subuid").exists() else []
     given = any(line.split(":")[0] in (user, str(os.geteuid())) for line in ranges)
     mend = f"apt install uidmap && usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"

@@ -8,8 +8,8 @@ else, so a pid that was reused is never taken for a lab.
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -138,9 +138,10 @@ def maps_ranges() -> bool:
 
 
 def _user_name() -> str:
+    """As newuidmap finds it, whatever the environment says."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name: nothing but the number can be in the file
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a uid without a name: nothing but the number can be in the file
         return str(os.getuid())
 
 
