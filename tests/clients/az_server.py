@@ -50,10 +50,12 @@ def _read(file: Any) -> str:
 def _become_az(words: list[str], output: int, errors: int, notes: Any) -> None:
     """Never returns. What it needed and what it asked goes to *notes*."""
     code, asked = 1, _Requests()
+    streams = [notes, sys.stdout, sys.stderr]  # az writes to these or to those that follow, and buffers
     try:
         for number, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, output), (2, errors)):
             os.dup2(file, number)
         sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
+        streams += [sys.stdout, sys.stderr]
         sys.argv = ["az", *words]
         runpy.run_module("azure.cli", run_name="__main__", alter_sys=True)
     except SystemExit as end:
@@ -62,7 +64,7 @@ def _become_az(words: list[str], output: int, errors: int, notes: Any) -> None:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
     finally:
         json.dump({"modules": list(sys.modules), "requests": asked.made}, notes)
-        for stream in (notes, sys.stdout, sys.stderr):
+        for stream in (*streams, sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from lazulite.cli.doctor import find_program
 from tests.packets.owner import kinds
 from tests.reliability.owned import OwnedLab, owned
 from tests.reliability.processes import inhabitants, namespaces
@@ -40,7 +41,8 @@ class Footprint(NamedTuple):
 
 def footprint() -> Footprint:
     links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
-    rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=False).stdout
+    nft = find_program("nft") or "nft"  # which only root finds by itself
+    rules = subprocess.run([nft, "list", "ruleset"], capture_output=True, text=True, check=False).stdout
     routes = subprocess.run(["ip", "route", "show", "table", "all"], capture_output=True, text=True, check=True).stdout
     mounts = Path("/proc/self/mountinfo").read_text()
     files = frozenset(str(f) for p in ("/run", "/run/netns", "/dev/shm") if os.path.isdir(p) for f in Path(p).iterdir())
